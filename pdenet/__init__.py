@@ -1,75 +1,37 @@
-"""Discover partial differential equations from data.
+"""pdenet: discover partial differential equations from data with PDE-Nets.
 
-    PDE --simulators--> data --training--> network --discovery--> PDE
+Names are loaded on first use, so that `pdenet --help` does not wait for PyTorch.
 
-The public names are below. They are imported when first used, so that `import pdenet` and
-`pdenet --help` stay fast: nothing here loads torch until something needs it.
+References: Z. Long, Y. Lu, X. Ma, B. Dong, PDE-Net, ICML 2018, arXiv:1710.09668;
+Z. Long, Y. Lu, B. Dong, PDE-Net 2.0, J. Comput. Phys. 399 (2019), arXiv:1812.04426.
 """
-
-from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pdenet.boundary import Dirichlet, Neumann, Periodic
-    from pdenet.errors import PDENetError
-    from pdenet.estimator import Discovery, discover, extract, train
-    from pdenet.grid import Grid
-    from pdenet.pde import PDE
-    from pdenet.pde.catalogue import catalogue
-    from pdenet.pde.compare import compare
-    from pdenet.problem import Problem
-    from pdenet.storage import open_data
-    from pdenet.training.config import TrainingConfig
+    from pdenet.estimator import Discovery as Discovery
+    from pdenet.estimator import discover as discover
+    from pdenet.grid import Grid as Grid
+    from pdenet.pde import PDE as PDE
 
-__all__ = [
-    "PDE",
-    "Dirichlet",
-    "Discovery",
-    "Grid",
-    "Neumann",
-    "PDENetError",
-    "Periodic",
-    "Problem",
-    "TrainingConfig",
-    "catalogue",
-    "compare",
-    "discover",
-    "extract",
-    "open_data",
-    "train",
-]
+__all__ = ["PDE", "Discovery", "Grid", "__version__", "discover"]
 
 __version__ = "0.1.0"
 
-# The one place where a module is imported late: public name -> the module that holds it.
-_LAZY = {
+_HOMES = {
     "PDE": "pdenet.pde",
-    "Dirichlet": "pdenet.boundary",
-    "Discovery": "pdenet.estimator",
     "Grid": "pdenet.grid",
-    "Neumann": "pdenet.boundary",
-    "PDENetError": "pdenet.errors",
-    "Periodic": "pdenet.boundary",
-    "Problem": "pdenet.problem",
-    "TrainingConfig": "pdenet.training.config",
-    "catalogue": "pdenet.pde.catalogue",
-    "compare": "pdenet.pde.compare",
+    "Discovery": "pdenet.estimator",
     "discover": "pdenet.estimator",
-    "extract": "pdenet.estimator",
-    "open_data": "pdenet.storage",
-    "train": "pdenet.estimator",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_LAZY[name]), name)
-    globals()[name] = value
-    return value
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pdenet' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LAZY])
+    return sorted(__all__)

@@ -1,0 +1,107 @@
+"""What a run says while it works: plain values, handed to a listener.
+
+The library prints nothing. The trainer and the read-out call a `Listener` with one of these frozen
+values; the command line turns them into a progress bar, and the run folder keeps them as one JSON
+object a line. `to_record` is that object.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TypeAlias
+
+__all__ = [
+    "CheckpointSaved",
+    "Event",
+    "Iteration",
+    "Listener",
+    "Phase",
+    "StageFinished",
+    "StageStarted",
+    "StepUndone",
+    "TermDropped",
+    "to_record",
+]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True)
+class StageStarted(Event):
+    """Training begins a stage of `blocks` δt-blocks: stage `index` (from 0) of `stages`."""
+
+    stage: str
+    blocks: int
+    iterations: int
+    index: int
+    stages: int
+
+
+@dataclass(frozen=True)
+class Iteration(Event):
+    """One iteration of the optimiser is done; `leading` is the equation so far, mostly empty."""
+
+    stage: str
+    iteration: int
+    iterations: int
+    loss: float
+    seconds: float
+    leading: str = ""
+
+
+@dataclass(frozen=True)
+class StepUndone(Event):
+    """A step led to NaN or blew up, was taken back, and is tried again with length `step`."""
+
+    stage: str
+    iteration: int
+    reason: str
+    step: float
+
+
+@dataclass(frozen=True)
+class StageFinished(Event):
+    """A stage is over: its training loss and the loss on the validation trajectories."""
+
+    stage: str
+    iterations: int
+    loss: float
+    validation: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CheckpointSaved(Event):
+    """A checkpoint is complete under `path`."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Phase(Event):
+    """Progress of a named piece of work (read-out, refit): `fraction` in [0, 1]."""
+
+    name: str
+    fraction: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class TermDropped(Event):
+    """A term left the equation: its coefficient, also scaled by its r.m.s., and why."""
+
+    field: str
+    monomial_text: str
+    coefficient: float
+    scaled: float
+    reason: str
+
+
+Listener: TypeAlias = Callable[[Event], None]
+
+
+def to_record(event: Event) -> dict[str, str | int | float]:
+    """The event as one flat JSON object, `{"event": "Iteration", "stage": ..., ...}`."""
+    return {"event": type(event).__name__, **asdict(event)}

@@ -1,0 +1,124 @@
+"""A uniform Cartesian grid in one, two or three space dimensions.
+
+Point i of an axis lies at x_i = origin + i Δx. Without an endpoint (periodic axes) Δx = L/N and
+the point at L is the point at 0; with one Δx = L/(N - 1). Arrays on the grid are indexed "ij":
+index i of the first space axis is the x coordinate.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pdenet.errors import GridError
+
+__all__ = ["AXES", "Grid"]
+
+AXES = ("x", "y", "z")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A uniform Cartesian grid.
+
+    shape: number of points along x[, y[, z]].
+    lengths: length of the domain along each axis, in the units of the coordinates.
+    origin: coordinates of the first point; zeros when None.
+    endpoint: whether the last point lies at origin + length (walls) or one step before (periodic).
+
+    Raises GridError when the numbers do not describe a grid.
+    """
+
+    shape: tuple[int, ...]
+    lengths: tuple[float, ...]
+    origin: tuple[float, ...] | None = None
+    endpoint: bool = False
+
+    def __post_init__(self) -> None:
+        shape = tuple(int(n) for n in self.shape)
+        lengths = tuple(float(length) for length in self.lengths)
+        origin = tuple(float(x) for x in self.origin or (0.0,) * len(shape))
+        if shape != tuple(self.shape):
+            raise GridError(f"grid shape {self.shape} must hold whole numbers, e.g. (64, 64)")
+        if not 1 <= len(shape) <= len(AXES):
+            raise GridError(f"a grid has 1 to 3 axes, not {len(shape)}: give e.g. shape=(64, 64)")
+        if len(lengths) != len(shape) or len(origin) != len(shape):
+            raise GridError(
+                f"grid shape {shape} has {len(shape)} axes, but lengths has {len(lengths)} and "
+                f"origin {len(origin)}: give one number for each axis"
+            )
+        if min(shape) < 2:
+            raise GridError(f"grid shape {shape} needs at least 2 points along every axis")
+        if not all(math.isfinite(length) and length > 0 for length in lengths):
+            raise GridError(f"grid lengths {lengths} must be positive and finite")
+        if not all(math.isfinite(x) for x in origin):
+            raise GridError(f"grid origin {origin} must be finite")
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "lengths", lengths)
+        object.__setattr__(self, "origin", origin)
+
+    @classmethod
+    def square(cls, n: int, ndim: int, length: float = 2 * math.pi) -> "Grid":
+        """A periodic grid with `n` points and the same length along each of `ndim` axes."""
+        return cls((n,) * ndim, (length,) * ndim)
+
+    @property
+    def ndim(self) -> int:
+        """Number of space dimensions."""
+        return len(self.shape)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes, ("x", "y", "z") as far as they exist."""
+        return AXES[: self.ndim]
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Distance Δx between neighbouring points along each axis."""
+        return tuple(
+            length / (n - self.endpoint)
+            for length, n in zip(self.lengths, self.shape, strict=True)
+        )
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return math.prod(self.shape)
+
+    def coordinates(self) -> tuple[np.ndarray, ...]:
+        """One float64 vector of coordinates for each axis."""
+        assert self.origin is not None
+        return tuple(
+            start + step * np.arange(n)
+            for start, step, n in zip(self.origin, self.spacing, self.shape, strict=True)
+        )
+
+    def mesh(self) -> tuple[np.ndarray, ...]:
+        """The coordinates of every point, one array of the grid's shape for each axis."""
+        return tuple(np.meshgrid(*self.coordinates(), indexing="ij"))
+
+    def refine(self, factor: int) -> "Grid":
+        """The grid with steps `factor` times smaller; it contains every point of this one."""
+        factor = _factor(factor)
+        last = int(self.endpoint)
+        return replace(self, shape=tuple((n - last) * factor + last for n in self.shape))
+
+    def coarsen(self, factor: int) -> "Grid":
+        """Every `factor`-th point of this grid.
+
+        Raises GridError when the steps of an axis cannot be grouped by `factor`.
+        """
+        factor = _factor(factor)
+        last = int(self.endpoint)
+        if any((n - last) % factor for n in self.shape):
+            raise GridError(
+                f"grid shape {self.shape} cannot be coarsened by {factor}: "
+                f"every axis must have a multiple of {factor} steps"
+            )
+        return replace(self, shape=tuple((n - last) // factor + last for n in self.shape))
+
+
+def _factor(factor: int) -> int:
+    if int(factor) != factor or factor < 1:
+        raise GridError(f"a grid is refined or coarsened by a whole number >= 1, not {factor}")
+    return int(factor)
