@@ -1,0 +1,386 @@
+"""A system of evolution equations as a value: ∂u/∂t = F(t, x, u, u_x, u_y, u_xx, ...).
+
+A `PDE` is what simulators integrate, files store, networks are read out to and comparisons score.
+It holds the expanded right-hand sides (see `pdenet.pde.expression`) and the values of its
+parameters, and never changes.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
+from types import MappingProxyType
+from typing import Any
+
+import sympy
+
+from pdenet.errors import EquationError
+from pdenet.pde import render
+from pdenet.pde.expression import (
+    MAX_POWER,
+    Expansion,
+    Monomial,
+    collect,
+    evaluate,
+    expansion_of,
+    number,
+    substitute,
+)
+from pdenet.pde.jet import Jet, jet_from_name, jets_in, sorted_jets
+from pdenet.pde.names import check_coordinates, check_fields, check_parameters, closest
+from pdenet.pde.parse import parse
+
+__all__ = ["PDE"]
+
+_ONE = sympy.Integer(1)
+
+
+class PDE:
+    """A system of PDEs of first order in time, one equation for each field.
+
+    equations: one text for each field, `u_t = ...` or with terms on both sides; jets are written
+        u_x, u_xy, derivatives of expressions laplace(...), d_dx(...).
+    coordinates: ("x",), ("x", "y") or ("x", "y", "z"); None takes as many as the text mentions.
+    parameters: a value for every other name.
+
+    Two PDEs are equal when they have the same fields, coordinates and, with the parameters put in,
+    the same terms. Raises EquationError, one line with the place marked.
+
+    >>> PDE("u_t = -u*u_x + nu*u_xx", nu=0.1).equations()
+    ('u_t = -u*u_x + nu*u_xx',)
+    """
+
+    _fields: tuple[str, ...]
+    _coordinates: tuple[str, ...]
+    _parameters: Mapping[str, float]
+    _expansions: dict[str, Expansion]
+    _numeric: dict[str, Expansion]
+
+    def __init__(
+        self,
+        *equations: str,
+        coordinates: Sequence[str] | None = None,
+        **parameters: float,
+    ) -> None:
+        system = parse(equations, coordinates, parameters)
+        ndim = len(system.coordinates)
+        expansions = {
+            field: expansion_of(rhs, system.fields, ndim) for field, rhs in system.rhs.items()
+        }
+        self._set(expansions, system.coordinates, system.parameters)
+
+    def _set(
+        self,
+        expansions: Mapping[str, Expansion],
+        coordinates: tuple[str, ...],
+        parameters: dict[str, float],
+    ) -> None:
+        fields = tuple(expansions)
+        order = _term_order(fields, len(coordinates))
+        ordered = {
+            field: {monomial: expansion[monomial] for monomial in sorted(expansion, key=order)}
+            for field, expansion in expansions.items()
+        }
+        self.__dict__.update(
+            _fields=fields,
+            _coordinates=coordinates,
+            _parameters=MappingProxyType(parameters),
+            _expansions=ordered,
+            _numeric=_put_in(ordered, parameters, len(coordinates)),
+        )
+
+    @classmethod
+    def from_text(
+        cls,
+        text: str,
+        coordinates: Sequence[str] | None = None,
+        parameters: Mapping[str, float] | None = None,
+    ) -> "PDE":
+        """The system in a text with one equation a line (or separated by semicolons)."""
+        lines = [line for line in text.replace(";", "\n").split("\n") if line.strip()]
+        system = parse(lines, coordinates, parameters or {})
+        return cls.from_expressions(system.rhs, system.coordinates, system.parameters)
+
+    @classmethod
+    def from_terms(
+        cls,
+        terms: Mapping[str, Mapping[Monomial, float | sympy.Expr]],
+        coordinates: Sequence[str],
+        parameters: Mapping[str, float] | None = None,
+    ) -> "PDE":
+        """The system with the given coefficient of each monomial, for each field.
+
+        Raises EquationError for unknown symbols and for coefficients that are not finite.
+        """
+        fields, axes, values = _checked(terms, coordinates, parameters)
+        adopt = _adopter(fields, axes, values)
+        ndim = len(axes)
+        expansions: dict[str, Expansion] = {}
+        for field, given in terms.items():
+            expansion: Expansion = {}
+            for monomial, coefficient in given.items():
+                plain = not isinstance(coefficient, sympy.Basic) or coefficient.is_Float
+                if plain and _powers(monomial, fields, ndim) is not None:
+                    collect(expansion, monomial, _ONE, float(coefficient))
+                    continue
+                factor = number(float(coefficient)) if plain else coefficient
+                product = adopt(sympy.sympify(monomial) * factor)
+                for found, bases in expansion_of(product, fields, ndim).items():
+                    for basis, value in bases.items():
+                        collect(expansion, found, basis, value)
+            expansions[field] = expansion
+        return cls._of(expansions, axes, values)
+
+    @classmethod
+    def from_expressions(
+        cls,
+        expressions: Mapping[str, sympy.Expr],
+        coordinates: Sequence[str],
+        parameters: Mapping[str, float] | None = None,
+    ) -> "PDE":
+        """The system with the given right-hand sides, SymPy expressions in symbols named as jets,
+        coordinates and parameters."""
+        fields, axes, values = _checked(expressions, coordinates, parameters)
+        adopt = _adopter(fields, axes, values)
+        expansions = {
+            field: expansion_of(adopt(sympy.sympify(rhs)), fields, len(axes))
+            for field, rhs in expressions.items()
+        }
+        return cls._of(expansions, axes, values)
+
+    @classmethod
+    def _of(
+        cls,
+        expansions: Mapping[str, Expansion],
+        coordinates: tuple[str, ...],
+        parameters: dict[str, float],
+    ) -> "PDE":
+        pde = cls.__new__(cls)
+        pde._set(expansions, coordinates, parameters)
+        return pde
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields, in the order of their equations."""
+        return self._fields
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the space coordinates."""
+        return self._coordinates
+
+    @property
+    def ndim(self) -> int:
+        """Number of space dimensions."""
+        return len(self._coordinates)
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """Values of the parameters, sorted by name."""
+        return self._parameters
+
+    @cached_property
+    def rhs(self) -> Mapping[str, sympy.Expr]:
+        """The right-hand side of each field as one expression, parameters as symbols."""
+        return MappingProxyType(
+            {
+                field: sympy.Add(*(coefficient * monomial for monomial, coefficient in t.items()))
+                for field, t in self.terms().items()
+            }
+        )
+
+    @cached_property
+    def jets(self) -> tuple[Jet, ...]:
+        """The jets that occur: by field, then order, then x before y before z."""
+        found: set[Jet] = set()
+        for expansion in self._expansions.values():
+            for monomial in expansion:
+                found |= jets_in(monomial, self.fields, self.ndim)
+        return sorted_jets(found, self.fields)
+
+    @property
+    def order(self) -> int:
+        """Highest order of a derivative in space."""
+        return max((jet.order for jet in self.jets), default=0)
+
+    def terms(self) -> dict[str, dict[Monomial, sympy.Expr]]:
+        """The coefficient of every monomial of every field, parameters as symbols."""
+        return {
+            field: {
+                monomial: sympy.Add(*(number(value) * basis for basis, value in bases.items()))
+                for monomial, bases in expansion.items()
+            }
+            for field, expansion in self._expansions.items()
+        }
+
+    def expansions(self) -> dict[str, Expansion]:
+        """As `numeric_terms`, with every coefficient split into {basis: float}.
+
+        A basis is 1 or a product of functions of the coordinates; parameters are put in.
+        """
+        return {field: dict(expansion) for field, expansion in self._numeric.items()}
+
+    def numeric_terms(self) -> dict[str, dict[Monomial, float | sympy.Expr]]:
+        """The coefficient of every monomial of every field with the parameters put in.
+
+        A float where the coefficient is constant, else an expression in x, y, z, t.
+        """
+        return {
+            field: {monomial: _coefficient(bases) for monomial, bases in expansion.items()}
+            for field, expansion in self._numeric.items()
+        }
+
+    def substitute(self, **parameters: float) -> "PDE":
+        """The same system with other values of some parameters."""
+        for name in parameters:
+            if name not in self.parameters:
+                near = closest(name, self.parameters)
+                known = ", ".join(self.parameters) or "none"
+                raise EquationError(f"'{name}' is no parameter here{near}: parameters are {known}")
+        values = check_parameters({**self.parameters, **parameters}, self.fields)
+        return PDE._of(self._expansions, self.coordinates, values)
+
+    def numeric(self) -> "PDE":
+        """The same system with numbers in place of its parameters."""
+        return PDE._of(self._numeric, self.coordinates, {})
+
+    def equations(self) -> tuple[str, ...]:
+        """One exact line for each field; `PDE(*lines, coordinates=..., **parameters)` reads it."""
+        return render.to_text(self)
+
+    def text(self) -> str:
+        """The exact equations, one a line."""
+        return "\n".join(self.equations())
+
+    def unicode(self, digits: int | None = 5) -> str:
+        """The equations for reading, one a line, coefficients rounded to `digits`."""
+        return "\n".join(render.to_unicode(self, digits))
+
+    def latex(self, digits: int | None = 5) -> str:
+        """The equations in LaTeX, one a line, coefficients rounded to `digits`."""
+        return "\n".join(render.to_latex(self, digits))
+
+    @cached_property
+    def _identity(self) -> tuple[Any, ...]:
+        terms = frozenset(
+            (field, monomial, basis, value)
+            for field, expansion in self._numeric.items()
+            for monomial, bases in expansion.items()
+            for basis, value in bases.items()
+        )
+        return self.fields, self.coordinates, terms
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a PDE does not change: {name!r} cannot be set; use substitute()")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PDE) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        parts = [repr(line) for line in self.equations()]
+        parts.append(f"coordinates={self.coordinates!r}")
+        parts.extend(f"{name}={value!r}" for name, value in self.parameters.items())
+        return f"PDE({', '.join(parts)})"
+
+    def __reduce__(self) -> tuple[Callable[..., "PDE"], tuple[Any, ...]]:
+        return PDE.from_text, (self.text(), self.coordinates, dict(self.parameters))
+
+
+def _put_in(
+    expansions: Mapping[str, Expansion], parameters: Mapping[str, float], ndim: int
+) -> dict[str, Expansion]:
+    """The expansions with the values of the parameters."""
+    if not parameters:
+        return dict(expansions)
+    values = {sympy.Symbol(name, real=True): value for name, value in parameters.items()}
+    fields = tuple(expansions)
+    numeric: dict[str, Expansion] = {}
+    for field, expansion in expansions.items():
+        result = numeric[field] = {}
+        for monomial, bases in expansion.items():
+            for basis, value in bases.items():
+                free = basis.free_symbols
+                if monomial.free_symbols & values.keys() or not free <= values.keys():
+                    # A parameter inside a function, e.g. sin(k*x), may change the shape.
+                    product = substitute(monomial * basis, values)
+                    for found, factors in expansion_of(product, fields, ndim).items():
+                        for factor, scale in factors.items():
+                            collect(result, found, factor, value * scale)
+                else:
+                    scale = evaluate(basis, values) if free else 1.0
+                    collect(result, monomial, _ONE, value * scale)
+    return numeric
+
+
+def _coefficient(bases: Mapping[sympy.Expr, float]) -> float | sympy.Expr:
+    if bases.keys() == {_ONE}:
+        return bases[_ONE]
+    return sympy.Add(*(number(value) * basis for basis, value in bases.items()))
+
+
+def _checked(
+    given: Iterable[str],
+    coordinates: Sequence[str],
+    parameters: Mapping[str, float] | None,
+) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, float]]:
+    fields = check_fields(given)
+    return fields, check_coordinates(coordinates), check_parameters(parameters or {}, fields)
+
+
+def _adopter(
+    fields: tuple[str, ...], coordinates: tuple[str, ...], parameters: Mapping[str, float]
+) -> Callable[[sympy.Expr], sympy.Expr]:
+    """A function that puts our own real symbols in the place of symbols of the same name."""
+
+    def adopt(expression: sympy.Expr) -> sympy.Expr:
+        ours = {}
+        for symbol in expression.free_symbols:
+            jet = jet_from_name(symbol.name, fields, len(coordinates))
+            if jet is None and symbol.name not in (*coordinates, *parameters, "t"):
+                known = ", ".join((*fields, *coordinates, "t", *parameters))
+                raise EquationError(f"'{symbol}' is no jet and not declared: known are {known}")
+            name = symbol.name if jet is None else jet.name
+            ours[symbol] = sympy.Symbol(name, real=True)
+        return expression.xreplace(ours)
+
+    return adopt
+
+
+@lru_cache(maxsize=65536)
+def _powers(
+    monomial: sympy.Expr, fields: tuple[str, ...], ndim: int
+) -> tuple[tuple[Jet, int], ...] | None:
+    """The jets of a product of whole positive powers of jet symbols, or None for all else."""
+    if monomial is _ONE:
+        return ()
+    powers = []
+    for factor in sympy.Mul.make_args(monomial):
+        base, power = factor.as_base_exp()
+        if not (base.is_Symbol and base.is_real and power.is_Integer and 0 < power <= MAX_POWER):
+            return None
+        jet = jet_from_name(base.name, fields, ndim)
+        if jet is None or jet.name != base.name:
+            return None
+        powers.append((jet, int(power)))
+    return tuple(powers)
+
+
+def _term_order(fields: tuple[str, ...], ndim: int) -> Callable[[Monomial], Any]:
+    """Lowest derivative first, then lowest degree, then by jets; what is no power comes after."""
+
+    def key(monomial: Monomial) -> Any:
+        powers = _powers(monomial, fields, ndim)
+        if powers is None:
+            jets = jets_in(monomial, fields, ndim)
+            return max(jet.order for jet in jets), math.inf, [], str(monomial)
+        order = max((jet.order for jet, _ in powers), default=0)
+        degree = sum(power for _, power in powers)
+        ranked = sorted((fields.index(jet.field), jet, power) for jet, power in powers)
+        return order, degree, ranked, ""
+
+    return key

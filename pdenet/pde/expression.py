@@ -1,0 +1,195 @@
+"""The canonical form of a right-hand side: Σ coefficient · basis · monomial.
+
+A monomial is a product of powers of jet variables (and of functions that contain them), a basis is
+the same for parameters and coordinates, and the coefficient is one float:
+
+    0.05*(1 + sin(x))*u_xx  ->  {u_xx: {1: 0.05, sin(x): 0.05}}
+
+Two expressions are equal when their expansions are. Whatever would grow without bound is refused
+before it is expanded, so that text from outside cannot stall the program.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+import sympy
+
+from pdenet.errors import EquationError
+from pdenet.pde.jet import jet_from_name
+
+__all__ = [
+    "FUNCTIONS",
+    "MAX_POWER",
+    "MAX_TERMS",
+    "Basis",
+    "Expansion",
+    "Monomial",
+    "check_size",
+    "collect",
+    "evaluate",
+    "expand",
+    "expansion_of",
+    "number",
+    "substitute",
+]
+
+Monomial: TypeAlias = sympy.Expr
+Basis: TypeAlias = sympy.Expr
+Expansion: TypeAlias = dict[Monomial, dict[Basis, float]]
+
+FUNCTIONS = {"sin": sympy.sin, "cos": sympy.cos, "exp": sympy.exp, "tanh": sympy.tanh}
+MAX_TERMS = 2000
+MAX_POWER = 64
+
+_SCALARS = {sympy.sin: math.sin, sympy.cos: math.cos, sympy.exp: math.exp, sympy.tanh: math.tanh}
+_NOT_FINITE = (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo)
+
+
+def number(value: float) -> sympy.Expr:
+    """A float as SymPy's number: an Integer where it is one exactly, else a Float."""
+    if value.is_integer() and abs(value) < 2**53:
+        return sympy.Integer(int(value))
+    return sympy.Float(value)
+
+
+def evaluate(expression: sympy.Expr, values: Mapping[sympy.Symbol, float]) -> float:
+    """The value of an expression in double precision.
+
+    Raises EquationError when it is not finite or holds a symbol without a value.
+    """
+    try:
+        result = _evaluate(expression, values)
+    except (OverflowError, ZeroDivisionError, ValueError, TypeError):
+        result = math.nan
+    except KeyError as missing:
+        raise EquationError(f"'{missing.args[0]}' has no value") from None
+    if not math.isfinite(result):
+        raise EquationError(f"'{expression}' is not a finite number")
+    return result
+
+
+def _evaluate(expression: sympy.Expr, values: Mapping[sympy.Symbol, float]) -> float:
+    if isinstance(expression, sympy.Symbol):
+        return values[expression]
+    if expression.is_Add:
+        return math.fsum(_evaluate(part, values) for part in expression.args)
+    if expression.is_Mul:
+        return math.prod(_evaluate(part, values) for part in expression.args)
+    if expression.is_Pow:
+        base, power = (_evaluate(part, values) for part in expression.args)
+        return float(base**power)
+    if expression.func in _SCALARS:
+        return _SCALARS[expression.func](_evaluate(expression.args[0], values))
+    return float(expression)
+
+
+def substitute(expression: sympy.Expr, values: Mapping[sympy.Symbol, float]) -> sympy.Expr:
+    """The expression with numbers for symbols; parts that become constant are evaluated."""
+    free = expression.free_symbols
+    if not free & values.keys():
+        return expression
+    if free <= values.keys():
+        return number(evaluate(expression, values))
+    return expression.func(*(substitute(part, values) for part in expression.args))
+
+
+def check_size(expression: sympy.Expr) -> int:
+    """An upper bound of the number of terms after expansion.
+
+    Raises EquationError when it is larger than MAX_TERMS.
+    """
+    if not expression.args:
+        return 1
+    if expression.is_Pow:
+        base, power = expression.args
+        terms, times = check_size(base), abs(int(power))
+        size = 1 if terms == 1 else MAX_TERMS + 1
+        if terms > 1 and times <= MAX_POWER:
+            size = math.comb(times + terms - 1, times)
+    elif expression.is_Add:
+        size = sum(check_size(part) for part in expression.args)
+    elif expression.is_Mul:
+        size = 1
+        for part in expression.args:
+            size = min(size * check_size(part), MAX_TERMS + 1)
+    else:
+        size = 1 if check_size(expression.args[0]) else 0
+    if size > MAX_TERMS:
+        raise EquationError(f"the equation has more than {MAX_TERMS} terms when expanded")
+    return size
+
+
+def expand(expression: sympy.Expr) -> sympy.Expr:
+    """The expression multiplied out, inside functions too; exp(a + b) becomes exp(a) exp(b)."""
+    check_size(expression)
+    expanded = sympy.expand(expression, log=False, trig=False, basic=False)
+    if expanded.has(*_NOT_FINITE):
+        raise EquationError("the equation divides by zero or is not finite")
+    return expanded
+
+
+def expansion_of(expression: sympy.Expr, fields: tuple[str, ...], ndim: int) -> Expansion:
+    """The canonical form of an expression in jets, coordinates and parameters.
+
+    Raises EquationError for anything that is not finite, too large, or no sum of such products.
+    """
+    _check_nodes(expression)
+    result: Expansion = {}
+    for term in sympy.Add.make_args(expand(expression)):
+        monomial, basis, value = _split(term, fields, ndim)
+        collect(result, monomial, basis, value)
+    return result
+
+
+def collect(expansion: Expansion, monomial: Monomial, basis: Basis, value: float) -> None:
+    """Add value · basis · monomial to an expansion, and drop what has become zero."""
+    if not math.isfinite(value):
+        raise EquationError(
+            f"the coefficient of '{monomial * basis}' is {value}: it must be finite"
+        )
+    bases = expansion.setdefault(monomial, {})
+    total = bases.pop(basis, 0.0) + value
+    if total:
+        bases[basis] = total
+    if not bases:
+        del expansion[monomial]
+
+
+def _split(term: sympy.Expr, fields: tuple[str, ...], ndim: int) -> tuple[Monomial, Basis, float]:
+    monomial, basis, value = [], [], 1.0
+    for factor in sympy.Mul.make_args(term):
+        free = factor.free_symbols
+        if factor.is_Pow and abs(factor.exp) > MAX_POWER:
+            raise EquationError(f"the power {factor.exp} is too high: at most {MAX_POWER}")
+        if not free:
+            value *= evaluate(factor, {})
+        elif any(jet_from_name(symbol.name, fields, ndim) for symbol in free):
+            monomial.append(factor)
+        else:
+            basis.append(factor)
+    return sympy.Mul(*monomial), sympy.Mul(*basis), value
+
+
+def _check_nodes(expression: sympy.Expr) -> None:
+    for node in _nodes(expression):
+        if node.is_Symbol or node.is_Add or node.is_Mul or node.func in _SCALARS:
+            continue
+        if node.is_Pow and node.exp.is_Integer:
+            continue
+        if node.is_number and node.is_real and not node.args:
+            continue
+        raise EquationError(
+            f"'{node}' cannot stand in an equation: use + - * /, whole powers and "
+            f"{', '.join(sorted(FUNCTIONS))}"
+        )
+
+
+def _nodes(expression: sympy.Expr) -> Iterator[sympy.Expr]:
+    stack, seen = [expression], set()
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            yield node
+            stack.extend(node.args)

@@ -1,0 +1,351 @@
+"""Text to expressions, by a walk over Python's syntax tree that knows a short list of nodes.
+
+    equation   = side "=" side             u_t = -u*u_x + nu*u_xx,  u_t + u*u_x = nu*u_xx
+    side       = + - * / ** (or ^), parentheses, numbers, pi
+               | field | field_axes | x | y | z | t | parameter
+               | sin cos exp tanh | laplace(side) | d_dx(side) | d_dy(side) | d_dz(side)
+
+Nothing is ever evaluated by Python: a node that is not on the list is an `EquationError` with its
+place marked <<so>>. Length, depth, powers and the number of expanded terms are bounded, so a
+hostile string fails in milliseconds.
+"""
+
+import ast
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy
+
+from pdenet.errors import EquationError
+from pdenet.pde.expression import FUNCTIONS, evaluate, expand, number
+from pdenet.pde.jet import AXES, jet_from_name, jets_in, total_derivative
+from pdenet.pde.names import (
+    OPERATORS,
+    RESERVED,
+    check_coordinates,
+    check_fields,
+    check_parameters,
+    closest,
+)
+
+__all__ = ["MAX_DEPTH", "MAX_EXPONENT", "MAX_LENGTH", "MAX_ORDER", "ParsedSystem", "parse"]
+
+MAX_LENGTH = 40_000
+MAX_DEPTH = 60
+MAX_EXPONENT = 16
+MAX_ORDER = 12
+
+_FOREIGN = re.compile(r"[^A-Za-z0-9_ .+\-*/^()=,]")
+_TIME = re.compile(r"([A-Za-z][A-Za-z0-9]*)_t")
+_LARGEST = sympy.Integer(10) ** 300
+
+
+@dataclass(frozen=True)
+class ParsedSystem:
+    """Fields, coordinates and checked parameters of a system, and the right-hand side of each."""
+
+    fields: tuple[str, ...]
+    coordinates: tuple[str, ...]
+    parameters: dict[str, float]
+    rhs: dict[str, sympy.Expr]
+
+
+def parse(
+    equations: Sequence[str],
+    coordinates: Sequence[str] | None,
+    parameters: Mapping[str, float],
+) -> ParsedSystem:
+    """Read one equation per field.
+
+    coordinates: ("x",), ("x", "y") or ("x", "y", "z"); None takes as many as the text mentions.
+    Raises EquationError, one line with the place marked, for everything that is no such system.
+    """
+    sources = [_Source.read(text) for text in equations]
+    fields = check_fields(source.field for source in sources)
+    for source in sources:
+        if fields.count(source.field) > 1:
+            raise EquationError(
+                f"field '{source.field}' has two equations: give each one only once"
+            )
+    names = [name for source in sources for name in source.names()]
+    axes = check_coordinates(coordinates) if coordinates is not None else _infer(names, fields)
+    values = check_parameters(parameters, fields)
+    unused = sorted(values.keys() - set(names))
+    if unused:
+        raise EquationError(f"parameter '{unused[0]}' is not used in any equation: leave it out")
+    rhs = {source.field: _Walk(source, fields, axes, values).rhs() for source in sources}
+    return ParsedSystem(fields, axes, values, rhs)
+
+
+def _infer(names: Sequence[str], fields: Sequence[str]) -> tuple[str, ...]:
+    used = set()
+    for name in names:
+        field, _, axes = name.partition("_")
+        if name in AXES or name in OPERATORS:
+            used.add(name[-1])
+        elif field in fields:
+            used.update(axes)
+    axes = [k for k, axis in enumerate(AXES) if axis in used]
+    if not axes and "laplace" in names:
+        raise EquationError(
+            "laplace() needs the space dimension: pass coordinates=('x', 'y') or write u_xx + u_yy"
+        )
+    return AXES[: max(axes, default=0) + 1]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One equation: its text, the syntax trees of both sides and the field that it is for."""
+
+    text: str
+    left: ast.expr
+    right: ast.expr
+    field: str
+
+    @classmethod
+    def read(cls, text: str) -> "_Source":
+        if not isinstance(text, str):
+            raise EquationError(f"an equation is text like 'u_t = 0.1*u_xx', not {text!r:.60}")
+        if len(text) > MAX_LENGTH:
+            raise EquationError(f"the equation has {len(text)} characters: at most {MAX_LENGTH}")
+        text = re.sub(r"\s", " ", text).strip().replace("^", "**")
+        foreign = _FOREIGN.search(text)
+        if foreign:
+            message = f"the character {foreign.group()!a} cannot stand in an equation"
+            raise _error(text, foreign.start(), foreign.end(), f"{message}; use + - * / ** ( )")
+        sides = text.split("=")
+        if len(sides) != 2:
+            message = f"an equation has one '=', not {len(sides) - 1}: write 'u_t = ...'"
+            raise _error(text, 0, len(text), message)
+        left = _tree(text, 0, len(sides[0]))
+        right = _tree(text, len(sides[0]) + 1, len(text))
+        found = {
+            match.group(1)
+            for node in (*ast.walk(left), *ast.walk(right))
+            if isinstance(node, ast.Name) and (match := _TIME.fullmatch(node.id))
+        }
+        if len(found) != 1:
+            count = "no time derivative" if not found else "more than one time derivative"
+            message = f"the equation has {count}: write one equation 'u_t = ...' for each field"
+            raise _error(text, 0, len(text), message)
+        return cls(text, left, right, found.pop())
+
+    def names(self) -> list[str]:
+        """Every name that the equation mentions."""
+        nodes = (*ast.walk(self.left), *ast.walk(self.right))
+        return [node.id for node in nodes if isinstance(node, ast.Name)]
+
+
+def _tree(text: str, start: int, stop: int) -> ast.expr:
+    """The syntax tree of text[start:stop], with columns that count from the start of the text."""
+    side = text[start:stop].strip()
+    if not side:
+        raise _error(text, start, stop, "one side of the '=' is empty: write 'u_t = ...'")
+    shift = text.index(side, start)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(side, mode="eval").body
+    except SyntaxError as error:
+        place = min(shift + max((error.offset or 1) - 1, 0), len(text) - 1)
+        raise _error(text, place, place + 1, f"this is no formula ({error.msg})") from None
+    except (RecursionError, MemoryError, ValueError, OverflowError):
+        raise _error(text, shift, stop, "the formula is nested too deeply or too long") from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.expr):
+            node.col_offset += shift
+            node.end_col_offset = (node.end_col_offset or node.col_offset) + shift
+    return tree
+
+
+def _error(text: str, start: int, stop: int, message: str) -> EquationError:
+    """An error with text[start:stop] marked, and no more than a line of text around it."""
+    before, inside, after = text[:start], text[start:stop], text[stop:]
+    before = before if len(before) <= 60 else "..." + before[-60:]
+    inside = inside if len(inside) <= 60 else inside[:30] + " ... " + inside[-25:]
+    after = after if len(after) <= 60 else after[:60] + "..."
+    shown = f"{before}<<{inside}>>{after}".encode("unicode_escape").decode("ascii")
+    return EquationError(f"{message}, in: {shown}")
+
+
+class _Walk:
+    """The walk over the two sides of one equation; it gives the field's right-hand side."""
+
+    def __init__(
+        self,
+        source: _Source,
+        fields: tuple[str, ...],
+        coordinates: tuple[str, ...],
+        parameters: Mapping[str, float],
+    ) -> None:
+        self.source = source
+        self.fields = fields
+        self.coordinates = coordinates
+        self.parameters = parameters
+        self.time = sympy.Symbol(f"{source.field}_t", real=True)
+
+    def rhs(self) -> sympy.Expr:
+        """The equation solved for its time derivative."""
+        left, right = self.expression(self.source.left, 0), self.expression(self.source.right, 0)
+        if left == self.time and self.time not in right.free_symbols:
+            return right
+        whole = left - right
+        factor = whole.diff(self.time)
+        if not factor.is_number or factor.is_zero:
+            message = f"'{self.time.name}' must stand alone or times a number"
+            raise self.error(self.source.left, f"{message}: write '{self.time.name} = ...'")
+        return -whole.xreplace({self.time: sympy.Integer(0)}) / factor
+
+    def error(self, node: ast.expr, message: str) -> EquationError:
+        """An error that marks the node."""
+        stop = node.end_col_offset or node.col_offset + 1
+        return _error(self.source.text, node.col_offset, stop, message)
+
+    def expression(self, node: ast.expr, depth: int) -> sympy.Expr:
+        """The SymPy expression of a node."""
+        if depth > MAX_DEPTH:
+            raise self.error(node, f"the formula is nested more than {MAX_DEPTH} deep")
+        result = self._node(node, depth + 1)
+        size = abs(result.as_coeff_Mul()[0])
+        if not size.is_zero and not (size.is_finite and 1 / _LARGEST < size < _LARGEST):
+            raise self.error(node, "this number is too large, too small or divides by zero")
+        return result
+
+    def _node(self, node: ast.expr, depth: int) -> sympy.Expr:
+        match node:
+            case ast.Constant():
+                return self._constant(node)
+            case ast.Name():
+                return self._name(node)
+            case ast.UnaryOp(op=ast.USub()):
+                return -self.expression(node.operand, depth)
+            case ast.UnaryOp(op=ast.UAdd()):
+                return self.expression(node.operand, depth)
+            case ast.BinOp(op=ast.Add() | ast.Sub()):
+                return self._sum(node, depth)
+            case ast.BinOp(op=ast.Mult() | ast.Div()):
+                return self._product(node, depth)
+            case ast.BinOp(op=ast.Pow()):
+                return self._power(node, depth)
+            case ast.Call():
+                return self._call(node, depth)
+        raise self.error(node, "this cannot stand in an equation; use + - * / ** and functions")
+
+    def _constant(self, node: ast.Constant) -> sympy.Expr:
+        value = node.value
+        if type(value) is int and value.bit_length() < 900:
+            return sympy.Integer(value)
+        if type(value) is float and abs(value) < 1e300:
+            return sympy.Float(value)
+        raise self.error(node, "this is no finite real number")
+
+    def _name(self, node: ast.Name) -> sympy.Expr:
+        name = node.id
+        if name == "pi":
+            return sympy.pi
+        if name == self.time.name:
+            return self.time
+        if name in ("t", *self.coordinates, *self.parameters):
+            return sympy.Symbol(name, real=True)
+        jet = jet_from_name(name, self.fields, len(self.coordinates))
+        if jet is not None and jet.order <= MAX_ORDER:
+            return jet.symbol
+        raise self.error(node, self._unknown(name))
+
+    def _unknown(self, name: str) -> str:
+        field, _, axes = name.partition("_")
+        if field in self.fields and axes and set(axes) <= set(AXES):
+            return (
+                f"'{name}' is no derivative here: coordinates are {', '.join(self.coordinates)}, "
+                f"up to order {MAX_ORDER}"
+            )
+        if name in AXES:
+            return f"'{name}' is no coordinate here: coordinates are {', '.join(self.coordinates)}"
+        if name in RESERVED:
+            return f"'{name}' is a function: write {name}(...)"
+        if field in self.fields and axes:
+            return f"'{name}' is unknown: derivatives are written {field}_x, {field}_xy, ..."
+        if re.fullmatch(rf"[A-Za-z][A-Za-z0-9]*_[{''.join(AXES)}]+", name):
+            return f"'{name}' is unknown: no equation '{field}_t = ...' was given"
+        near = closest(name, (*self.fields, *self.parameters))
+        return f"'{name}' is not declared{near}: pass {name}=... or give '{name}_t = ...'"
+
+    def _sum(self, node: ast.expr, depth: int) -> sympy.Expr:
+        # A sum of n terms is a tree of depth n that leans left: walk down its spine in a loop.
+        parts: list[sympy.Expr] = []
+        while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+            part = self.expression(node.right, depth)
+            parts.append(-part if isinstance(node.op, ast.Sub) else part)
+            node = node.left
+        parts.append(self.expression(node, depth))
+        return sympy.Add(*reversed(parts))
+
+    def _product(self, node: ast.expr, depth: int) -> sympy.Expr:
+        parts: list[sympy.Expr] = []
+        while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+            part = self.expression(node.right, depth)
+            if isinstance(node.op, ast.Div):
+                if part.is_zero:
+                    raise self.error(node.right, "this divides by zero")
+                part = 1 / part
+            parts.append(part)
+            node = node.left
+        parts.append(self.expression(node, depth))
+        return sympy.Mul(*reversed(parts))
+
+    def _power(self, node: ast.BinOp, depth: int) -> sympy.Expr:
+        power = self.expression(node.right, depth)
+        if not power.is_Integer or abs(power) > MAX_EXPONENT:
+            message = f"powers are whole numbers from -{MAX_EXPONENT} to {MAX_EXPONENT}"
+            raise self.error(node.right, message)
+        base = self.expression(node.left, depth)
+        if base.is_zero and power < 0:
+            raise self.error(node, "this divides by zero")
+        return base**power
+
+    def _call(self, node: ast.Call, depth: int) -> sympy.Expr:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        known = (*FUNCTIONS, *OPERATORS)
+        if name not in known:
+            message = (
+                f"'{name}' is no function here{closest(name, known)}"
+                if name
+                else ("only a named function can be called (is a '*' missing?)")
+            )
+            raise self.error(node.func, f"{message}; functions are {', '.join(known)}")
+        if len(node.args) != 1 or node.keywords:
+            raise self.error(node, f"{name}() takes one expression")
+        inside = self.expression(node.args[0], depth)
+        if self.time in inside.free_symbols:
+            raise self.error(node, f"'{self.time.name}' cannot stand inside {name}()")
+        if name not in FUNCTIONS:
+            return self._derivative(node, name, inside)
+        if inside.is_number:
+            # exp(exp(1000)) must not reach arbitrary precision.
+            return number(self._value(node, FUNCTIONS[name], inside))
+        return FUNCTIONS[name](inside)
+
+    def _value(self, node: ast.expr, function: sympy.Function, inside: sympy.Expr) -> float:
+        try:
+            return evaluate(function(inside, evaluate=False), {})
+        except EquationError as error:
+            raise self.error(node, str(error)) from None
+
+    def _derivative(self, node: ast.expr, name: str, inside: sympy.Expr) -> sympy.Expr:
+        ndim = len(self.coordinates)
+        if name != "laplace" and name[-1] not in self.coordinates:
+            raise self.error(node, f"coordinates are {', '.join(self.coordinates)}")
+        axes = range(ndim) if name == "laplace" else [AXES.index(name[-1])]
+        parts = []
+        for axis in axes:
+            part = inside
+            for _ in range(2 if name == "laplace" else 1):
+                part = total_derivative(expand(part), axis, self.fields, ndim)
+            parts.append(part)
+        result = sympy.Add(*parts)
+        highest = max((jet.order for jet in jets_in(result, self.fields, ndim)), default=0)
+        if highest > MAX_ORDER:
+            raise self.error(node, f"derivatives go up to order {MAX_ORDER}, not {highest}")
+        return result
