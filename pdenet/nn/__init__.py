@@ -1,0 +1,1 @@
+"""Differentiable building blocks: moment-constrained filters, pseudo-upwind, symbolic networks."""
