@@ -5,9 +5,8 @@ It holds the expanded right-hand sides (see `pdenet.pde.expression`) and the val
 parameters, and never changes.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +15,6 @@ import sympy
 from pdenet.errors import EquationError
 from pdenet.pde import render
 from pdenet.pde.expression import (
-    MAX_POWER,
     Expansion,
     Monomial,
     collect,
@@ -26,6 +24,7 @@ from pdenet.pde.expression import (
     substitute,
 )
 from pdenet.pde.jet import Jet, jet_from_name, jets_in, sorted_jets
+from pdenet.pde.monomial import jet_powers, term_order
 from pdenet.pde.names import check_coordinates, check_fields, check_parameters, closest
 from pdenet.pde.parse import parse
 
@@ -75,7 +74,7 @@ class PDE:
         parameters: dict[str, float],
     ) -> None:
         fields = tuple(expansions)
-        order = _term_order(fields, len(coordinates))
+        order = term_order(fields, len(coordinates))
         ordered = {
             field: {monomial: expansion[monomial] for monomial in sorted(expansion, key=order)}
             for field, expansion in expansions.items()
@@ -119,7 +118,7 @@ class PDE:
             expansion: Expansion = {}
             for monomial, coefficient in given.items():
                 plain = not isinstance(coefficient, sympy.Basic) or coefficient.is_Float
-                if plain and _powers(monomial, fields, ndim) is not None:
+                if plain and jet_powers(monomial, fields, ndim) is not None:
                     collect(expansion, monomial, _ONE, float(coefficient))
                     continue
                 factor = number(float(coefficient)) if plain else coefficient
@@ -349,38 +348,3 @@ def _adopter(
         return expression.xreplace(ours)
 
     return adopt
-
-
-@lru_cache(maxsize=65536)
-def _powers(
-    monomial: sympy.Expr, fields: tuple[str, ...], ndim: int
-) -> tuple[tuple[Jet, int], ...] | None:
-    """The jets of a product of whole positive powers of jet symbols, or None for all else."""
-    if monomial is _ONE:
-        return ()
-    powers = []
-    for factor in sympy.Mul.make_args(monomial):
-        base, power = factor.as_base_exp()
-        if not (base.is_Symbol and base.is_real and power.is_Integer and 0 < power <= MAX_POWER):
-            return None
-        jet = jet_from_name(base.name, fields, ndim)
-        if jet is None or jet.name != base.name:
-            return None
-        powers.append((jet, int(power)))
-    return tuple(powers)
-
-
-def _term_order(fields: tuple[str, ...], ndim: int) -> Callable[[Monomial], Any]:
-    """Lowest derivative first, then lowest degree, then by jets; what is no power comes after."""
-
-    def key(monomial: Monomial) -> Any:
-        powers = _powers(monomial, fields, ndim)
-        if powers is None:
-            jets = jets_in(monomial, fields, ndim)
-            return max(jet.order for jet in jets), math.inf, [], str(monomial)
-        order = max((jet.order for jet, _ in powers), default=0)
-        degree = sum(power for _, power in powers)
-        ranked = sorted((fields.index(jet.field), jet, power) for jet, power in powers)
-        return order, degree, ranked, ""
-
-    return key

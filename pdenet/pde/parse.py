@@ -82,11 +82,11 @@ def parse(
 def _infer(names: Sequence[str], fields: Sequence[str]) -> tuple[str, ...]:
     used = set()
     for name in names:
-        field, _, axes = name.partition("_")
+        field, _, letters = name.partition("_")
         if name in AXES or name in OPERATORS:
             used.add(name[-1])
         elif field in fields:
-            used.update(axes)
+            used.update(letters)
     axes = [k for k, axis in enumerate(AXES) if axis in used]
     if not axes and "laplace" in names:
         raise EquationError(
