@@ -38,7 +38,7 @@ TABLE: dict[str, tuple[float, frozenset[str]]] = {
     "training": (7, frozenset({"numpy", "torch", "pydantic", "safetensors", "tomli"})),
     "report": (8, frozenset({"numpy", "matplotlib", "jinja2", "sympy"})),
     "estimator": (8, frozenset({"numpy", "torch"})),
-    "cli": (9, frozenset({"numpy", "click", "rich"})),
+    "cli": (9, frozenset({"numpy", "torch", "click", "rich"})),
 }
 # The data come from another discretisation than the one that learns: only the surface joins them.
 JOINS_SIMULATORS = frozenset({"simulators", "cli"})

@@ -1,0 +1,36 @@
+"""`pdenet equations`: the catalogue, as a list."""
+
+from __future__ import annotations
+
+import click
+
+from pdenet.cli.console import print_json, print_text
+from pdenet.cli.options import common
+from pdenet.pde.catalogue import catalogue
+
+__all__ = ["command"]
+
+
+@click.command(short_help="List the named equations.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")
+@common
+def command(as_json: bool) -> None:
+    """List the named equations."""
+    if as_json:
+        print_json(
+            {
+                name: {
+                    "title": entry.title,
+                    "equations": list(entry.pde.equations()),
+                    "parameters": dict(entry.pde.parameters),
+                    "reference": entry.reference,
+                }
+                for name, entry in catalogue.items()
+            }
+        )
+        return
+    for name, entry in catalogue.items():
+        values = ", ".join(f"{key} = {value:g}" for key, value in entry.pde.parameters.items())
+        print_text(f"{name}: {entry.title}" + (f" ({values})" if values else ""))
+        for line in entry.pde.unicode().splitlines():
+            print_text(f"    {line}")

@@ -1,0 +1,135 @@
+"""What the user sees when something goes wrong: one line on stderr, and an exit code.
+
+0 done · 1 a fault of pdenet itself · 2 wrong input or a full disk · 130 Ctrl-C · 143 SIGTERM.
+`--debug`, or PDENET_DEBUG=1, shows the traceback instead.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from pdenet.errors import PDENetError
+
+__all__ = ["Interrupted", "Terminated", "describe", "one_line", "run"]
+
+FAULT, WRONG_INPUT, CTRL_C, TERMINATED = 1, 2, 130, 143
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: code that cleans up after Ctrl-C cleans up after it too."""
+
+
+class Interrupted(Exception):
+    """An interrupted command, and what to type to go on."""
+
+    def __init__(self, interrupt: KeyboardInterrupt, resume: str) -> None:
+        self.exit_code = TERMINATED if isinstance(interrupt, Terminated) else CTRL_C
+        super().__init__("; ".join(filter(None, ["interrupted", resume])))
+
+
+class _Log(logging.Handler):
+    """Warnings and notes of the library, one line each, on whatever stderr is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = record.levelname.lower()
+        print(f"pdenet: {level}: {one_line(record.getMessage())}", file=sys.stderr)
+
+
+def one_line(text: str) -> str:
+    """`text` without line breaks."""
+    return " ".join(text.split())
+
+
+def describe(error: BaseException) -> tuple[str, int]:
+    """The message and the exit code for an error that ended a command."""
+    if isinstance(error, Interrupted):
+        return str(error), error.exit_code
+    if isinstance(error, click.Abort):
+        return "interrupted", CTRL_C
+    if isinstance(error, click.UsageError):
+        hint = f"; see '{error.ctx.command_path} --help'" if error.ctx else ""
+        return error.format_message().rstrip(".") + hint, WRONG_INPUT
+    if isinstance(error, click.ClickException):
+        return error.format_message(), WRONG_INPUT
+    if isinstance(error, PDENetError):
+        return str(error), WRONG_INPUT
+    if isinstance(error, OSError):
+        return _describe_os_error(error), WRONG_INPUT
+    # torch has its own error for a full GPU; it is known by name, so that torch is not loaded here.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "not enough memory; use a smaller --grid or fewer --trajectories", WRONG_INPUT
+    kind = type(error).__name__
+    return f"internal error: {kind}: {error}; --debug shows where", FAULT
+
+
+def _describe_os_error(error: OSError) -> str:
+    where = f" '{error.filename}'" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"no space left to write{where}; free some, or choose another place with -o"
+    if error.errno == errno.EACCES:
+        return f"no permission for{where or ' this file'}; choose another place"
+    return f"{error.strerror or error}{':' if where else ''}{where}"
+
+
+def run(group: click.Group, arguments: list[str]) -> int:
+    """Run a command group and turn whatever ends it into a line and an exit code."""
+    debug = "--debug" in arguments or os.environ.get("PDENET_DEBUG", "0") not in ("", "0")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without ∂ or ν still gets its answer
+            stream.reconfigure(errors="replace")
+    with _logging(debug), _termination():
+        try:
+            code = group.main(arguments, prog_name="pdenet", standalone_mode=False)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            return WRONG_INPUT
+        except Exception as error:
+            if debug and not isinstance(error, click.ClickException):
+                raise
+            message, code = describe(error)
+            label = "" if code in (CTRL_C, TERMINATED) else "error: "
+            print(f"pdenet: {label}{one_line(message)}", file=sys.stderr)
+    return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def _logging(debug: bool) -> Iterator[None]:
+    handler = _Log()
+    loggers = [logging.getLogger(name) for name in ("pdenet", "simulators")]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG if debug else logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+            logger.setLevel(logging.NOTSET)
+
+
+@contextmanager
+def _termination() -> Iterator[None]:
+    """SIGTERM raises `Terminated` for as long as this lasts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    previous = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

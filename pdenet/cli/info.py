@@ -1,0 +1,91 @@
+"""`pdenet info`: what a data file or a run folder holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pdenet.cli.console import print_json, print_rows
+from pdenet.cli.options import DATA, common
+from pdenet.cli.runs import MEMBERS, read_log, read_record
+from pdenet.storage import open_data
+
+__all__ = ["command", "describe_data", "describe_run"]
+
+
+def describe_data(path: Path) -> dict[str, Any]:
+    """The facts of a data file; no field is read."""
+    with open_data(path) as data:
+        problem = data.problem
+        grid = problem.grid
+        return {
+            "file": str(path),
+            "equations": list(problem.pde.equations()) if problem.pde else None,
+            "parameters": dict(problem.pde.parameters) if problem.pde else None,
+            "fields": list(data.fields),
+            "grid": list(grid.shape),
+            "lengths": list(grid.lengths),
+            "boundaries": [[type(side).__name__ for side in pair] for pair in problem.boundaries],
+            "trajectories": data.trajectories,
+            "frames": data.frames,
+            "dt": data.dt if data.frames > 1 else None,
+            "noise": data.noise,
+            "split": {name: len(members) for name, members in data.split.items()},
+            "metadata": dict(data.metadata),
+        }
+
+
+def describe_run(run: Path) -> dict[str, Any]:
+    """The facts of a run folder: settings, stages done, and the equation if it was read."""
+    stages = [
+        {key: record[key] for key in ("stage", "loss", "validation")}
+        for record in read_log(run)
+        if record.get("event") == "StageFinished"
+    ]
+    equation = run / "equation.json"
+    return {
+        "run": str(run),
+        "holds": [name for name in MEMBERS if (run / name).exists()],
+        "config": read_record(run, "config.json"),
+        "stages": stages,
+        "equation": read_record(run, "equation.json") if equation.exists() else None,
+    }
+
+
+def _lines(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    lines = []
+    for key, value in facts.items():
+        if isinstance(value, dict) and value:
+            lines += _lines(value, f"{prefix}{key}.")
+        elif isinstance(value, list) and value and isinstance(value[0], dict | str):
+            shown = [str(item) if isinstance(item, str) else _pairs(item) for item in value]
+            lines += [(f"{prefix}{key}" if i == 0 else "", item) for i, item in enumerate(shown)]
+        elif isinstance(value, list):
+            lines.append((f"{prefix}{key}", " ".join(str(item) for item in value)))
+        elif value not in (None, {}):
+            lines.append(
+                (f"{prefix}{key}", f"{value:g}" if isinstance(value, float) else str(value))
+            )
+    return lines
+
+
+def _pairs(item: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in item.items()
+    )
+
+
+@click.command(short_help="Say what a data file or a run folder holds.")
+@click.argument("path", type=DATA)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")
+@common
+def command(path: Path, as_json: bool) -> None:
+    """Say what a data file or a run folder holds."""
+    facts = describe_run(path) if path.is_dir() else describe_data(path)
+    if as_json:
+        print_json(facts)
+    else:
+        print_rows("", ["", ""], _lines(facts))

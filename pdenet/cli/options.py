@@ -1,0 +1,184 @@
+"""Options that several commands share, and the types that read them.
+
+`given` keeps what was typed: an option that was not typed has no value here, so that the good
+values of an equation or of the configuration stand.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+__all__ = [
+    "DATA",
+    "LENGTHS",
+    "OUTPUT",
+    "PARAMETER",
+    "SHAPE",
+    "common",
+    "given",
+    "learning",
+    "machine",
+    "quiet",
+    "simulation",
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DATA = click.Path(path_type=Path)
+OUTPUT = click.Path(path_type=Path)
+
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_LENGTH = re.compile(rf"(?P<number>{_NUMBER})?\s*\*?\s*(?P<pi>pi|π)?")
+
+
+class _Shape(click.ParamType[tuple[int, ...]]):
+    name = "NxN"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = re.split(r"[x×,]", str(value))
+        if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+            self.fail(f"{value!r} is not a grid: type e.g. 64, 64x64 or 32x32x32", param, ctx)
+        return tuple(int(part) for part in parts)
+
+
+class _Lengths(click.ParamType[tuple[float, ...]]):
+    name = "LxL"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        matches = [_LENGTH.fullmatch(part.strip()) for part in re.split(r"[x×,]", str(value))]
+        lengths = tuple(
+            float(match["number"] or 1) * (math.pi if match["pi"] else 1)
+            for match in matches
+            if match and match[0]
+        )
+        if len(lengths) != len(matches) or not all(0 < length < math.inf for length in lengths):
+            self.fail(f"{value!r} is not a length: type e.g. 2pi, 2pix2pi or 1x0.5", param, ctx)
+        return lengths
+
+
+class _Parameter(click.ParamType[tuple[str, float]]):
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, float]:
+        if isinstance(value, tuple):
+            return value
+        name, _, number = (part.strip() for part in str(value).partition("="))
+        try:
+            parsed = float(number)
+        except ValueError:
+            parsed = math.nan
+        if not name.isidentifier() or not math.isfinite(parsed):
+            self.fail(f"{value!r} is not a parameter: type e.g. nu=0.05", param, ctx)
+        return name, parsed
+
+
+SHAPE, LENGTHS, PARAMETER = _Shape(), _Lengths(), _Parameter()
+
+
+def quiet() -> bool:
+    """Whether the current command was told to show no progress."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.meta.get("pdenet.quiet"))
+
+
+def given(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The options among `names` that were typed."""
+    return {name: options[name] for name in names if options.get(name) not in (None, ())}
+
+
+def _apply(function: Command, *decorators: Callable[[Command], Command]) -> Command:
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function
+
+
+def _set_quiet(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.meta["pdenet.quiet"] = True
+
+
+def _set_verbose(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        for name in ("pdenet", "simulators"):
+            logging.getLogger(name).setLevel(logging.INFO)
+
+
+def common(function: Command) -> Command:
+    """--quiet, --verbose and --debug, which every command has."""
+    flag: dict[str, Any] = {"is_flag": True, "expose_value": False}
+    return _apply(
+        function,
+        click.option("-q", "--quiet", callback=_set_quiet, help="Show no progress.", **flag),
+        click.option("-v", "--verbose", callback=_set_verbose, help="Show notes too.", **flag),
+        # Read by pdenet.cli.failure before anything is parsed.
+        click.option("--debug", help="Show the traceback of an error.", **flag),
+    )
+
+
+def machine(function: Command) -> Command:
+    """--seed, --device and --dtype."""
+    return _apply(
+        function,
+        click.option("--seed", type=click.IntRange(min=0), help="Seed of all random numbers. [0]"),
+        click.option("--device", help="auto, cpu, cuda or cuda:N. [auto]"),
+        click.option(
+            "--dtype", type=click.Choice(["float64", "float32"]), help="Precision. [float64]"
+        ),
+    )
+
+
+def simulation(function: Command) -> Command:
+    """The equation as text, and everything that says how it is solved and observed."""
+    positive = click.IntRange(min=1)
+    return _apply(
+        function,
+        click.option(
+            "--pde",
+            multiple=True,
+            metavar="TEXT",
+            help="An equation of your own, e.g. 'u_t = -u*u_x + nu*u_xx'; once for each field.",
+        ),
+        click.option(
+            "--param",
+            "parameters",
+            type=PARAMETER,
+            multiple=True,
+            help="Value of a parameter, e.g. nu=0.05; may be repeated.",
+        ),
+        click.option("--grid", type=SHAPE, help="Observed grid points, e.g. 64x64."),
+        click.option("--lengths", type=LENGTHS, help="Size of the domain, e.g. 2pix2pi."),
+        click.option("--refine", type=positive, help="Solve on a grid so many times finer."),
+        click.option("--trajectories", type=positive, help="Number of initial fields."),
+        click.option("--frames", type=positive, help="Observed times of each trajectory."),
+        click.option("--dt", type=float, help="Time between two frames."),
+        click.option("--noise", type=float, help="Noise, relative to std(u) of the first frame."),
+        click.option(
+            "--order",
+            type=click.Choice(["2", "4", "6", "8", "upwind"]),
+            help="Order of the finite differences.",
+        ),
+        click.option(
+            "--scheme", type=click.Choice(["rk4", "ssprk3"]), help="Time scheme of the solver."
+        ),
+        click.option("--substeps", type=positive, help="Solver steps per frame. [from stability]"),
+    )
+
+
+def learning(function: Command) -> Command:
+    """The configuration of a training run."""
+    return _apply(
+        function,
+        click.option("--config", type=DATA, metavar="FILE", help="Settings in TOML."),
+        click.option("--resume", is_flag=True, help="Go on from the last checkpoint."),
+    )

@@ -1,0 +1,128 @@
+"""A found equation on its way to the user: table, text, LaTeX, Markdown and JSON.
+
+Numbers and scores are those of `pdenet.pde.compare`; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pdenet.cli.console import print_json, print_rows, print_text
+from pdenet.pde import PDE
+from pdenet.pde.compare import Comparison, Row, compare
+from pdenet.pde.expression import Monomial
+from pdenet.pde.render import Style, format_monomial, format_number, format_value
+
+__all__ = ["FORMATS", "Result"]
+
+FORMATS = ("text", "unicode", "latex", "markdown", "json")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A found equation, its standard errors, the truth if known, and the time it took."""
+
+    found: PDE
+    stderr: Mapping[str, Mapping[Monomial, float]] = field(default_factory=dict)
+    truth: PDE | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The found equation beside the truth."""
+        return None if self.truth is None else compare(self.found, self.truth)
+
+    def rows(self) -> tuple[Row, ...]:
+        """All terms, in canonical order; without a truth the found ones alone."""
+        return (self.comparison or compare(self.found, self.found)).rows
+
+    def error_of(self, row: Row) -> float | None:
+        """The standard error of a term, if it has one."""
+        return self.stderr.get(row.field, {}).get(row.monomial)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `--json` prints."""
+        known = self.comparison
+        terms = [
+            {
+                "field": row.field,
+                "term": format_monomial(row.monomial),
+                "coefficient": row.found,
+                "stderr": self.error_of(row),
+                "truth": row.truth if known else None,
+                "relative_error": row.relative_error if known else None,
+            }
+            for row in self.rows()
+        ]
+        names = ("tpr", "recall", "precision", "e2", "einf")
+        scores: dict[str, Any] = {name: getattr(known, name) if known else None for name in names}
+        for name in ("extra", "missing"):
+            pairs = getattr(known, name) if known else ()
+            scores[name] = [
+                {"field": field, "term": format_monomial(monomial)} for field, monomial in pairs
+            ]
+        return {
+            "equations": list(self.found.equations()),
+            "terms": terms,
+            "scores": scores,
+            "seconds": dict(self.seconds),
+        }
+
+    def table(self, style: Style) -> tuple[list[str], list[list[str]]]:
+        """Header and rows: equation, term, found with its standard error, and the truth."""
+        header = ["equation", "term", "found"]
+        if self.truth is not None:
+            header += ["true", "error"]
+        return header, [self._cells(row, style) for row in self.rows()]
+
+    def _cells(self, row: Row, style: Style) -> list[str]:
+        found = "missing"
+        if row.found is not None:
+            found = format_value(row.found, self.error_of(row), style)
+        cells = [f"{row.field}_t", format_monomial(row.monomial, style), found]
+        if self.truth is not None:
+            true = "absent" if row.truth is None else format_number(row.truth, 5, style)
+            error = row.relative_error
+            cells += [true, row.kind if error is None else f"{100 * error:.2g} %"]
+        return cells
+
+    def to_markdown(self) -> str:
+        """The equations and the table, as GitHub shows them."""
+        header, rows = self.table("text")
+        lines = ["```", *self.found.equations(), "```", "", "| " + " | ".join(header) + " |"]
+        lines.append("|" + "|".join(" --- " if name in header[:2] else " ---: " for name in header))
+        lines[-1] += "|"
+        for field_t, term, *numbers in rows:
+            cells = [f"`{field_t}`", f"`{term}`", *numbers]
+            lines.append("| " + " | ".join(cells) + " |")
+        return "\n".join(lines)
+
+    def print(self, form: str) -> None:
+        """Print in one of `FORMATS`."""
+        if form == "json":
+            print_json(self.to_json())
+        elif form == "markdown":
+            print_text(self.to_markdown())
+        elif form == "latex":
+            print_text(self.found.latex())
+        elif form == "unicode":
+            print_text(self.found.unicode())
+        else:
+            print_text(self.found.text())
+
+    def print_summary(self) -> None:
+        """The equation, the table and the scores, to be read."""
+        print_text(self.found.unicode())
+        print_text("")
+        header, rows = self.table("unicode")
+        print_rows("", header, rows, numeric=header[2:])
+        known = self.comparison
+        if known is not None:
+            print_text(
+                f"TPR {known.tpr:.3g}, recall {known.recall:.3g}, precision {known.precision:.3g}, "
+                f"E2 {100 * known.e2:.2g} %, Einf {100 * known.einf:.2g} %"
+            )
+        if self.seconds:
+            print_text(", ".join(f"{name} {value:.1f} s" for name, value in self.seconds.items()))

@@ -1,0 +1,45 @@
+"""`pdenet train`: train a PDE-Net on a data file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pdenet.cli.console import note
+from pdenet.cli.options import DATA, OUTPUT, common, learning, machine
+from pdenet.cli.progress import Monitor
+from pdenet.cli.runs import prepare
+from pdenet.cli.settings import training_config
+from pdenet.estimator import train
+from pdenet.storage import open_data
+
+__all__ = ["command"]
+
+
+@click.command(short_help="Train a PDE-Net on the data of a file.")
+@click.argument("data", type=DATA)
+@click.option("-o", "--output", type=OUTPUT, required=True, help="The folder of the run.")
+@learning
+@machine
+@click.option("--preset", type=click.Choice(["paper"]), help="The settings of the papers.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier run.")
+@common
+def command(data: Path, output: Path, **options: Any) -> None:
+    """Train a PDE-Net on the data of a file.
+
+    \b
+    pdenet train data.h5 -o run
+    pdenet train data.h5 -o run --resume      after Ctrl-C or a lost machine
+
+    The folder gets the settings, a log and a checkpoint, from which --resume goes on.
+    """
+    config = training_config(options)
+    open_data(data).close()  # a bad file must not cost an earlier run
+    prepare(output, overwrite=options["overwrite"], resume=options["resume"])
+    context = click.get_current_context()
+    context.meta["pdenet.resume"] = f"go on with 'pdenet train {data} -o {output} --resume'"
+    with Monitor() as monitor:
+        train(data, output, config, resume=options["resume"], on_event=monitor)
+    note(f"trained; read the equation with 'pdenet extract {output}'")
