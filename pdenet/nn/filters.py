@@ -27,7 +27,7 @@ from pdenet.errors import ConfigError, GridError
 from pdenet.nn.moments import Constraint, Parity, along_axes, constraint, vandermonde
 from pdenet.pde.jet import Jet
 
-__all__ = ["FilterBank", "symbols_of_kernels"]
+__all__ = ["FilterBank", "correlate", "symbols_of_kernels"]
 
 
 def symbols_of_kernels(kernels: Tensor, shape: Sequence[int]) -> Tensor:
@@ -50,6 +50,18 @@ def symbols_of_kernels(kernels: Tensor, shape: Sequence[int]) -> Tensor:
     turned = nn.functional.pad(kernels.flip(axes), beyond)
     symbols: Tensor = torch.fft.rfftn(torch.roll(turned, [-(size // 2)] * ndim, axes), dim=axes)
     return symbols
+
+
+def correlate(u: Tensor, symbols: Tensor) -> Tensor:
+    """Every field of a periodic state, correlated with every kernel.
+
+    u: (batch, field, *space); symbols: (kernel, *half grid), from `symbols_of_kernels`.
+    Returns (batch, field, kernel, *space).
+    """
+    axes = tuple(range(2 - u.dim(), 0))
+    modes = torch.fft.rfftn(u, dim=axes).unsqueeze(2) * symbols
+    fields: Tensor = torch.fft.irfftn(modes, s=u.shape[2:], dim=axes)
+    return fields
 
 
 class FilterBank(nn.Module):
@@ -144,14 +156,17 @@ class FilterBank(nn.Module):
         """Every kernel in units of the grid, (derivative, N, ..., N): without the factor dx^-a."""
         return along_axes(self.moments(), self.inverse, self.ndim)
 
+    def scaled_kernels(self) -> Tensor:
+        """Every kernel with its factor dx^-a, (derivative, N, ..., N): applied as it stands."""
+        return self.kernels() * self.per_length.reshape([-1] + [1] * self.ndim)
+
     def symbols(self, shape: Sequence[int]) -> Tensor:
         """Fourier symbols of all derivatives on a periodic grid, in physical units.
 
         Returns complex (derivative, *half grid). Compute them once where many states follow.
         Raises GridError where the grid is smaller than the kernels.
         """
-        scale = self.per_length.reshape([-1] + [1] * self.ndim)
-        return symbols_of_kernels(self.kernels() * scale, shape)
+        return symbols_of_kernels(self.scaled_kernels(), shape)
 
     def forward(self, u: Tensor, symbols: Tensor | None = None) -> Tensor:
         """The jets of the state `u`.
@@ -169,10 +184,7 @@ class FilterBank(nn.Module):
             return u[:, self.order]
         if symbols is None:
             symbols = self.symbols(shape)
-        axes = tuple(range(-self.ndim, 0))
-        modes = torch.fft.rfftn(u, dim=axes).unsqueeze(2) * symbols
-        derivatives = torch.fft.irfftn(modes, s=shape, dim=axes)
-        every = torch.cat([u.unsqueeze(2), derivatives], 2).flatten(1, 2)
+        every = torch.cat([u.unsqueeze(2), correlate(u, symbols)], 2).flatten(1, 2)
         return every if self._in_order else every.index_select(1, self.order)
 
     def extra_repr(self) -> str:
