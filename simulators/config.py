@@ -1,0 +1,128 @@
+"""Settings of a simulation, as frozen values that check themselves."""
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import torch
+
+from pdenet.errors import ConfigError, DeviceError
+from simulators.initial import FourierInitial
+from simulators.rhs import UPWIND, Order
+from simulators.stencils import ORDERS
+from simulators.stepping import SCHEMES
+
+__all__ = ["Numerics", "SimulationConfig", "resolve_device"]
+
+_DTYPES = {"float64": torch.float64, "float32": torch.float32}
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """How the equation is discretised.
+
+    order: order of the central stencils (2, 4, 6, 8), or "upwind" (third order, upwind-biased,
+        for first derivatives; order 4 for the others).
+    scheme: "rk4" or "ssprk3".
+    substeps: steps per frame; None chooses them for each trajectory from the stability limit.
+    cfl: part of the largest stable step that is used when substeps is None.
+    Good values: order 8, rk4, cfl 0.5: the error in time is then below that in space.
+    """
+
+    order: Order = 8
+    scheme: str = "rk4"
+    substeps: int | None = None
+    cfl: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.order not in (*ORDERS, UPWIND):
+            raise ConfigError(f'order is one of {ORDERS} or "{UPWIND}", given {self.order!r}')
+        if self.scheme not in SCHEMES:
+            names = ", ".join(sorted(SCHEMES))
+            raise ConfigError(f"scheme is one of {names}, given {self.scheme!r}")
+        if self.substeps is not None:
+            _whole("substeps", self.substeps, 1, " (or None)")
+        if not 0 < self.cfl <= 1:
+            raise ConfigError(f"cfl is a number in (0, 1], given {self.cfl!r}")
+
+
+@dataclass(frozen=True)
+class SimulationConfig(Numerics):
+    """Everything that decides the bytes of a simulation, beside the equation and the device.
+
+    shape, lengths: the observed grid, periodic, and the size of its domain.
+    dt, frames: time between stored frames, and their number; the first is at time 0.
+    trajectories: how many; trajectory i is the same however many others there are.
+    refine: the equation is solved on a grid with this many times more points along each axis,
+        and sampled at the observed points.
+    noise: level sigma; sigma * std(first stored frame) * N(0, 1) is added to every frame, with
+        the standard deviation of the trajectory and field.
+    late_start: every second trajectory is first run for this long, so that its first stored
+        frame is not a Fourier field; 1.0 in the papers. 0 switches it off.
+    seed: of the initial fields and the noise.
+    """
+
+    shape: tuple[int, ...] = (64, 64)
+    lengths: tuple[float, ...] = (2 * math.pi, 2 * math.pi)
+    dt: float = 0.01
+    frames: int = 41
+    trajectories: int = 28
+    refine: int = 2
+    noise: float = 0.0
+    late_start: float = 1.0
+    initial: FourierInitial = field(default_factory=FourierInitial)
+    seed: int = 0
+    dtype: str = "float64"
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("frames", "trajectories", "refine"):
+            _whole(name, getattr(self, name), 1)
+        _whole("seed", self.seed, 0)
+        for name, least in (("dt", "> 0"), ("noise", ">= 0"), ("late_start", ">= 0")):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and (value > 0 or (value == 0 and least == ">= 0"))):
+                raise ConfigError(f"{name} is a finite number {least}, given {value!r}")
+        if len(self.shape) != len(self.lengths):
+            raise ConfigError(
+                f"shape {self.shape} and lengths {self.lengths} must have one number per axis"
+            )
+        if self.dtype not in _DTYPES:
+            raise ConfigError(f"dtype is float64 or float32, given {self.dtype!r}")
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """The dtype of the states."""
+        return _DTYPES[self.dtype]
+
+    @property
+    def times(self) -> list[float]:
+        """Times of the stored frames."""
+        return [frame * self.dt for frame in range(self.frames)]
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The settings that exist, sorted."""
+        return sorted(item.name for item in fields(cls))
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device for "auto" (CUDA if there is one), "cpu", "cuda" or "cuda:1".
+
+    Raises DeviceError for a name that is unknown here or a device that is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+        raise DeviceError(f"device is auto, cpu, cuda or cuda:N, given {name!r}")
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if int(index or 0) >= count:
+        raise DeviceError(f"there is no device {name!r} on this machine: use auto or cpu")
+    return torch.device(name)
+
+
+def _whole(name: str, value: Any, least: int, other: str = "") -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(f"{name} is a whole number >= {least}{other}, given {value!r}")

@@ -1,0 +1,114 @@
+"""Advance states of a PDE by one frame, with as many stable steps as each of them needs.
+
+Every trajectory chooses its own number of steps from its own state, and trajectories with the same
+number are advanced together. So a trajectory does not depend on which others share its batch.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pdenet.errors import StabilityError
+from pdenet.grid import Grid
+from pdenet.pde.definition import PDE
+from simulators.config import Numerics
+from simulators.rhs import RightHandSide
+from simulators.stability import StabilityLimit, largest_step, require_substeps
+from simulators.stepping import SCHEMES, Stepper
+
+__all__ = ["Solver", "substep_count"]
+
+_MOST_SUBSTEPS = 100_000
+
+
+@dataclass(frozen=True)
+class _Workspace:
+    """All that belongs to one batch size."""
+
+    limit: StabilityLimit
+    stepper: Stepper
+
+
+class Solver:
+    """Solves one PDE on one periodic grid.
+
+    States are contiguous (batch, field, *space) tensors; buffers are made for each batch size and
+    kept. Raises GridError if the grid is too small for the stencils.
+    """
+
+    def __init__(self, pde: PDE, grid: Grid, numerics: Numerics | None = None) -> None:
+        self.pde, self.grid = pde.numeric(), grid
+        self.numerics = numerics or Numerics()
+        self._scheme = SCHEMES[self.numerics.scheme]
+        self._workspaces: dict[int, _Workspace] = {}
+
+    def advance(self, t: float, dt: float, u: Tensor) -> None:
+        """Replace u(t) by u(t + dt), in place.
+
+        Raises StabilityError if the requested substeps are too few, or the state blows up.
+        """
+        limits = self.largest_steps(t, u)
+        counts = [self._count(t, dt, limit) for limit in limits]
+        for count in sorted(set(counts)):
+            members = [k for k, other in enumerate(counts) if other == count]
+            if len(members) == len(counts):
+                self._run(t, dt, count, u)
+                continue
+            part = u[members]
+            self._run(t, dt, count, part)
+            u[members] = part
+        if not bool(torch.isfinite(u).all()):
+            raise StabilityError(
+                f"the solution of {self.pde.fields} is not finite after time {t + dt:.4g}: "
+                "the equation blows up from these initial fields; use fewer frames, or others"
+            )
+
+    def largest_steps(self, t: float, u: Tensor) -> list[float]:
+        """The largest stable step of every trajectory at the state u."""
+        decay, rotation = self._workspace(u).limit.bounds(t, u)
+        return [
+            largest_step(self._scheme, float(d), float(r))
+            for d, r in zip(decay, rotation, strict=True)
+        ]
+
+    def _count(self, t: float, dt: float, limit: float) -> int:
+        asked = self.numerics.substeps
+        if asked is not None:
+            require_substeps(dt, asked, limit, t)
+            return asked
+        needed = dt / (self.numerics.cfl * limit) if limit > 0 else math.inf
+        if needed > _MOST_SUBSTEPS:
+            raise StabilityError(
+                f"a frame of {dt:g} needs more than {_MOST_SUBSTEPS} steps at time {t:.4g}, where "
+                f"at most {limit:.3g} is allowed: use a coarser grid, a smaller refine or dt"
+            )
+        return substep_count(needed)
+
+    def _run(self, t: float, dt: float, count: int, u: Tensor) -> None:
+        stepper = self._workspace(u).stepper
+        h = dt / count
+        for k in range(count):
+            stepper.step(t + k * h, h, u)
+
+    def _workspace(self, u: Tensor) -> _Workspace:
+        size = u.shape[0]
+        if size not in self._workspaces:
+            rhs = RightHandSide(self.pde, self.grid, self.numerics.order, u)
+            limit = StabilityLimit(rhs, u)
+            self._workspaces[size] = _Workspace(limit, Stepper(self._scheme, rhs, u))
+        return self._workspaces[size]
+
+
+def substep_count(needed: float) -> int:
+    """The smallest of 1, 2, 3, 4, 6, 8, 12, 16, 24, ... that is at least `needed`.
+
+    A coarse ladder, so that the trajectories of a batch fall into few groups.
+    """
+    power = 1
+    while power < needed:
+        if power > 1 and 3 * power // 2 >= needed:
+            return 3 * power // 2
+        power *= 2
+    return power
