@@ -1,0 +1,114 @@
+"""Named equations, each with its reference and values that work well.
+
+An entry says how its data are made by default: a periodic domain, an observed grid, the time
+between frames, and random Fourier initial fields as in the papers (wave numbers up to 4, scaled to
+a maximum of 2, plus a uniform constant from [-2, 2]).
+
+References: PDE-Net is Z. Long, Y. Lu, X. Ma, B. Dong, ICML 2018, arXiv:1710.09668; PDE-Net 2.0 is
+Z. Long, Y. Lu, B. Dong, J. Comput. Phys. 399 (2019) 108925, arXiv:1812.04426.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from pdenet.errors import EquationError
+from pdenet.pde.definition import PDE
+from pdenet.pde.names import closest
+
+__all__ = ["Entry", "catalogue", "get"]
+
+_PDE_NET = "PDE-Net (Long, Lu, Ma, Dong, ICML 2018, arXiv:1710.09668)"
+_PDE_NET_2 = "PDE-Net 2.0 (Long, Lu, Dong, J. Comput. Phys. 399, 2019, arXiv:1812.04426)"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A named equation and good values for its data.
+
+    lengths, shape: the periodic domain and the observed grid.
+    dt, frames, trajectories: time between frames, frames of a trajectory, number of trajectories.
+    refine: the simulation runs on a grid finer by this factor and is sampled on the observed one.
+    noise: level of the noise, in units of the standard deviation of the first frame.
+    initial: the random Fourier fields: wave numbers up to `waves`, scaled to `amplitude`, plus a
+        uniform constant from [-constant, constant].
+    """
+
+    name: str
+    pde: PDE
+    title: str
+    reference: str
+    lengths: tuple[float, ...]
+    shape: tuple[int, ...]
+    dt: float = 0.01
+    frames: int = 41
+    trajectories: int = 28
+    refine: int = 2
+    noise: float = 0.001
+    initial: Mapping[str, int | float] = field(
+        default_factory=lambda: {"waves": 4, "amplitude": 2.0, "constant": 2.0}
+    )
+
+
+def _entry(name: str, title: str, reference: str, pde: PDE, points: int = 64) -> Entry:
+    return Entry(
+        name=name,
+        pde=pde,
+        title=title,
+        reference=reference,
+        lengths=(2 * math.pi,) * pde.ndim,
+        shape=(points,) * pde.ndim,
+    )
+
+
+_ENTRIES = (
+    _entry(
+        "burgers",
+        "Burgers' equation in two dimensions",
+        _PDE_NET_2,
+        PDE(
+            "u_t = -u*u_x - v*u_y + nu*(u_xx + u_yy)",
+            "v_t = -u*v_x - v*v_y + nu*(v_xx + v_yy)",
+            nu=0.05,
+        ),
+    ),
+    _entry(
+        "burgers-1d",
+        "Burgers' equation in one dimension",
+        "J. M. Burgers, Adv. Appl. Mech. 1 (1948) 171-199",
+        PDE("u_t = -u*u_x + nu*u_xx", nu=0.1),
+        points=256,
+    ),
+    _entry(
+        "diffusion",
+        "Diffusion in two dimensions",
+        _PDE_NET_2,
+        PDE("u_t = c*(u_xx + u_yy)", c=0.1),
+    ),
+    _entry(
+        "convection-diffusion",
+        "Convection and diffusion with constant coefficients",
+        f"{_PDE_NET}: the constant parts of its variable coefficients",
+        PDE("u_t = a*u_x + b*u_y + c*u_xx + d*u_yy", a=0.6, b=0.8, c=0.2, d=0.3),
+    ),
+    _entry(
+        "variable-coefficients",
+        "Convection and diffusion with coefficients that vary in space",
+        _PDE_NET,
+        PDE(
+            "u_t = (0.5*(cos(y) + x*(2*pi - x)*sin(x)) + 0.6)*u_x"
+            " + (2*(cos(y) + sin(x)) + 0.8)*u_y + 0.2*u_xx + 0.3*u_yy"
+        ),
+    ),
+)
+
+catalogue: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+
+
+def get(name: str) -> Entry:
+    """The entry of that name. Raises EquationError that lists the names when there is none."""
+    if name not in catalogue:
+        near = closest(name, catalogue)
+        raise EquationError(f"no equation named {name!r}{near}: there are {', '.join(catalogue)}")
+    return catalogue[name]

@@ -1,0 +1,62 @@
+"""A problem: an equation (or none yet), the grid it lives on, and the conditions at its ends.
+
+This is what a data file stores and what a network learns from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pdenet.boundary import Boundaries, Periodic, check_boundaries, periodic
+from pdenet.errors import EquationError, GridError
+from pdenet.grid import Grid
+from pdenet.pde.definition import PDE
+from pdenet.pde.names import check_fields
+
+__all__ = ["Problem"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A PDE, or None where it is unknown, with grid, boundary conditions and units.
+
+    boundaries: for each axis the conditions at its lower and upper end.
+    fields: names of the fields, in the order in which arrays hold them.
+    units: the unit of a field, a coordinate or t; what is not listed has none.
+
+    Raises GridError or EquationError when the parts do not agree.
+    """
+
+    pde: PDE | None
+    grid: Grid
+    boundaries: Boundaries
+    fields: tuple[str, ...]
+    units: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        fields = check_fields(self.fields)
+        if len(set(fields)) != len(fields):
+            raise EquationError(f"fields {fields} must have different names")
+        boundaries = check_boundaries(self.boundaries, self.grid.ndim)
+        if self.pde is not None and self.pde.ndim != self.grid.ndim:
+            raise GridError(
+                f"the equation has {self.pde.ndim} space dimensions, the grid {self.grid.ndim}: "
+                f"give a shape with {self.pde.ndim} numbers"
+            )
+        if self.pde is not None and self.pde.fields != fields:
+            raise EquationError(
+                f"the equation is for {', '.join(self.pde.fields)}, not {', '.join(fields)}"
+            )
+        if self.grid.endpoint and any(isinstance(pair[0], Periodic) for pair in boundaries):
+            raise GridError("a periodic axis has no point at its far end: use endpoint=False")
+        known = (*fields, *self.grid.axes, "t")
+        unknown = sorted(self.units.keys() - set(known))
+        if unknown:
+            raise GridError(f"{unknown[0]!r} cannot have a unit: units are for {', '.join(known)}")
+        object.__setattr__(self, "fields", fields)
+        object.__setattr__(self, "boundaries", boundaries)
+        object.__setattr__(self, "units", dict(self.units))
+
+    @classmethod
+    def periodic(cls, pde: PDE, grid: Grid, units: Mapping[str, str] | None = None) -> "Problem":
+        """The problem of a known PDE on a periodic grid."""
+        return cls(pde, grid, periodic(grid.ndim), pde.fields, units or {})
