@@ -6,6 +6,7 @@ saw, so that what predicts shares no discretisation with what learned.
 
 from __future__ import annotations
 
+import itertools
 import logging
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def predict(pde: PDE, grid: Grid, start: np.ndarray, times: np.ndarray) -> np.nd
     frames[:, 0] = start
     try:
         solver = Solver(pde, grid)
-        for index, (now, then) in enumerate(zip(times[:-1], times[1:], strict=True), start=1):
+        for index, (now, then) in enumerate(itertools.pairwise(times), start=1):
             solver.advance(float(now), float(then - now), states)
             frames[:, index] = states.numpy()
     except (StabilityError, GridError) as error:
@@ -94,7 +95,7 @@ def write_report(run: Path, result: Result, output: Path, *, data: Path | None) 
         )
     with open_data(data) as opened:
         evidence = _evidence(run, result, opened, str(data))
-    return build(evidence).write_html(output, overwrite=True)
+    return build(evidence).write(output, overwrite=True)
 
 
 def _evidence(run: Path, result: Result, data: Data, path: str) -> Evidence:

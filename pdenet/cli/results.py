@@ -59,10 +59,7 @@ class Result:
         names = ("tpr", "recall", "precision", "e2", "einf")
         scores: dict[str, Any] = {name: getattr(known, name) if known else None for name in names}
         for name in ("extra", "missing"):
-            pairs = getattr(known, name) if known else ()
-            scores[name] = [
-                {"field": field, "term": format_monomial(monomial)} for field, monomial in pairs
-            ]
+            scores[name] = None if known is None else _pairs(getattr(known, name))
         return {
             "equations": list(self.found.equations()),
             "terms": terms,
@@ -126,3 +123,7 @@ class Result:
             )
         if self.seconds:
             print_text(", ".join(f"{name} {value:.1f} s" for name, value in self.seconds.items()))
+
+
+def _pairs(terms: tuple[tuple[str, Monomial], ...]) -> list[dict[str, str]]:
+    return [{"field": field, "term": format_monomial(monomial)} for field, monomial in terms]

@@ -1,0 +1,114 @@
+"""Whatever ends a command is one line on stderr and an exit code."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import click
+import pytest
+
+from pdenet.cli import Commands
+from pdenet.cli.failure import describe, run
+from pdenet.errors import EquationError, OutputError, PDENetError
+
+
+def ends_with(error, *, resume=""):
+    """A command group of which every command ends with `error`."""
+    group = Commands("pdenet", params=[click.Option(["--debug"], is_flag=True)])
+
+    @click.command()
+    @click.pass_context
+    def command(context):
+        context.meta["pdenet.resume"] = resume
+        raise error
+
+    group.get_command = lambda ctx, name: command
+    return group
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (EquationError("unknown name 'nv'\n  did you mean nu?"), 2, "did you mean nu?"),
+        (OutputError("data.h5 exists: add --overwrite"), 2, "--overwrite"),
+        (PDENetError("anything"), 2, "anything"),
+        (OSError(errno.ENOSPC, "No space left on device", "data.h5"), 2, "no space left"),
+        (OSError(errno.EFBIG, "File too large"), 2, "no space left"),
+        (PermissionError(errno.EACCES, "Permission denied", "/root/x"), 2, "'/root/x'"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "a.toml"), 2, "'a.toml'"),
+        (MemoryError(), 2, "--grid"),
+        (TypeError("a fault"), 1, "internal error: TypeError: a fault; --debug"),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(error, code, said, capsys):
+    assert run(ends_with(error), ["any"]) == code
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert streams.err.startswith("pdenet: error: ") and streams.err.count("\n") == 1
+    assert said in streams.err
+
+
+def test_debug_shows_the_error_itself(monkeypatch):
+    with pytest.raises(EquationError):
+        run(ends_with(EquationError("wrong")), ["--debug", "any"])
+    monkeypatch.setenv("PDENET_DEBUG", "1")
+    with pytest.raises(EquationError):
+        run(ends_with(EquationError("wrong")), ["any"])
+
+
+def test_ctrl_c_says_how_to_go_on(capsys):
+    group = ends_with(KeyboardInterrupt(), resume="go on with 'pdenet train --resume'")
+    assert run(group, ["any"]) == 130
+    assert capsys.readouterr().err == "pdenet: interrupted; go on with 'pdenet train --resume'\n"
+
+
+def test_an_early_ctrl_c_is_an_interrupt_too():
+    assert describe(click.Abort()) == ("interrupted", 130)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
+def test_sigterm_cleans_up_and_ends_with_143(tmp_path):
+    program = """
+        import sys, time
+        from pathlib import Path
+        import click
+        from pdenet.cli import Commands
+        from pdenet.cli.failure import run
+
+        group = Commands("pdenet")
+
+        @click.command()
+        def command():
+            try:
+                Path("started").touch()
+                time.sleep(60)
+            finally:
+                Path("cleaned").touch()
+
+        group.get_command = lambda ctx, name: command
+        sys.exit(run(group, ["any"]))
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "started").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGTERM)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert (tmp_path / "cleaned").exists()
+    assert told == "pdenet: interrupted\n"
+
+
+def test_sigterm_is_as_before_afterwards():
+    before = signal.getsignal(signal.SIGTERM)
+    run(ends_with(EquationError("wrong")), ["any"])
+    assert signal.getsignal(signal.SIGTERM) is before

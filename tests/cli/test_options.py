@@ -1,0 +1,57 @@
+"""The types that read options."""
+
+import math
+
+import click
+import pytest
+
+from pdenet.cli.options import LENGTHS, PARAMETER, SHAPE, given
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"), [("64", (64,)), ("64x32", (64, 32)), ("8x9x10", (8, 9, 10)), ("4,5", (4, 5))]
+)
+def test_grid(text, shape):
+    assert SHAPE.convert(text, None, None) == shape
+
+
+@pytest.mark.parametrize("text", ["", "x", "64x", "-1", "0", "6.4", "64x²", "64 by 64"])
+def test_wrong_grid(text):
+    with pytest.raises(click.BadParameter, match="64x64"):
+        SHAPE.convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "lengths"),
+    [
+        ("1", (1.0,)),
+        ("2pi", (2 * math.pi,)),
+        ("2πx1", (2 * math.pi, 1.0)),
+        ("pi x 0.5*pi", (math.pi, math.pi / 2)),
+        ("1e-3", (1e-3,)),
+    ],
+)
+def test_lengths(text, lengths):
+    assert LENGTHS.convert(text, None, None) == pytest.approx(lengths)
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "0", "nan", "inf", "2 pies", "1e999"])
+def test_wrong_lengths(text):
+    with pytest.raises(click.BadParameter, match="2pi"):
+        LENGTHS.convert(text, None, None)
+
+
+def test_parameter():
+    assert PARAMETER.convert("nu=0.05", None, None) == ("nu", 0.05)
+    assert PARAMETER.convert(" a = -1e3 ", None, None) == ("a", -1000.0)
+
+
+@pytest.mark.parametrize("text", ["nu", "nu=", "=1", "nu=one", "nu=nan", "nu=inf", "1=2", "a b=1"])
+def test_wrong_parameter(text):
+    with pytest.raises(click.BadParameter, match=r"nu=0\.05"):
+        PARAMETER.convert(text, None, None)
+
+
+def test_given_keeps_what_was_typed_zero_included():
+    options = {"noise": 0.0, "dt": None, "pde": (), "frames": 3, "other": 1}
+    assert given(options, "noise", "dt", "pde", "frames") == {"noise": 0.0, "frames": 3}
