@@ -1,0 +1,11 @@
+"""Files of trajectories: written in one go, checked, and read lazily.
+
+The format is the table in `pdenet.storage.schema`; data/README.md shows it.
+"""
+
+from pdenet.storage.arrays import write_arrays
+from pdenet.storage.page import format_page
+from pdenet.storage.read import Data, check, open_data
+from pdenet.storage.write import Writer, create
+
+__all__ = ["Data", "Writer", "check", "create", "format_page", "open_data", "write_arrays"]

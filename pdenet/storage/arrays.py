@@ -1,0 +1,66 @@
+"""Store arrays that somebody already has."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pdenet.boundary import periodic
+from pdenet.errors import DataError
+from pdenet.grid import Grid
+from pdenet.pde import PDE
+from pdenet.problem import Problem
+from pdenet.storage.write import create
+
+__all__ = ["write_arrays"]
+
+_FIELDS = ("u", "v", "w")
+
+
+def write_arrays(
+    path: Path | str,
+    states: np.ndarray,
+    grid: Grid,
+    dt: float,
+    *,
+    fields: Sequence[str] | None = None,
+    pde: PDE | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write periodic trajectories (trajectory, frame, field, *space) to a file; returns its path.
+
+    grid: the points; dt: time between two frames. fields: their names, those of `pde` or u, v, w
+    by default. pde: the true equation, where it is known. float32 stays float32, every other
+    number becomes float64. Raises DataError where the shapes do not fit, OutputError as `create`.
+    """
+    states = np.asarray(states)
+    if states.ndim != grid.ndim + 3 or states.shape[3:] != grid.shape:
+        raise DataError(
+            f"states have shape {states.shape}, a grid of shape {grid.shape} needs (trajectory, "
+            f"frame, field, {', '.join(grid.axes)}): add axes of length 1 or transpose"
+        )
+    if not (np.isfinite(dt) and dt > 0):
+        raise DataError(f"dt is {dt}: give the time between two frames, a positive number")
+    names = tuple(fields) if fields is not None else pde.fields if pde is not None else _FIELDS
+    if fields is None and pde is None:
+        names = names[: states.shape[2]]
+    if len(names) != states.shape[2]:
+        raise DataError(
+            f"states have {states.shape[2]} fields, but the names are {names}: name each field"
+        )
+    problem = Problem(pde, grid, periodic(grid.ndim), names)
+    dtype = "float32" if states.dtype == np.float32 else "float64"
+    times = dt * np.arange(states.shape[1])
+    with create(
+        path,
+        problem,
+        trajectories=states.shape[0],
+        times=times,
+        dtype=dtype,
+        metadata=metadata,
+        overwrite=overwrite,
+    ) as writer:
+        writer.append(states)
+    return Path(path)

@@ -1,0 +1,271 @@
+"""Between a `Problem` and the values that the schema places in a file, in both directions."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import h5py
+import numpy as np
+
+from pdenet.boundary import Boundaries, Boundary, Periodic, from_json, periodic, to_json
+from pdenet.errors import DataError, PDENetError
+from pdenet.grid import AXES, Grid
+from pdenet.pde import PDE
+from pdenet.problem import Problem
+from pdenet.storage import split
+from pdenet.storage.scan import Scan
+from pdenet.storage.schema import FORMAT_VERSION, SCHEMA
+
+__all__ = ["Column", "Header", "describe", "interpret"]
+
+_OWN = ("noise", "solver", "seed", "versions")  # metadata that has a place of its own
+
+
+@dataclass(frozen=True)
+class Column:
+    """Where one field is stored: a dataset, and the component of a vector or tensor."""
+
+    name: str
+    dataset: h5py.Dataset
+    component: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Header:
+    """All of a file but the fields themselves."""
+
+    name: str
+    problem: Problem
+    times: np.ndarray
+    columns: tuple[Column, ...]
+    codes: np.ndarray
+    metadata: Mapping[str, Any]
+
+
+def describe(
+    problem: Problem, codes: np.ndarray, times: np.ndarray, metadata: Mapping[str, Any], name: str
+) -> dict[str, Any]:
+    """The value of every address of the schema but the fields, by address (without braces)."""
+    pde, grid = problem.pde, problem.grid
+    parameters = {} if pde is None else dict(pde.parameters)
+    taken = sorted({item.address.removeprefix("/@") for item in SCHEMA} & set(parameters))
+    if taken:
+        raise DataError(f"a parameter called {taken[0]!r} cannot be stored: rename it")
+    rest = {key: value for key, value in metadata.items() if key not in _OWN}
+    values: dict[str, Any] = {
+        "/@dataset_name": name,
+        "/@grid_type": "cartesian",
+        "/@n_spatial_dims": grid.ndim,
+        "/@n_trajectories": len(codes),
+        "/@simulation_parameters": tuple(parameters),
+        "/dimensions@spatial_dims": grid.axes,
+        "/scalars@field_names": tuple(parameters),
+        "/t0_fields@field_names": problem.fields,
+        "/t1_fields@field_names": (),
+        "/t2_fields@field_names": (),
+        "/pdenet@format_version": FORMAT_VERSION,
+        "/pdenet@fields": problem.fields,
+        "/pdenet@equation": () if pde is None else pde.equations(),
+        "/pdenet@coordinates": grid.axes if pde is None else pde.coordinates,
+        "/pdenet@parameters": parameters,
+        "/pdenet@lengths": np.array(grid.lengths),
+        "/pdenet@origin": np.array(grid.origin),
+        "/pdenet@endpoint": grid.endpoint,
+        "/pdenet@boundaries": [[to_json(end) for end in ends] for ends in problem.boundaries],
+        "/pdenet@units": dict(problem.units),
+        "/pdenet@metadata": rest,
+        "/pdenet/split": codes,
+    }
+    values |= {f"/pdenet@{key}": metadata.get(key) for key in _OWN}
+    values |= _varying("/dimensions/time", times, time=True)
+    for axis, points, ends in zip(grid.axes, grid.coordinates(), problem.boundaries, strict=True):
+        values |= _varying(f"/dimensions/{axis}", points)
+        values |= _boundary(axis, len(points), ends)
+    for parameter, value in parameters.items():
+        values[f"/@{parameter}"] = value
+        values |= _varying(f"/scalars/{parameter}", value)
+    for field in problem.fields:
+        flags = {"dim_varying": np.ones(grid.ndim, bool), "sample_varying": True}
+        flags["time_varying"] = True
+        values |= {f"/t0_fields/{field}@{key}": value for key, value in flags.items()}
+    return values
+
+
+def _varying(path: str, value: Any, *, time: bool = False) -> dict[str, Any]:
+    return {path: value, f"{path}@sample_varying": False, f"{path}@time_varying": time}
+
+
+def _boundary(axis: str, points: int, ends: Sequence[Boundary]) -> dict[str, Any]:
+    kind = "periodic" if isinstance(ends[0], Periodic) else "wall"
+    path = f"/boundary_conditions/{axis}_{kind}"
+    mask = np.zeros(points, bool)
+    mask[[0, -1]] = True
+    return {
+        f"{path}@bc_type": kind.upper(),
+        f"{path}@associated_dims": (axis,),
+        f"{path}@associated_fields": (),
+        f"{path}@sample_varying": False,
+        f"{path}@time_varying": False,
+        f"{path}/mask": mask,
+    }
+
+
+def interpret(found: Scan) -> Header:
+    """The header that a scan without problems stands for.
+
+    Raises DataError where the values, each right by itself, do not agree.
+    """
+    values = found.values
+    axes = values["/dimensions@spatial_dims"]
+    if values["/@grid_type"] != "cartesian":
+        raise DataError(f"/@grid_type is {values['/@grid_type']!r}: only 'cartesian' can be read")
+    if axes != AXES[: len(axes)] or len(axes) != values["/@n_spatial_dims"] or not axes:
+        raise DataError(
+            f"/dimensions@spatial_dims is {list(axes)} and /@n_spatial_dims "
+            f"{values['/@n_spatial_dims']}: they must be the first 1 to 3 of {list(AXES)}"
+        )
+    if found.sizes.get("B", 0) != values["/@n_trajectories"] or found.sizes["B"] < 1:
+        raise DataError(
+            f"/@n_trajectories is {values['/@n_trajectories']}, the fields have "
+            f"{found.sizes.get('B', 0)} trajectories"
+        )
+    times = values["/dimensions/time"]
+    _check_times(times)
+    columns = _columns(found, axes)
+    boundaries = _boundaries(found, axes)
+    grid = _grid(found, axes)
+    pde = _equation(values) if found.native else None
+    fields = tuple(column.name for column in columns)
+    units = values["/pdenet@units"] if found.native else {}
+    try:
+        problem = Problem(pde, grid, boundaries, fields, units)
+    except PDENetError as error:
+        raise DataError(f"fields, grid and equation do not agree: {error}") from error
+    codes = values.get("/pdenet/split")
+    if codes is None:
+        codes = split.assign(found.sizes["B"], seed=0)
+    elif not np.isin(codes, (split.EVERY, *range(len(split.SPLITS)))).all():
+        raise DataError("/pdenet/split holds codes other than -1, 0, 1, 2: simulate it again")
+    name = values.get("/@dataset_name", "")
+    return Header(name, problem, times, columns, codes, _metadata(values))
+
+
+def _check_times(times: np.ndarray) -> None:
+    if len(times) < 2:
+        raise DataError(
+            f"/dimensions/time has {len(times)} frame: a time derivative needs at least 2 frames, "
+            "simulate with more frames"
+        )
+    steps = np.diff(times)
+    # Float32 times, as in many files, carry a rounding error that grows with the time itself.
+    slack = 1e-6 * abs(steps.mean()) + 2.0**-22 * np.abs(times).max()
+    if steps.min() <= 0 or np.ptp(steps) > slack:
+        raise DataError(
+            f"/dimensions/time has steps between {steps.min():.6g} and {steps.max():.6g}: "
+            "frames must be equally spaced in time, interpolate them first"
+        )
+
+
+def _columns(found: Scan, axes: Sequence[str]) -> tuple[Column, ...]:
+    columns = []
+    for rank in range(3):
+        for name in found.names.get(f"t{rank}", ()):
+            dataset = found.values.get(f"/t{rank}_fields/{name}")
+            if dataset is None:
+                continue
+            for component in product(range(len(axes)), repeat=rank):
+                suffix = "".join(axes[c] for c in component)
+                # Equations read u_x as a derivative, so a field cannot have that name.
+                plain = name if found.native else re.sub(r"[^A-Za-z0-9]", "", name)
+                columns.append(Column(plain + suffix, dataset, component))
+    names = [column.name for column in columns]
+    wanted = list(found.values.get("/pdenet@fields", names))
+    if not names:
+        raise DataError("/t0_fields has no field that changes in time: there is nothing to learn")
+    if sorted(names) != sorted(wanted) or len(set(names)) != len(names):
+        raise DataError(f"/pdenet@fields is {wanted}, but the fields are {names}")
+    return tuple(sorted(columns, key=lambda column: wanted.index(column.name)))
+
+
+def _boundaries(found: Scan, axes: Sequence[str]) -> Boundaries:
+    if found.native:
+        stored = found.values["/pdenet@boundaries"]
+        try:
+            return tuple((from_json(low), from_json(high)) for low, high in stored)
+        except (PDENetError, TypeError, ValueError, LookupError, AttributeError) as error:
+            raise DataError(f"/pdenet@boundaries cannot be read: {error}") from error
+    joined: set[str] = set()
+    for name in found.names.get("boundary", ()):
+        path = f"/boundary_conditions/{name}"
+        if found.values[f"{path}@bc_type"].lower() == "periodic":
+            joined |= set(found.values[f"{path}@associated_dims"])
+    if not set(axes) <= joined:
+        open_axes = [axis for axis in axes if axis not in joined]
+        raise DataError(
+            f"/boundary_conditions says that {', '.join(open_axes)} is not periodic, and not which "
+            "values hold there: only periodic foreign files can be read"
+        )
+    return periodic(len(axes))
+
+
+def _grid(found: Scan, axes: Sequence[str]) -> Grid:
+    values = found.values
+    points = [values[f"/dimensions/{axis}"] for axis in axes]
+    shape = tuple(len(x) for x in points)
+    try:
+        if found.native:
+            lengths = tuple(values["/pdenet@lengths"].tolist())
+            origin = tuple(values["/pdenet@origin"].tolist())
+            grid = Grid(shape, lengths, origin, values["/pdenet@endpoint"])
+        else:
+            steps = [(x[-1] - x[0]) / max(len(x) - 1, 1) for x in points]
+            lengths = tuple(float(dx * len(x)) for dx, x in zip(steps, points, strict=True))
+            grid = Grid(shape, lengths, tuple(float(x[0]) for x in points))
+    except PDENetError as error:
+        raise DataError(f"/dimensions describes no grid: {error}") from error
+    for axis, x, expected, dx in zip(axes, points, grid.coordinates(), grid.spacing, strict=True):
+        slack = 1e-6 * dx + 2.0**-22 * np.abs(x).max()
+        if np.abs(x - expected).max() > slack:
+            raise DataError(
+                f"/dimensions/{axis} is not the uniform grid from {expected[0]:.6g} in steps of "
+                f"{dx:.6g}: interpolate the fields onto a uniform grid"
+            )
+    return grid
+
+
+def _equation(values: Mapping[str, Any]) -> PDE | None:
+    lines = values["/pdenet@equation"]
+    if not lines:
+        return None
+    parameters = values["/pdenet@parameters"]
+    if not isinstance(parameters, dict):
+        raise DataError("/pdenet@parameters must be a JSON object of numbers")
+    try:
+        return PDE.from_text("\n".join(lines), values["/pdenet@coordinates"], parameters)
+    except PDENetError as error:
+        raise DataError(f"/pdenet@equation cannot be read: {error}") from error
+
+
+def _metadata(values: Mapping[str, Any]) -> dict[str, Any]:
+    rest = values.get("/pdenet@metadata") or {}
+    if not isinstance(rest, dict):
+        raise DataError("/pdenet@metadata must be a JSON object")
+    own = {key: values.get(f"/pdenet@{key}") for key in _OWN}
+    return {**rest, **{key: value for key, value in own.items() if value is not None}}
+
+
+def json_text(value: Any, address: str) -> str:
+    """A value as JSON on one line. Raises DataError when it is none."""
+    try:
+        return json.dumps(value, allow_nan=False, default=_plain)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{address} cannot be written as JSON: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is no JSON value, convert it first")

@@ -1,0 +1,47 @@
+"""The format on one page, made from the schema."""
+
+from pdenet.storage.schema import FORMAT_VERSION, SCHEMA, SYMBOLS, Item
+
+__all__ = ["format_page"]
+
+_HEAD = """\
+# Data files
+
+Version {version} of the format. This page is made from `pdenet/storage/schema.py`, which the
+writer, the reader and the checker follow; `pdenet.storage.format_page()` returns it.
+
+A file is HDF5 in the layout of [The Well](https://arxiv.org/abs/2412.00568), so whatever reads The
+Well reads it. What that layout has no place for is in the group `/pdenet`. A foreign file without
+that group can be read too: its equation is then unknown, and the components of a vector field
+`velocity` become the fields `velocityx`, `velocityy`.
+
+An address is `/group/dataset` or `/group@attribute`; `{{axis}}` and the like stand for every such
+name. Text is UTF-8; JSON is text; real numbers are float64 but for the fields, which are float64 or
+float32. "always" is in every file that can be read, "native" in every file that pdenet writes.
+
+Letters of the shapes: {symbols}.
+
+| address | holds | shape | needed | meaning |
+|---|---|---|---|---|
+"""
+
+_TAIL = """
+Fields are stored in chunks of one trajectory, some frames and the whole space, shuffled, lightly
+compressed (gzip) and with checksums. A file appears under its name when it is complete; a writer
+that is stopped leaves what was there before.
+"""
+
+
+def format_page() -> str:
+    """The text of data/README.md."""
+
+    def shape(item: Item) -> str:
+        return f"`({', '.join(item.shape)})`" if item.shape else ""
+
+    symbols = ", ".join(f"`{symbol}` {meaning}" for symbol, meaning in SYMBOLS.items())
+    rows = [
+        f"| `{item.address}` | {item.kind} | {shape(item)} | {item.need} | {item.meaning} |"
+        for item in SCHEMA
+    ]
+    head = _HEAD.format(version=FORMAT_VERSION, symbols=symbols)
+    return head + "\n".join(rows) + "\n" + _TAIL

@@ -1,0 +1,202 @@
+"""Read a file lazily: its description at once, its fields block by block when asked for."""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from pdenet.errors import DataError
+from pdenet.problem import Problem
+from pdenet.storage import split
+from pdenet.storage.finite import require_finite
+from pdenet.storage.hdf5 import one_line, open_file, reading
+from pdenet.storage.header import Header, interpret
+from pdenet.storage.scan import scan
+
+__all__ = ["Data", "check", "open_data"]
+
+_log = logging.getLogger(__name__)
+
+
+def open_data(path: Path | str) -> "Data":
+    """Open a file made by pdenet, or one in The Well's layout, to be used as a context manager.
+
+    Raises DataError, one line with the file, the place in it and what to do, where the file is
+    missing, damaged, of another version, or describes no trajectories of at least two frames.
+
+    >>> with open_data("data.h5") as data:
+    ...     states = data.read(data.split["train"])  # (n, frames, field, *space)
+    """
+    path = Path(path)
+    with reading(path):
+        file = open_file(path)
+        try:
+            found = scan(file)
+            if found.problems:
+                raise DataError(found.problems[0])
+            return Data(path, file, interpret(found))
+        except BaseException:
+            file.close()
+            raise
+
+
+def check(path: Path | str) -> list[str]:
+    """Everything that is wrong with a file, fields included, in words; an empty list if it is fine.
+
+    Unlike `open_data` it reads every value.
+    """
+    path = Path(path)
+    problems: list[str] = []
+    try:
+        with reading(path), open_file(path) as file:
+            problems += [f"{path}: {problem}" for problem in scan(file).problems]
+        if problems:
+            return problems
+        with open_data(path) as data:
+            for trajectory in range(data.trajectories):
+                try:
+                    data.read([trajectory])
+                except DataError as error:
+                    problems.append(one_line(error))
+    except DataError as error:
+        problems.append(one_line(error))
+    return problems
+
+
+class Data:
+    """An open file; made by `open_data`.
+
+    problem: the equation (None if unknown), grid, boundaries, fields and units.
+    times: of the frames, shape (frames,). split: the trajectories of "train", "validation" and
+    "test". metadata: what the writer was given, with "seed", "solver", "noise", "versions".
+    """
+
+    def __init__(self, path: Path, file: h5py.File, header: Header) -> None:
+        self.path = path
+        self.name = header.name
+        self.problem: Problem = header.problem
+        self.times = header.times
+        self.metadata: Mapping[str, Any] = header.metadata
+        self.split: Mapping[str, np.ndarray] = split.members(header.codes)
+        self.trajectories = len(header.codes)
+        self.dtype = np.result_type(*(column.dataset.dtype for column in header.columns))
+        self.dtype = self.dtype.newbyteorder("=")
+        self._file = file
+        self._columns = header.columns
+        if (header.codes == split.EVERY).all():
+            _log.warning(
+                "%s has %d trajectories, too few to hold some out: all sets are the same",
+                path,
+                self.trajectories,
+            )
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields, in the order of the field axis."""
+        return self.problem.fields
+
+    @property
+    def frames(self) -> int:
+        """Number of frames of each trajectory."""
+        return len(self.times)
+
+    @property
+    def dt(self) -> float:
+        """Time between two frames."""
+        return float((self.times[-1] - self.times[0]) / (self.frames - 1))
+
+    @property
+    def noise(self) -> Mapping[str, Any] | None:
+        """What was added to the fields (definition, level, seed); None where nothing was."""
+        noise = self.metadata.get("noise")
+        return noise if isinstance(noise, dict) else None
+
+    def read(
+        self,
+        trajectories: slice | Sequence[int] | np.ndarray = slice(None),
+        frames: slice = slice(None),
+        dtype: Any = None,
+        out: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """The states of some trajectories and frames, shape (n, frames, field, *space).
+
+        dtype: of the result; as stored by default. out: an array to fill instead of a new one.
+        Raises DataError when a value is damaged or not finite, with its place, and when there are
+        no such trajectories.
+        """
+        rows = self._rows(trajectories)
+        steps = range(*frames.indices(self.frames))
+        if steps.step < 1:
+            raise DataError(f"frames {frames} run backwards: read forwards and turn them round")
+        shape = (len(rows), len(steps), len(self.fields), *self.problem.grid.shape)
+        with reading(self.path):
+            if out is None:
+                out = np.empty(shape, dtype=dtype or self.dtype)
+            if out.shape != shape:
+                raise DataError(f"out has shape {out.shape}, but {shape} are read")
+            for position, row in enumerate(rows):
+                self._fill(out, position, row, steps)
+                if out.size:
+                    part = out[position : position + 1]
+                    require_finite(part, self.fields, row, steps.start, steps.step)
+        return out
+
+    def _rows(self, trajectories: slice | Sequence[int] | np.ndarray) -> list[int]:
+        if isinstance(trajectories, slice):
+            return list(range(*trajectories.indices(self.trajectories)))
+        rows = [int(row) for row in trajectories]
+        wrong = [row for row in rows if not 0 <= row < self.trajectories]
+        if wrong:
+            raise DataError(
+                f"{self.path} has no trajectory {wrong[0]}: they run from 0 to "
+                f"{self.trajectories - 1}"
+            )
+        return rows
+
+    def _fill(self, out: np.ndarray, position: int, row: int, steps: range) -> None:
+        wanted = slice(steps.start, steps.stop, steps.step)
+        space = (slice(None),) * self.problem.grid.ndim
+        for index, column in enumerate(self._columns):
+            try:
+                chosen = (row, wanted, *space, *column.component)
+                values = column.dataset[chosen]
+            except (OSError, RuntimeError, ValueError, TypeError) as error:
+                raise DataError(
+                    f"{column.dataset.name} is damaged in trajectory {row} "
+                    f"({one_line(error)}): get the file anew or simulate it again"
+                ) from error
+            with np.errstate(over="ignore"):
+                out[position, :, index] = values
+
+    def digest(self) -> str:
+        """SHA-256 of the names, shapes and values of the fields, however they are packed."""
+        code = hashlib.sha256()
+        with reading(self.path):
+            for column in self._columns:
+                dataset = column.dataset
+                dtype = dataset.dtype.newbyteorder("<")
+                code.update(f"{column.name} {dtype.str} {dataset.shape}\n".encode())
+                for row in range(self.trajectories):
+                    chosen = (row, ..., *column.component)
+                    code.update(dataset[chosen].astype(dtype).tobytes())
+        return code.hexdigest()
+
+    def close(self) -> None:
+        """Close the file; the description stays."""
+        self._file.close()
+
+    def __enter__(self) -> "Data":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

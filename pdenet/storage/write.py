@@ -1,0 +1,258 @@
+"""Write a file along the schema, block by block, so that it exists complete or not at all."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from pdenet.errors import DataError, OutputError
+from pdenet.problem import Problem
+from pdenet.storage import split
+from pdenet.storage.atomic import PartialFile, check_target, writing
+from pdenet.storage.finite import require_finite
+from pdenet.storage.header import describe, json_text
+from pdenet.storage.schema import SCHEMA, Place, places
+
+__all__ = ["Writer", "create"]
+
+_CHUNK = 1 << 18  # bytes of a chunk: some frames of one trajectory, whole in space
+_CACHE = 1 << 26  # bytes of chunks kept open, so that frame after frame may be written
+_HEADER = 1 << 20  # room for all but the fields
+_DTYPES = ("float64", "float32")
+
+
+def create(
+    path: Path | str,
+    problem: Problem,
+    *,
+    trajectories: int,
+    times: Sequence[float] | np.ndarray,
+    dtype: str = "float64",
+    metadata: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> "Writer":
+    """A writer for a new file at `path`, to be used as a context manager.
+
+    trajectories, times: how many there will be, and the times of their frames, equally spaced.
+    dtype: of the stored fields, "float64" or "float32".
+    metadata: JSON values; "noise", "solver", "seed" and "versions" have a place of their own.
+
+    The file appears when the block ends without an error and everything was written; until then,
+    and after any error, whatever was at `path` stays as it was.
+    Raises OutputError where the file cannot be made or `path` exists and not `overwrite`;
+    DataError where the numbers do not describe a file.
+
+    >>> with create("data.h5", problem, trajectories=2, times=times) as writer:
+    ...     writer.append(states)  # (n, frames, field, *space)
+    """
+    times = np.asarray(times, dtype=np.float64)
+    if trajectories < 1:
+        raise DataError(f"{trajectories} trajectories cannot be stored: give at least 1")
+    if times.ndim != 1 or len(times) < 2 or not np.isfinite(times).all():
+        raise DataError(
+            f"times of shape {times.shape} cannot be stored: give at least 2 finite numbers, "
+            "a time derivative needs two frames"
+        )
+    if dtype not in _DTYPES:
+        raise DataError(f"dtype {dtype!r} cannot be stored: use one of {', '.join(_DTYPES)}")
+    target = Path(path)
+    check_target(target, overwrite=overwrite)
+    return Writer(target, problem, trajectories, times, np.dtype(dtype), metadata or {}, overwrite)
+
+
+class Writer:
+    """Streams states into a new file; made by `create`."""
+
+    def __init__(
+        self,
+        path: Path,
+        problem: Problem,
+        trajectories: int,
+        times: np.ndarray,
+        dtype: np.dtype[Any],
+        metadata: Mapping[str, Any],
+        overwrite: bool,
+    ) -> None:
+        self.path = path
+        self._problem = problem
+        self._overwrite = overwrite
+        self._dtype = dtype
+        self._shape = (trajectories, len(times), *problem.grid.shape)
+        self._done = np.zeros((trajectories, len(times)), dtype=bool)
+        self._given = 0
+        self._partial: PartialFile | None = None
+        self._file: Any = None
+        self._datasets: list[Any] = []
+        seed = metadata.get("seed")
+        codes = split.assign(trajectories, seed if isinstance(seed, int) else 0)
+        self._values = describe(problem, codes, times, metadata, path.stem)
+
+    def __enter__(self) -> "Writer":
+        partial = self._partial = PartialFile(self.path, overwrite=self._overwrite)
+        with writing(self.path), self._abandoned_on_error():
+            partial.reserve(_HEADER)
+            # This version of the layout guards its own structures with checksums.
+            self._file = h5py.File(
+                partial.path,
+                "w",
+                libver=("v110", "v110"),
+                locking=False,
+                rdcc_nbytes=_CACHE,
+                rdcc_nslots=10007,
+            )
+            self._write_header()
+            # Held open, because the chunks in its cache are packed when a dataset is closed.
+            self._datasets = [self._file[f"t0_fields/{name}"] for name in self._problem.fields]
+        return self
+
+    def append(self, states: np.ndarray) -> None:
+        """Store whole trajectories (n, frames, field, *space) after those that are complete."""
+        unfinished = np.flatnonzero(~self._done.all(axis=1))
+        first = int(unfinished[0]) if unfinished.size else self._shape[0]
+        self.write(first, 0, states)
+
+    def write(self, first_trajectory: int, first_frame: int, states: np.ndarray) -> None:
+        """Store a block (n, frames, field, *space) from the given trajectory and frame on.
+
+        Raises DataError when it does not fit or holds a value that is not finite, OutputError when
+        it cannot be written.
+        """
+        if self._file is None:
+            raise OutputError(f"{self.path} is not open: write inside `with create(...) as writer`")
+        block = self._block(first_trajectory, first_frame, states)
+        rows = slice(first_trajectory, first_trajectory + block.shape[0])
+        columns = slice(first_frame, first_frame + block.shape[1])
+        with writing(self.path):
+            self._make_room(block.nbytes)
+            for index, dataset in enumerate(self._datasets):
+                dataset[rows, columns] = np.ascontiguousarray(block[:, :, index])
+        self._done[rows, columns] = True
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._abandon()
+            return
+        with writing(self.path), self._abandoned_on_error():
+            if not self._done.all():
+                raise DataError(
+                    f"{self.path} is not complete: {int(self._done.sum())} of {self._done.size} "
+                    "frames were written"
+                )
+            assert self._partial is not None
+            self._datasets.clear()
+            self._file.flush()
+            size = self._file.id.get_filesize()
+            self._file.close()
+            self._partial.commit(size)
+        self._file = self._partial = None
+
+    def _block(self, trajectory: int, frame: int, states: np.ndarray) -> np.ndarray:
+        given = np.asarray(states)
+        fields = self._problem.fields
+        total = (*self._shape[:2], len(fields), *self._shape[2:])
+        if given.ndim != len(total) or given.shape[2:] != total[2:]:
+            raise DataError(
+                f"states have shape {given.shape}, expected (n, frames, {len(fields)}, "
+                f"{', '.join(map(str, self._shape[2:]))}): (trajectory, frame, field, *space)"
+            )
+        last = (trajectory + given.shape[0], frame + given.shape[1])
+        if min(trajectory, frame) < 0 or last[0] > total[0] or last[1] > total[1]:
+            raise DataError(
+                f"states from trajectory {trajectory} and frame {frame} to {last} do not fit into "
+                f"{total[0]} trajectories of {total[1]} frames"
+            )
+        if given.dtype.kind not in "fiu":
+            raise DataError(f"states of dtype {given.dtype} cannot be stored: give real numbers")
+        with np.errstate(over="ignore"):
+            block = given.astype(self._dtype, copy=False)
+        require_finite(block, fields, trajectory, frame)
+        return block
+
+    def _make_room(self, size: int) -> None:
+        """Claim the bytes that the file may need when `size` more are given to HDF5."""
+        assert self._partial is not None
+        self._given += size
+        stored = self._file.id.get_filesize()
+        waiting = min(self._given, size + _CACHE * len(self._problem.fields))
+        self._partial.reserve(stored + int(1.1 * waiting) + _HEADER)
+
+    def _write_header(self) -> None:
+        listed = {
+            item.names: self._values[item.address]
+            for item in SCHEMA
+            if item.names and item.kind != "group"
+        }
+        listed["boundary"] = tuple(
+            address.split("/")[2].removesuffix("@bc_type")
+            for address in self._values
+            if address.endswith("@bc_type")
+        )
+        everywhere = [place for item in SCHEMA for place in places(item, listed)]
+        for place in everywhere:
+            if not place.attribute:
+                self._make(place)
+        for place in everywhere:
+            if place.attribute:
+                self._set(place)
+
+    def _make(self, place: Place) -> None:
+        if place.item.kind == "group":
+            self._file.create_group(place.path)
+        elif place.item.kind == "field":
+            frame = math.prod(self._shape[2:]) * self._dtype.itemsize
+            frames = min(self._shape[1], max(1, _CHUNK // frame))
+            self._file.create_dataset(
+                place.path,
+                shape=self._shape,
+                dtype=self._dtype,
+                chunks=(1, frames, *self._shape[2:]),
+                shuffle=True,
+                compression="gzip",
+                compression_opts=1,
+                fletcher32=True,
+            )
+        else:
+            self._file.create_dataset(place.path, data=self._values[place.address])
+
+    def _set(self, place: Place) -> None:
+        value, kind = self._values[place.address], place.item.kind
+        attributes = self._file[place.path].attrs
+        if kind == "json":
+            attributes[place.attribute] = json_text(value, place.address)
+        elif kind == "text" and place.item.shape:
+            texts = np.array(value, dtype=object)
+            attributes.create(place.attribute, texts, (len(value),), h5py.string_dtype())
+        else:
+            attributes[place.attribute] = value
+
+    @contextmanager
+    def _abandoned_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _abandon(self) -> None:
+        """Leave nothing behind; a second error here must not hide the first."""
+        file, self._file = self._file, None
+        partial, self._partial = self._partial, None
+        self._datasets.clear()
+        try:
+            if file is not None:
+                file.close()
+        except (OSError, RuntimeError):
+            pass
+        finally:
+            if partial is not None:
+                partial.discard()
