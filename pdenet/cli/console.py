@@ -49,7 +49,13 @@ def print_rows(
     """A table on stdout; the columns named in `numeric` are aligned to the right."""
     console = _console(stderr=False)
     style = box.SIMPLE_HEAD if console.is_terminal else None
-    table = Table(title=title or None, title_justify="left", box=style, pad_edge=False)
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        box=style,
+        pad_edge=False,
+        show_header=any(header),
+    )
     right = set(numeric)
     for name in header:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")

@@ -114,7 +114,7 @@ def _evidence(run: Path, result: Result, data: Data, path: str) -> Evidence:
     shape = (data.trajectories, data.frames, len(data.fields), *grid.shape)
     versions = config.get("versions", {})
     return Evidence(
-        title=data.metadata.get("title") or data.metadata.get("dataset_name") or run.name,
+        title=data.name or run.name,
         found=result.found,
         stderr=result.stderr,
         grid=grid,

@@ -14,7 +14,7 @@ from pdenet.cli.progress import Monitor
 from pdenet.errors import ConfigError, GridError
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import get
-from simulators import simulate
+from simulators import configure, simulate
 
 __all__ = ["PAPER", "command", "equation_of", "generate", "overrides"]
 
@@ -72,10 +72,12 @@ def generate(
     """Simulate what the options say into `output`."""
     parameters = dict(options["parameters"])
     pde = equation_of(source, options["pde"], parameters)
-    equation = source if source and not parameters else pde
+    # A named equation with other parameters keeps its good values: grid, noise, initial fields.
+    config = configure(source)[1] if source is not None and parameters else None
     return simulate(
-        equation,
+        source if source is not None and not parameters else pde,
         output,
+        config=config,
         progress=monitor.simulated,
         overwrite=options["overwrite"],
         **overrides(pde, options),

@@ -1,0 +1,174 @@
+"""`pdenet simulate`: options reach the simulation; bad input is one line and nothing on disk."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from pdenet.cli import main
+from pdenet.pde import PDE
+from pdenet.pde.catalogue import catalogue
+from pdenet.storage import check, open_data
+
+SMALL = ["--trajectories", "3", "--frames", "3", "--refine", "1"]
+
+
+def described(path, capsys):
+    capsys.readouterr()
+    assert main(["info", str(path), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_named_equation(tmp_path, capsys):
+    data = tmp_path / "data.h5"
+    arguments = ["simulate", "burgers", "-o", str(data), "--grid", "32", "--seed", "3", *SMALL]
+    assert main([*arguments, "--refine", "2"]) == 0
+    assert capsys.readouterr().out == ""
+    assert check(data) == []
+    facts = described(data, capsys)
+    assert facts["grid"] == [32, 32] and facts["fields"] == ["u", "v"]
+    assert facts["trajectories"] == 3 and facts["frames"] == 3
+    with open_data(data) as opened:
+        assert opened.problem.pde == catalogue["burgers"].pde
+        assert opened.metadata["seed"] == 3
+
+
+def test_own_equation_with_parameter_lengths_and_order(tmp_path):
+    data = tmp_path / "data.h5"
+    text = "u_t + u*u_x = nu*u_xx"
+    arguments = ["simulate", "--pde", text, "--param", "nu=0.2", "-o", str(data), "--grid", "32"]
+    assert main([*arguments, "--lengths", "2", "--order", "4", "--noise", "0", *SMALL]) == 0
+    with open_data(data) as opened:
+        assert opened.problem.pde == PDE(text, nu=0.2)
+        assert opened.problem.grid.lengths == (2.0,)
+        assert opened.metadata["solver"]["order"] == 4
+
+
+def test_two_equations_of_your_own(tmp_path):
+    data = tmp_path / "data.h5"
+    texts = ["--pde", "u_t = 0.1*u_xx + v", "--pde", "v_t = 0.1*v_xx - u"]
+    assert main(["simulate", *texts, "-o", str(data), "--grid", "32", *SMALL]) == 0
+    with open_data(data) as opened:
+        assert opened.fields == ("u", "v")
+
+
+def test_a_parameter_of_a_named_equation_keeps_the_other_good_values(tmp_path):
+    data = tmp_path / "data.h5"
+    arguments = ["simulate", "burgers-1d", "--param", "nu=0.3", "-o", str(data), "--grid", "32"]
+    assert main([*arguments, *SMALL]) == 0
+    with open_data(data) as opened:
+        assert opened.problem.pde.parameters["nu"] == 0.3
+        assert opened.noise["level"] == catalogue["burgers-1d"].noise
+
+
+def test_preset_paper_is_the_data_of_the_papers(tmp_path, monkeypatch):
+    seen = {}
+
+    def fake(equation, output, **settings):
+        seen.update(settings)
+        return output
+
+    monkeypatch.setattr("pdenet.cli.simulate.simulate", fake)
+    arguments = ["simulate", "burgers", "-o", str(tmp_path / "x.h5"), "--preset", "paper"]
+    assert main([*arguments, "--dt", "0.02"]) == 0
+    assert (seen["shape"], seen["refine"], seen["noise"]) == ((32, 32), 4, 0.001)
+    assert seen["dt"] == 0.02  # what is typed comes before the preset
+
+
+def refused(arguments, capsys, tmp_path):
+    """The message of a command that must fail and leave the folder as it was."""
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert main(arguments) == 2
+    streams = capsys.readouterr()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert streams.out == ""
+    assert streams.err.startswith("pdenet: error: ") and streams.err.count("\n") == 1
+    return streams.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["burgesr"], ["burgesr", "burgers-1d", "diffusion"]),
+        (["--pde", "u_t = 0.1*u_xx +"], ["*u_xx +", "<<"]),
+        (["--pde", "u_t = __import__('os').system('true')"], ["__import__"]),
+        (["--pde", "u_t = nu*u_xx"], ["nu"]),
+        (["--pde", "u_t = u_xx", "--param", "nu=1"], ["nu"]),
+        ([], ["--pde"]),
+        (["burgers", "--pde", "u_t = u_xx"], ["one of the two"]),
+        (["burgers", "--grid", "8x8x8"], ["--grid", "3 axes", "2"]),
+        (["burgers", "--grid", "16", "--substeps", "1", "--dt", "1"], ["substeps"]),
+        (["burgers", "--dt", "-1"], ["dt"]),
+        (["burgers", "--noise", "-1"], ["noise"]),
+        (["burgers", "--grid", "2"], ["stencils", "9 points"]),
+        (["burgers", "--device", "tpu"], ["tpu", "cpu"]),
+        (["burgers", "--grid", "16", "--frames", "1"], ["1", "frames"]),
+    ],
+)
+def test_bad_input(arguments, said, tmp_path, capsys):
+    message = refused(["simulate", *arguments, "-o", str(tmp_path / "x.h5")], capsys, tmp_path)
+    for part in said:
+        assert part in message
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_cuda_without_one(tmp_path, capsys):
+    output = str(tmp_path / "x.h5")
+    message = refused(["simulate", "burgers", "--device", "cuda", "-o", output], capsys, tmp_path)
+    assert "cuda" in message and "cpu" in message
+
+
+def test_an_existing_file_is_kept_without_overwrite(tmp_path, capsys):
+    data = tmp_path / "data.h5"
+    data.write_bytes(b"precious")
+    arguments = ["simulate", "diffusion", "-o", str(data), "--grid", "16", *SMALL]
+    assert "--overwrite" in refused(arguments, capsys, tmp_path)
+    assert main([*arguments, "--overwrite"]) == 0
+    assert check(data) == []
+
+
+def test_a_missing_folder(tmp_path, capsys):
+    output = str(tmp_path / "no" / "data.h5")
+    assert "no" in refused(["simulate", "diffusion", "-o", output], capsys, tmp_path)
+
+
+def spawn(arguments, **settings):
+    return subprocess.Popen(
+        [sys.executable, "-m", "pdenet.cli", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **settings,
+    )
+
+
+def test_a_full_disk_leaves_nothing(tmp_path):
+    process = spawn(
+        ["simulate", "diffusion", "-o", "data.h5", "--grid", "64", "--refine", "1"],
+        cwd=tmp_path,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)),
+    )
+    out, told = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert told.startswith("pdenet: error: ") and told.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_leaves_nothing(tmp_path, number, code):
+    arguments = ["simulate", "burgers", "-o", "data.h5", "--frames", "2000", "--grid", "128"]
+    process = spawn(arguments, cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, number)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert told == "pdenet: interrupted; nothing was written to 'data.h5'\n"
+    assert list(tmp_path.iterdir()) == []
