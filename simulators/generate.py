@@ -144,8 +144,9 @@ class _Run:
 
     def _sample(self, u: Tensor) -> Tensor:
         """The observed points, on the CPU."""
-        points = (..., *(slice(None, None, self.config.refine),) * self.solver.grid.ndim)
-        return u[points].to("cpu", copy=True).contiguous()
+        for axis in range(2, u.ndim):
+            u = u[(slice(None),) * axis + (slice(None, None, self.config.refine),)]
+        return u.to("cpu", copy=True).contiguous()
 
 
 class _Noise:

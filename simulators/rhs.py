@@ -64,13 +64,57 @@ def first_order_axis(jet: Jet) -> int | None:
 class _Product:
     """coefficient · weight · Π jets, added to one field.
 
-    weight: a function of the coordinates; jets: positions in `pde.jets`.
+    weight: a function of the coordinates; jets: positions in the list of jets.
     """
 
     field: int
     coefficient: float
     weight: Tensor | None
     jets: tuple[int, ...]
+
+
+class TermSum:
+    """The right-hand sides of a PDE, evaluated in place from views of the jets.
+
+    jets: the jets that the views hold, at least those of the PDE.
+    coordinates: as `blocked_coordinates` makes them.
+    """
+
+    def __init__(
+        self, pde: PDE, jets: Sequence[Jet], coordinates: Sequence[Tensor], scratch: Tensor
+    ) -> None:
+        self._products, rest = _split(pde, jets, coordinates, scratch)
+        some = any(rest.numeric_terms().values())
+        self._rest = compile_rhs(rest, jets, torch, coordinates) if some else None
+        self._scratch = scratch
+
+    def __call__(self, t: float, views: Sequence[Tensor], out: Tensor) -> None:
+        """Write the sums into out (batch, field, *blocked); views: (batch, *blocked) each.
+
+        An out with fewer fields than the PDE takes the first ones.
+        """
+        if self._rest is None:
+            out.zero_()
+        else:
+            values = self._rest(t, torch.stack(list(views), dim=1))
+            out.copy_(values[:, : out.shape[1]])
+        columns = out.unbind(1)
+        for product in self._products:
+            self._add(columns[product.field], product, [views[jet] for jet in product.jets])
+
+    def _add(self, target: Tensor, product: _Product, factors: list[Tensor]) -> None:
+        if product.weight is not None:
+            factors = [product.weight, *factors]
+        if not factors:
+            target.add_(product.coefficient)
+        elif len(factors) == 1:
+            target.add_(factors[0], alpha=product.coefficient)
+        else:
+            *first, last = factors
+            partial = first[0]
+            for factor in first[1:]:
+                partial = torch.mul(partial, factor, out=self._scratch)
+            target.addcmul_(partial, last, value=product.coefficient)
 
 
 class RightHandSide:
@@ -98,11 +142,10 @@ class RightHandSide:
             None if view is None else view[:, field]
             for view, (_, field) in zip(views, self._places, strict=True)
         ]
-        coordinates = blocked_coordinates(grid, like)
-        self._products, rest = _split(pde, coordinates, like)
-        self._rest = compile_rhs(rest, pde.jets, torch, coordinates) if _has_terms(rest) else None
-        self._winds = _winds(pde, grid, like) if order == UPWIND else []
-        self._scratch = torch.empty_like(self._derivatives.blocked(like)[:, 0])
+        self.scratch = torch.empty_like(self._derivatives.blocked(like)[:, 0])
+        self.coordinates = blocked_coordinates(grid, like)
+        self._terms = TermSum(pde, pde.jets, self.coordinates, self.scratch)
+        self._winds = _winds(self, like) if order == UPWIND else []
 
     def views(self, t: float, u: Tensor) -> list[Tensor]:
         """The jets of the PDE at u, in the order of `pde.jets`, as views (batch, *blocked)."""
@@ -113,47 +156,22 @@ class RightHandSide:
             for fixed, (_, field) in zip(self._fixed, self._places, strict=True)
         ]
         if self._winds:
-            central = torch.stack(columns, dim=1)
+            central = list(columns)
             for wind in self._winds:
                 for place, column in wind(t, u, central):
                     columns[place] = column
         return columns
 
-    def jets(self, t: float, u: Tensor) -> Tensor:
-        """The jets of the PDE at u, (batch, variable, *blocked)."""
-        return torch.stack(self.views(t, u), dim=1)
-
     def __call__(self, t: float, u: Tensor, out: Tensor) -> None:
         """Write F(t, u) into out; both contiguous (batch, field, *space)."""
-        views = self.views(t, u)
-        target = self._derivatives.blocked(out)
-        if self._rest is None:
-            target.zero_()
-        else:
-            target.copy_(self._rest(t, torch.stack(views, dim=1)))
-        columns = target.unbind(1)
-        for product in self._products:
-            self._add(columns[product.field], product, [views[jet] for jet in product.jets])
-
-    def _add(self, target: Tensor, product: _Product, factors: list[Tensor]) -> None:
-        if product.weight is not None:
-            factors = [product.weight, *factors]
-        if not factors:
-            target.add_(product.coefficient)
-        elif len(factors) == 1:
-            target.add_(factors[0], alpha=product.coefficient)
-        else:
-            *first, last = factors
-            partial = first[0]
-            for factor in first[1:]:
-                partial = torch.mul(partial, factor, out=self._scratch)
-            target.addcmul_(partial, last, value=product.coefficient)
+        self._terms(t, self.views(t, u), self._derivatives.blocked(out))
 
 
 class _Wind:
     """One-sided first derivatives along one axis, chosen by the sign of the wind."""
 
-    def __init__(self, pde: PDE, axis: int, grid: Grid, like: Tensor) -> None:
+    def __init__(self, rhs: "RightHandSide", axis: int, like: Tensor) -> None:
+        pde, grid = rhs.pde, rhs.grid
         stencil = upwind()
         sides: list[Operator] = [
             tuple(side if k == axis else None for k in range(grid.ndim))
@@ -169,29 +187,32 @@ class _Wind:
         index = tuple(int(k == axis) for k in range(grid.ndim))
         slopes = {f: pde.rhs[f].diff(Jet(f, index).symbol) for f in pde.fields}
         derivative = PDE.from_expressions(slopes, pde.coordinates, dict(pde.parameters))
-        coordinates = blocked_coordinates(grid, like)
-        self._slope = compile_rhs(derivative, pde.jets, torch, coordinates)
+        self._slope = TermSum(derivative, pde.jets, rhs.coordinates, rhs.scratch)
+        self._slopes = torch.empty_like(self._sides.blocked(like))
 
-    def __call__(self, t: float, u: Tensor, jets: Tensor) -> list[tuple[int, Tensor]]:
+    def __call__(self, t: float, u: Tensor, views: list[Tensor]) -> list[tuple[int, Tensor]]:
         """(position in pde.jets, derivative) of every first derivative along the axis."""
         backward, forward = self._sides(u)
-        chosen = torch.where(self._slope(t, jets) < 0, backward, forward)
+        self._slope(t, views, self._slopes)
+        chosen = torch.where(self._slopes < 0, backward, forward)
         return [(place, chosen[:, field]) for place, field in self._jets]
 
 
-def _winds(pde: PDE, grid: Grid, like: Tensor) -> list[_Wind]:
-    axes = {first_order_axis(jet) for jet in pde.jets} - {None}
-    return [_Wind(pde, axis, grid, like) for axis in range(grid.ndim) if axis in axes]
+def _winds(rhs: "RightHandSide", like: Tensor) -> list[_Wind]:
+    axes = {first_order_axis(jet) for jet in rhs.pde.jets} - {None}
+    return [_Wind(rhs, axis, like) for axis in range(rhs.grid.ndim) if axis in axes]
 
 
-def _split(pde: PDE, coordinates: Sequence[Tensor], like: Tensor) -> tuple[list[_Product], PDE]:
+def _split(
+    pde: PDE, jets: Sequence[Jet], coordinates: Sequence[Tensor], like: Tensor
+) -> tuple[list[_Product], PDE]:
     """The terms that are products of jets, and the PDE of all others."""
     products: list[_Product] = []
     rest: dict[str, dict[sympy.Expr, float | sympy.Expr]] = {field: {} for field in pde.fields}
     time = sympy.Symbol("t", real=True)
     for k, (field, terms) in enumerate(pde.numeric_terms().items()):
         for monomial, coefficient in terms.items():
-            factors = _factors(monomial, pde)
+            factors = _factors(monomial, pde, jets)
             if factors is None or time in sympy.sympify(coefficient).free_symbols:
                 rest[field][monomial] = coefficient
             elif isinstance(coefficient, float):
@@ -202,12 +223,12 @@ def _split(pde: PDE, coordinates: Sequence[Tensor], like: Tensor) -> tuple[list[
     return products, PDE.from_terms(rest, pde.coordinates)
 
 
-def _factors(monomial: sympy.Expr, pde: PDE) -> tuple[int, ...] | None:
+def _factors(monomial: sympy.Expr, pde: PDE, jets: Sequence[Jet]) -> tuple[int, ...] | None:
     """Positions of the jets whose product the monomial is; None if it is something else."""
     powers = jet_powers(monomial, pde.fields, pde.ndim)
     if powers is None:
         return None
-    return tuple(pde.jets.index(jet) for jet, power in powers for _ in range(power))
+    return tuple(jets.index(jet) for jet, power in powers for _ in range(power))
 
 
 def _weight(
@@ -220,7 +241,3 @@ def _weight(
     nothing = like.new_zeros((1, 1, *shape[1:]))
     values: Tensor = compile_rhs(source, [jet], torch, tuple(coordinates))(0.0, nothing)
     return values[:, 0].expand(shape).contiguous()
-
-
-def _has_terms(pde: PDE) -> bool:
-    return any(pde.numeric_terms().values())

@@ -96,7 +96,7 @@ class Solver:
         size = u.shape[0]
         if size not in self._workspaces:
             rhs = RightHandSide(self.pde, self.grid, self.numerics.order, u)
-            limit = StabilityLimit(rhs, u)
+            limit = StabilityLimit(rhs)
             self._workspaces[size] = _Workspace(limit, Stepper(self._scheme, rhs, u))
         return self._workspaces[size]
 

@@ -14,16 +14,17 @@ Advection-Diffusion-Reaction Equations (2003), section I.3.
 """
 
 import math
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import sympy
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from pdenet.errors import StabilityError
 from pdenet.grid import Grid
-from pdenet.pde.compile import compile_rhs
 from pdenet.pde.definition import PDE
 from pdenet.pde.jet import Jet
 from simulators.operators import Operator
@@ -31,7 +32,7 @@ from simulators.rhs import (
     UPWIND,
     Order,
     RightHandSide,
-    blocked_coordinates,
+    TermSum,
     central_operator,
     first_order_axis,
 )
@@ -40,53 +41,90 @@ from simulators.stepping import Scheme
 
 __all__ = ["StabilityLimit", "largest_step", "require_substeps"]
 
-_ANGLES = 129
+_ANGLES = 65
+
+
+@dataclass(frozen=True)
+class _Slope:
+    """∂F_row/∂(jet of field column), and what its stencil makes of it per unit.
+
+    value: the slope where it is constant, else `terms` computes it.
+    falls, rises, turns: decay for a positive and for a negative slope, and rotation.
+    """
+
+    row: int
+    column: int
+    value: float | None
+    terms: TermSum
+    falls: float
+    rises: float
+    turns: float
 
 
 class StabilityLimit:
     """Bounds λ of the linearised PDE at given states; one instance per right-hand side."""
 
-    def __init__(self, rhs: RightHandSide, like: Tensor) -> None:
-        pde, grid = rhs.pde, rhs.grid
-        self._rhs, self._fields = rhs, len(pde.fields)
-        coordinates = blocked_coordinates(grid, like)
-        self._columns = []
-        for jet in pde.jets:
-            column = _derivative(pde, jet)
-            if any(column.numeric_terms().values()):
-                slope = compile_rhs(column, pde.jets, torch, coordinates)
-                sided = rhs.order == UPWIND and first_order_axis(jet) is not None
-                extent = _extent(jet, grid, rhs.order, sided)
-                self._columns.append((pde.fields.index(jet.field), slope, extent, sided))
+    def __init__(self, rhs: RightHandSide) -> None:
+        self._rhs, self._size = rhs, len(rhs.pde.fields)
+        self._slopes = [slope for jet in rhs.pde.jets for slope in _slopes(rhs, jet)]
 
     def bounds(self, t: float, u: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(decay, rotation) of every trajectory of u, in 1/time."""
-        jets = self._rhs.jets(t, u)
-        size = self._fields
-        shape = (u.shape[0], size, size, *jets.shape[2:])
-        decay, rotation = jets.new_zeros(shape), jets.new_zeros(shape)
-        for k, slope, (falls, rises, turns), sided in self._columns:
-            c = slope(t, jets)
-            radius = math.hypot(max(falls, rises), turns)
-            for f in range(size):
-                if f != k:
-                    decay[:, f, k] += c[:, f].abs() * radius
-                    rotation[:, f, k] += c[:, f].abs() * radius
+        views, size = self._rhs.views(t, u), self._size
+        scratch = torch.empty_like(self._rhs.scratch)[:, None]
+        matrices = np.zeros((2, u.shape[0], size, size))
+        for row, column in {(slope.row, slope.column) for slope in self._slopes}:
+            decay, rotation = torch.zeros_like(scratch), torch.zeros_like(scratch)
+            for slope in self._slopes:
+                if (slope.row, slope.column) != (row, column):
                     continue
-                damping = (
-                    c[:, f].abs() * max(falls, rises)
-                    if sided
-                    else (c[:, f].clamp(min=0) * falls - c[:, f].clamp(max=0) * rises)
-                )
-                decay[:, f, f] += damping
-                rotation[:, f, f] += c[:, f].abs() * turns
-        return _radius(decay), _radius(rotation)
+                if slope.value is not None:
+                    c = slope.value
+                    decay += max(c, 0.0) * slope.falls - min(c, 0.0) * slope.rises
+                    rotation += abs(c) * slope.turns
+                    continue
+                slope.terms(t, views, scratch)
+                rotation.add_(scratch.abs(), alpha=slope.turns)
+                decay.add_(scratch.clamp(min=0), alpha=slope.falls)
+                decay.sub_(scratch.clamp(max=0), alpha=slope.rises)
+            for matrix, bound in zip(matrices, (decay, rotation), strict=True):
+                matrix[:, row, column] = bound.flatten(1).amax(1).double().cpu().numpy()
+        return _radius(matrices[0]), _radius(matrices[1])
 
 
-def _derivative(pde: PDE, jet: Jet) -> PDE:
-    """∂F/∂(jet) of every equation; the linearisation of a PDE is again made of PDE values."""
-    slopes = {field: rhs.diff(jet.symbol) for field, rhs in pde.rhs.items()}
-    return PDE.from_expressions(slopes, pde.coordinates, dict(pde.parameters))
+def _slopes(rhs: RightHandSide, jet: Jet) -> list[_Slope]:
+    """∂F/∂(jet) of every equation that depends on it; a linearised PDE is made of PDE values."""
+    pde = rhs.pde
+    sided = rhs.order == UPWIND and first_order_axis(jet) is not None
+    falls, rises, turns = _extent(jet, rhs.grid, rhs.order, sided)
+    column = pde.fields.index(jet.field)
+    found = []
+    for row, field in enumerate(pde.fields):
+        slope = pde.rhs[field].diff(jet.symbol)
+        if slope == 0:
+            continue
+        value = float(slope) if slope.is_number else None
+        terms = _scalar_terms(rhs, field, slope)
+        # The side is chosen by the sign of the wind, so that an own first derivative damps both
+        # ways; a coupling may act in any direction of the complex plane.
+        either, radius = max(falls, rises), math.hypot(max(falls, rises), turns)
+        if row != column:
+            found.append(_Slope(row, column, value, terms, radius, radius, radius))
+        elif sided:
+            found.append(_Slope(row, column, value, terms, either, either, turns))
+        else:
+            found.append(_Slope(row, column, value, terms, falls, rises, turns))
+    return found
+
+
+def _scalar_terms(rhs: RightHandSide, field: str, expression: sympy.Expr) -> TermSum:
+    """One expression in the jets of a PDE, as the equation of a field in a system of its own."""
+    pde = rhs.pde
+    others = {name: sympy.Integer(0) for name in pde.fields if name != field}
+    system = PDE.from_expressions(
+        {field: expression, **others}, pde.coordinates, dict(pde.parameters)
+    )
+    return TermSum(system, pde.jets, rhs.coordinates, rhs.scratch)
 
 
 def _extent(jet: Jet, grid: Grid, order: Order, sided: bool) -> tuple[float, float, float]:
@@ -108,19 +146,20 @@ def _extent(jet: Jet, grid: Grid, order: Order, sided: bool) -> tuple[float, flo
     return tuple(value if value > scale else 0.0 for value in extent)  # type: ignore[return-value]
 
 
-def _radius(bounds: Tensor) -> NDArray[np.float64]:
-    """Spectral radius per trajectory of the matrix of largest values on the grid."""
-    matrix = bounds.flatten(3).amax(3).double().cpu().numpy()
-    if not np.all(np.isfinite(matrix)):
-        return np.full(len(matrix), np.inf)
-    return np.asarray(np.abs(np.linalg.eigvals(matrix)).max(axis=1), dtype=np.float64)
+def _radius(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spectral radius of each matrix; infinite where an entry is not finite."""
+    finite = np.isfinite(matrices).all(axis=(1, 2))
+    radius = np.full(len(matrices), np.inf)
+    if finite.any():
+        radius[finite] = np.abs(np.linalg.eigvals(matrices[finite])).max(axis=1)
+    return radius
 
 
 @cache
 def _limits(scheme: Scheme) -> NDArray[np.float64]:
     """Largest step for decay = cos φ, rotation = sin φ on equidistant φ in [0, π/2]."""
     angles = np.linspace(0, np.pi / 2, _ANGLES)
-    return np.array([scheme.limit(math.cos(a), math.sin(a)) for a in angles])
+    return scheme.limits(np.cos(angles), np.sin(angles))
 
 
 def largest_step(scheme: Scheme, decay: float, rotation: float) -> float:

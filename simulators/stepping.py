@@ -9,7 +9,6 @@ References: C.-W. Shu, S. Osher, J. Comput. Phys. 77 (1988) 439-471, eq. (2.18) 
 E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, table II.1.2.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -58,26 +57,25 @@ class Scheme:
         change = sum((b * k for b, k in zip(self.b, stages, strict=True)), np.zeros_like(z))
         return np.abs(1 + change)
 
-    def limit(self, decay: float, rotation: float) -> float:
-        """The largest step that is stable for all λ in [-decay, 0] × [-rotation, rotation]i.
+    def limits(
+        self, decay: NDArray[np.float64], rotation: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The largest steps that are stable for all λ in [-decay, 0] × [-rotation, rotation]i.
 
         h times the rectangle must lie in {|R| ≤ 1}; by the maximum principle its edge decides.
-        Returns infinity if both are zero.
+        decay, rotation: vectors, not both zero at the same place.
         """
-        scale = max(decay, rotation)
-        if not scale > 0:
-            return math.inf
-        s = np.linspace(0, 1, 65)
-        top = -decay / scale * s + 1j * rotation / scale
-        left = -decay / scale + 1j * rotation / scale * s
-        right = 1j * rotation / scale * s
-        edge = np.concatenate([top, left, right])
-        low, high = 0.0, 4.0
-        for _ in range(40):
+        scale = np.maximum(decay, rotation)[:, None]
+        fall, turn = decay[:, None] / scale, rotation[:, None] / scale
+        s = np.linspace(0, 1, 33)
+        top, left, right = -fall * s + 1j * turn, -fall + 1j * turn * s, 1j * turn * s
+        edge = np.concatenate([top, left, right], axis=1)
+        low, high = np.zeros(len(edge)), np.full(len(edge), 4.0)
+        for _ in range(30):
             middle = (low + high) / 2
-            stable = bool(np.all(self.growth(middle * edge) <= 1 + 1e-10))
-            low, high = (middle, high) if stable else (low, middle)
-        return low / scale
+            stable = np.all(self.growth(middle[:, None] * edge) <= 1 + 1e-10, axis=1)
+            low, high = np.where(stable, middle, low), np.where(stable, high, middle)
+        return np.asarray(low / scale[:, 0])
 
 
 SCHEMES = {
