@@ -61,11 +61,7 @@ class PDE:
         **parameters: float,
     ) -> None:
         system = parse(equations, coordinates, parameters)
-        ndim = len(system.coordinates)
-        expansions = {
-            field: expansion_of(rhs, system.fields, ndim) for field, rhs in system.rhs.items()
-        }
-        self._set(expansions, system.coordinates, system.parameters)
+        self._set(system.expansions, system.coordinates, system.parameters)
 
     def _set(
         self,
@@ -79,6 +75,9 @@ class PDE:
             field: {monomial: expansion[monomial] for monomial in sorted(expansion, key=order)}
             for field, expansion in expansions.items()
         }
+        if parameters:
+            used = {symbol.name for symbol in _symbols(ordered)}
+            parameters = {name: value for name, value in parameters.items() if name in used}
         self.__dict__.update(
             _fields=fields,
             _coordinates=coordinates,
@@ -97,7 +96,7 @@ class PDE:
         """The system in a text with one equation a line (or separated by semicolons)."""
         lines = [line for line in text.replace(";", "\n").split("\n") if line.strip()]
         system = parse(lines, coordinates, parameters or {})
-        return cls.from_expressions(system.rhs, system.coordinates, system.parameters)
+        return cls._of(system.expansions, system.coordinates, system.parameters)
 
     @classmethod
     def from_terms(
@@ -288,6 +287,14 @@ class PDE:
 
     def __reduce__(self) -> tuple[Callable[..., "PDE"], tuple[Any, ...]]:
         return PDE.from_text, (self.text(), self.coordinates, dict(self.parameters))
+
+
+def _symbols(expansions: Mapping[str, Expansion]) -> set[sympy.Symbol]:
+    symbols: set[sympy.Symbol] = set()
+    for expansion in expansions.values():
+        for monomial, bases in expansion.items():
+            symbols |= monomial.free_symbols.union(*(basis.free_symbols for basis in bases))
+    return symbols
 
 
 def _put_in(

@@ -21,6 +21,7 @@ from pdenet.pde.jet import jet_from_name
 __all__ = [
     "FUNCTIONS",
     "MAX_POWER",
+    "MAX_PRODUCT",
     "MAX_TERMS",
     "Basis",
     "Expansion",
@@ -40,6 +41,7 @@ Expansion: TypeAlias = dict[Monomial, dict[Basis, float]]
 
 FUNCTIONS = {"sin": sympy.sin, "cos": sympy.cos, "exp": sympy.exp, "tanh": sympy.tanh}
 MAX_TERMS = 2000
+MAX_PRODUCT = 500
 MAX_POWER = 64
 
 _SCALARS = {sympy.sin: math.sin, sympy.cos: math.cos, sympy.exp: math.exp, sympy.tanh: math.tanh}
@@ -97,26 +99,26 @@ def substitute(expression: sympy.Expr, values: Mapping[sympy.Symbol, float]) -> 
 def check_size(expression: sympy.Expr) -> int:
     """An upper bound of the number of terms after expansion.
 
-    Raises EquationError when it is larger than MAX_TERMS.
+    Raises EquationError when a sum has more than MAX_TERMS, or a product or power more than
+    MAX_PRODUCT.
     """
     if not expression.args:
         return 1
-    if expression.is_Pow:
-        base, power = expression.args
-        terms, times = check_size(base), abs(int(power))
-        size = 1 if terms == 1 else MAX_TERMS + 1
-        if terms > 1 and times <= MAX_POWER:
-            size = math.comb(times + terms - 1, times)
-    elif expression.is_Add:
-        size = sum(check_size(part) for part in expression.args)
+    sizes = [check_size(part) for part in expression.args]
+    if expression.is_Add:
+        size, largest = sum(sizes), MAX_TERMS
     elif expression.is_Mul:
-        size = 1
-        for part in expression.args:
-            size = min(size * check_size(part), MAX_TERMS + 1)
+        # Python's whole numbers do not overflow, and each size is at most MAX_TERMS.
+        size, largest = math.prod(sizes), MAX_PRODUCT
+    elif expression.is_Pow:
+        terms, times = sizes[0], abs(int(expression.exp))
+        size, largest = 1, MAX_PRODUCT
+        if terms > 1:
+            size = math.comb(times + terms - 1, times) if times <= MAX_POWER else largest + 1
     else:
-        size = 1 if check_size(expression.args[0]) else 0
-    if size > MAX_TERMS:
-        raise EquationError(f"the equation has more than {MAX_TERMS} terms when expanded")
+        size, largest = 1, MAX_PRODUCT
+    if size > max(largest, *sizes):
+        raise EquationError(f"the equation has more than {largest} terms when multiplied out")
     return size
 
 

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import sympy
 
@@ -93,10 +92,34 @@ def total_derivative(
     expression: sympy.Expr, axis: int, fields: tuple[str, ...], ndim: int
 ) -> sympy.Expr:
     """The total derivative D_axis F = ∂F/∂axis + Σ_J u_(J+axis) ∂F/∂u_J of an expression F."""
-    parts: list[Any] = [expression.diff(_symbol(AXES[axis]))]
-    for jet in jets_in(expression, fields, ndim):
-        parts.append(jet.derivative(axis).symbol * expression.diff(jet.symbol))
-    return sympy.Add(*parts)
+    zero, one = sympy.Integer(0), sympy.Integer(1)
+
+    # One pass over the tree; SymPy's diff() would make one for every jet.
+    def derive(node: sympy.Expr) -> sympy.Expr:
+        if node.is_Symbol:
+            jet = jet_from_name(node.name, fields, ndim)
+            if jet is not None:
+                return jet.derivative(axis).symbol
+            return one if node.name == AXES[axis] else zero
+        if node.is_Add:
+            return sympy.Add(*map(derive, node.args))
+        if node.is_Mul:
+            parts = [(k, derive(factor)) for k, factor in enumerate(node.args)]
+            return sympy.Add(
+                *(
+                    sympy.Mul(part, *node.args[:k], *node.args[k + 1 :])
+                    for k, part in parts
+                    if not part.is_zero
+                )
+            )
+        if node.is_Pow:
+            base, power = node.args
+            return power * base ** (power - 1) * derive(base)
+        if node.args:
+            return node.fdiff(1) * derive(node.args[0])
+        return zero
+
+    return derive(expression)
 
 
 @lru_cache(maxsize=4096)

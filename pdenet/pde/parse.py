@@ -19,7 +19,15 @@ from dataclasses import dataclass
 import sympy
 
 from pdenet.errors import EquationError
-from pdenet.pde.expression import FUNCTIONS, evaluate, expand, number
+from pdenet.pde.expression import (
+    FUNCTIONS,
+    Expansion,
+    check_size,
+    evaluate,
+    expand,
+    expansion_of,
+    number,
+)
 from pdenet.pde.jet import AXES, jet_from_name, jets_in, total_derivative
 from pdenet.pde.names import (
     OPERATORS,
@@ -30,12 +38,23 @@ from pdenet.pde.names import (
     closest,
 )
 
-__all__ = ["MAX_DEPTH", "MAX_EXPONENT", "MAX_LENGTH", "MAX_ORDER", "ParsedSystem", "parse"]
+__all__ = [
+    "MAX_CALLS",
+    "MAX_DEPTH",
+    "MAX_DERIVED",
+    "MAX_EXPONENT",
+    "MAX_LENGTH",
+    "MAX_ORDER",
+    "ParsedSystem",
+    "parse",
+]
 
 MAX_LENGTH = 40_000
 MAX_DEPTH = 60
 MAX_EXPONENT = 16
 MAX_ORDER = 12
+MAX_CALLS = 100
+MAX_DERIVED = 500
 
 _FOREIGN = re.compile(r"[^A-Za-z0-9_ .+\-*/^()=,]")
 _TIME = re.compile(r"([A-Za-z][A-Za-z0-9]*)_t")
@@ -44,12 +63,11 @@ _LARGEST = sympy.Integer(10) ** 300
 
 @dataclass(frozen=True)
 class ParsedSystem:
-    """Fields, coordinates and checked parameters of a system, and the right-hand side of each."""
+    """Coordinates and checked parameters of a system, and the expanded right-hand sides."""
 
-    fields: tuple[str, ...]
     coordinates: tuple[str, ...]
     parameters: dict[str, float]
-    rhs: dict[str, sympy.Expr]
+    expansions: dict[str, Expansion]
 
 
 def parse(
@@ -75,8 +93,8 @@ def parse(
     unused = sorted(values.keys() - set(names))
     if unused:
         raise EquationError(f"parameter '{unused[0]}' is not used in any equation: leave it out")
-    rhs = {source.field: _Walk(source, fields, axes, values).rhs() for source in sources}
-    return ParsedSystem(fields, axes, values, rhs)
+    walks = [_Walk(source, fields, axes, values) for source in sources]
+    return ParsedSystem(axes, values, {walk.source.field: walk.expansion() for walk in walks})
 
 
 def _infer(names: Sequence[str], fields: Sequence[str]) -> tuple[str, ...]:
@@ -184,7 +202,19 @@ class _Walk:
         self.fields = fields
         self.coordinates = coordinates
         self.parameters = parameters
+        self.calls = 0
+        self.derived = 0
         self.time = sympy.Symbol(f"{source.field}_t", real=True)
+
+    def expansion(self) -> Expansion:
+        """The expanded right-hand side."""
+        try:
+            return expansion_of(self.rhs(), self.fields, len(self.coordinates))
+        except EquationError as error:
+            text = self.source.text
+            raise (
+                error if ", in: " in str(error) else _error(text, 0, len(text), str(error))
+            ) from None
 
     def rhs(self) -> sympy.Expr:
         """The equation solved for its time derivative."""
@@ -308,6 +338,9 @@ class _Walk:
     def _call(self, node: ast.Call, depth: int) -> sympy.Expr:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         known = (*FUNCTIONS, *OPERATORS)
+        self.calls += 1
+        if self.calls > MAX_CALLS:
+            raise self.error(node, f"the equation has more than {MAX_CALLS} function calls")
         if name not in known:
             message = (
                 f"'{name}' is no function here{closest(name, known)}"
@@ -342,10 +375,18 @@ class _Walk:
         for axis in axes:
             part = inside
             for _ in range(2 if name == "laplace" else 1):
-                part = total_derivative(expand(part), axis, self.fields, ndim)
+                part = total_derivative(self._bounded(node, part), axis, self.fields, ndim)
             parts.append(part)
         result = sympy.Add(*parts)
         highest = max((jet.order for jet in jets_in(result, self.fields, ndim)), default=0)
         if highest > MAX_ORDER:
             raise self.error(node, f"derivatives go up to order {MAX_ORDER}, not {highest}")
         return result
+
+    def _bounded(self, node: ast.expr, inside: sympy.Expr) -> sympy.Expr:
+        """The expanded expression, unless this and earlier derivatives are too much work."""
+        self.derived += check_size(inside)
+        if self.derived > MAX_DERIVED:
+            message = f"derivatives of more than {MAX_DERIVED} terms"
+            raise self.error(node, f"{message}: write the derivatives as u_x, u_xx, ...")
+        return expand(inside)

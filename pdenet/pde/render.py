@@ -122,7 +122,7 @@ def format_value(value: float, stderr: float | None, style: Style = "text") -> s
     power = math.floor(math.log10(scale))
     power = power if not -4 <= power <= 5 else 0
     value, stderr = value / 10.0**power, stderr / 10.0**power
-    wanted = 2 if f"{stderr:.0e}".startswith("1") else 1
+    wanted = 2 if f"{stderr:.1e}".startswith("1") else 1
     decimals = wanted - 1 - math.floor(math.log10(float(f"{stderr:.{wanted - 1}e}")))
     places = max(decimals, 0)
     shown = f"{value:.{places}f}"
@@ -216,17 +216,20 @@ class _Printer:
     def _product(self, factors: tuple[sympy.Expr, ...]) -> str:
         above: list[str] = []
         below: list[str] = []
+        # A fraction bar closes a single denominator, a slash does not.
+        barred = self.style == "latex" and sum(map(_is_below, factors)) == 1
         for factor in sorted(factors, key=_factor_order):
             base, power = factor.as_base_exp()
             if factor.is_Rational:
                 if factor.p != 1:
-                    above.append(format_number(int(factor.p), None, self.style))
+                    above.append(str(factor.p))
                 if factor.q != 1:
-                    below.append(format_number(int(factor.q), None, self.style))
+                    below.append(str(factor.q))
             elif factor.is_Float:
                 above.append(format_number(float(factor), self.digits, self.style))
             elif factor.is_Pow and power.is_negative:
-                below.append(self._power(base, -int(power)))
+                alone = barred and power == -1
+                below.append(self.show(base) if alone else self._power(base, -int(power)))
             elif factor.is_Pow:
                 above.append(self._power(base, int(power)))
             else:
@@ -254,6 +257,13 @@ class _Printer:
         if not expression.is_Add and not expression.is_Mul and not expression.is_Number:
             return inside
         return rf"\left({inside}\right)" if self.style == "latex" else f"({inside})"
+
+
+def _is_below(factor: sympy.Expr) -> bool:
+    """Whether a factor has a part below the bar of a fraction."""
+    return bool(factor.is_Pow and factor.exp.is_negative) or bool(
+        factor.is_Rational and factor.q != 1
+    )
 
 
 def _factor_order(factor: sympy.Expr) -> tuple[int, int, str]:

@@ -1,0 +1,48 @@
+"""Problem: its parts must agree."""
+
+import pytest
+
+from pdenet.boundary import Dirichlet, periodic
+from pdenet.errors import EquationError, GridError
+from pdenet.grid import Grid
+from pdenet.pde import PDE
+from pdenet.problem import Problem
+
+HEAT = PDE("u_t = u_xx + u_yy")
+GRID = Grid.square(8, 2)
+
+
+def test_a_known_problem():
+    problem = Problem.periodic(HEAT, GRID, units={"u": "K", "x": "m", "t": "s"})
+    assert problem.fields == ("u",)
+    assert problem.boundaries == periodic(2)
+    assert problem.units["u"] == "K"
+    assert problem == Problem(HEAT, GRID, periodic(2), ("u",), {"u": "K", "x": "m", "t": "s"})
+    assert hash(problem) == hash(Problem.periodic(HEAT, GRID))
+
+
+def test_an_unknown_equation():
+    assert Problem(None, GRID, periodic(2), ("u", "v")).pde is None
+
+
+def test_walls_may_have_an_endpoint():
+    grid = Grid((5,), (1.0,), endpoint=True)
+    assert Problem(None, grid, ((Dirichlet(), Dirichlet(1.0)),), ("u",)).grid.endpoint
+
+
+@pytest.mark.parametrize(
+    "parts, message",
+    [
+        ((HEAT, Grid.square(8, 1), periodic(1), ("u",)), "2 space dimensions"),
+        ((HEAT, GRID, periodic(1), ("u",)), "2 pairs"),
+        ((HEAT, GRID, periodic(2), ("v",)), "is for u, not v"),
+        ((None, GRID, periodic(2), ()), "no equation"),
+        ((None, GRID, periodic(2), ("u", "u")), "different names"),
+        ((None, GRID, periodic(2), ("u", "x")), "cannot name a field"),
+        ((HEAT, GRID, periodic(2), ("u",), {"v": "m"}), "unit"),
+        ((None, Grid((4,), (1.0,), endpoint=True), periodic(1), ("u",)), "endpoint=False"),
+    ],
+)
+def test_parts_that_do_not_agree_are_refused(parts, message):
+    with pytest.raises((GridError, EquationError), match=message):
+        Problem(*parts)
