@@ -27,13 +27,16 @@ def describe_data(path: Path) -> dict[str, Any]:
             "fields": list(data.fields),
             "grid": list(grid.shape),
             "lengths": list(grid.lengths),
-            "boundaries": [[type(side).__name__ for side in pair] for pair in problem.boundaries],
+            "boundaries": {
+                axis: [type(side).__name__ for side in pair]
+                for axis, pair in zip(grid.axes, problem.boundaries, strict=True)
+            },
             "trajectories": data.trajectories,
             "frames": data.frames,
             "dt": data.dt if data.frames > 1 else None,
             "noise": data.noise,
             "split": {name: len(members) for name, members in data.split.items()},
-            "metadata": dict(data.metadata),
+            "metadata": {name: item for name, item in data.metadata.items() if name != "noise"},
         }
 
 
@@ -62,9 +65,9 @@ def _lines(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         elif isinstance(value, list) and value and isinstance(value[0], dict | str):
             shown = [str(item) if isinstance(item, str) else _pairs(item) for item in value]
             lines += [(f"{prefix}{key}" if i == 0 else "", item) for i, item in enumerate(shown)]
-        elif isinstance(value, list):
+        elif isinstance(value, list) and value:
             lines.append((f"{prefix}{key}", " ".join(str(item) for item in value)))
-        elif value not in (None, {}):
+        elif value not in (None, {}, [], ""):
             lines.append(
                 (f"{prefix}{key}", f"{value:g}" if isinstance(value, float) else str(value))
             )
