@@ -62,8 +62,8 @@ def _lines(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     for key, value in facts.items():
         if isinstance(value, dict) and value:
             lines += _lines(value, f"{prefix}{key}.")
-        elif isinstance(value, list) and value and isinstance(value[0], dict | str):
-            shown = [str(item) if isinstance(item, str) else _pairs(item) for item in value]
+        elif isinstance(value, list) and key in ("equations", "stages"):
+            shown = [_pairs(item) if isinstance(item, dict) else str(item) for item in value]
             lines += [(f"{prefix}{key}" if i == 0 else "", item) for i, item in enumerate(shown)]
         elif isinstance(value, list) and value:
             lines.append((f"{prefix}{key}", " ".join(str(item) for item in value)))
