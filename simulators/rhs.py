@@ -213,10 +213,12 @@ def _split(
     for k, (field, terms) in enumerate(pde.numeric_terms().items()):
         for monomial, coefficient in terms.items():
             factors = _factors(monomial, pde, jets)
-            if factors is None or time in sympy.sympify(coefficient).free_symbols:
+            if factors is None:
                 rest[field][monomial] = coefficient
-            elif isinstance(coefficient, float):
-                products.append(_Product(k, coefficient, None, factors))
+            elif not isinstance(coefficient, sympy.Expr):
+                products.append(_Product(k, float(coefficient), None, factors))
+            elif time in coefficient.free_symbols:
+                rest[field][monomial] = coefficient
             else:
                 weight = _weight(pde, field, coefficient, coordinates, like)
                 products.append(_Product(k, 1.0, weight, factors))
