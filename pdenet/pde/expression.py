@@ -123,12 +123,40 @@ def check_size(expression: sympy.Expr) -> int:
 
 
 def expand(expression: sympy.Expr) -> sympy.Expr:
-    """The expression multiplied out, inside functions too; exp(a + b) becomes exp(a) exp(b)."""
+    """The expression multiplied out, inside functions too; exp(a + b) becomes exp(a) exp(b).
+
+    Denominators are expanded each for itself: 1/(1 + x)/(1 + u) keeps its two factors.
+    """
     check_size(expression)
-    expanded = sympy.expand(expression, log=False, trig=False, basic=False)
+    hidden: dict[sympy.Expr, sympy.Symbol] = {}
+    expanded = _multiply_out(_hide_denominators(expression, hidden))
+    for base, symbol in reversed(hidden.items()):
+        expanded = expanded.xreplace({symbol: 1 / base})
     if expanded.has(*_NOT_FINITE):
         raise EquationError("the equation divides by zero or is not finite")
     return expanded
+
+
+def _multiply_out(expression: sympy.Expr) -> sympy.Expr:
+    return sympy.expand(expression, log=False, trig=False, basic=False)
+
+
+def _hide_denominators(
+    expression: sympy.Expr, hidden: dict[sympy.Expr, sympy.Symbol]
+) -> sympy.Expr:
+    """The expression with a symbol for 1/(a + b), and numbers for functions of numbers."""
+    if not expression.args:
+        return expression
+    if expression.func in _SCALARS and not expression.free_symbols:
+        return number(evaluate(expression, {}))
+    expression = expression.func(*(_hide_denominators(part, hidden) for part in expression.args))
+    if not expression.is_Pow or expression.exp.is_positive:
+        return expression
+    base = _multiply_out(expression.base)
+    if not base.is_Add:
+        return base**expression.exp
+    symbol = hidden.setdefault(base, sympy.Symbol(f"1/{len(hidden)}", real=True))
+    return symbol**-expression.exp
 
 
 def expansion_of(expression: sympy.Expr, fields: tuple[str, ...], ndim: int) -> Expansion:

@@ -18,7 +18,7 @@ import sympy
 __all__ = ["AXES", "FIELD", "Jet", "jet_from_name", "jets_in", "sorted_jets", "total_derivative"]
 
 AXES = ("x", "y", "z")
-FIELD = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+FIELD = re.compile(r"[A-Za-z][A-Za-z0-9]{0,31}")
 
 
 @dataclass(frozen=True)

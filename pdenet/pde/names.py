@@ -14,7 +14,7 @@ __all__ = ["RESERVED", "check_coordinates", "check_fields", "check_parameters", 
 OPERATORS = ("laplace", *(f"d_d{axis}" for axis in AXES))
 RESERVED = frozenset({*AXES, "t", "pi", *FUNCTIONS, *OPERATORS})
 
-_PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
 def check_coordinates(coordinates: Sequence[str]) -> tuple[str, ...]:
@@ -35,7 +35,7 @@ def check_fields(fields: Iterable[str]) -> tuple[str, ...]:
     for name in names:
         if not isinstance(name, str) or name in RESERVED or not FIELD.fullmatch(name):
             raise EquationError(
-                f"{name!r} cannot name a field: use letters and digits, and none of "
+                f"{name!r:.40} cannot name a field: use up to 32 letters and digits, and none of "
                 f"{', '.join(sorted(RESERVED))}"
             )
     return names
@@ -52,15 +52,15 @@ def check_parameters(parameters: Mapping[str, float], fields: Sequence[str]) -> 
     for name, value in sorted(parameters.items()):
         if name in RESERVED or jets.fullmatch(name) or not _PARAMETER.fullmatch(name):
             raise EquationError(
-                f"{name!r} cannot name a parameter: it is a field, a derivative, a coordinate, a "
-                "function or no plain name; rename it"
+                f"{name!r:.40} cannot name a parameter: it is a field, a derivative, a coordinate, "
+                "a function or no plain name; rename it"
             )
         try:
             checked[name] = float(value)
         except (TypeError, ValueError, OverflowError):
-            raise EquationError(f"parameter {name}={value!r} must be a number") from None
+            raise EquationError(f"parameter {name}={value!r:.40} must be a number") from None
         if not math.isfinite(checked[name]):
-            raise EquationError(f"parameter {name}={value!r} must be a finite number")
+            raise EquationError(f"parameter {name}={value} must be a finite number")
     return checked
 
 

@@ -185,6 +185,7 @@ def _error(text: str, start: int, stop: int, message: str) -> EquationError:
     inside = inside if len(inside) <= 60 else inside[:30] + " ... " + inside[-25:]
     after = after if len(after) <= 60 else after[:60] + "..."
     shown = f"{before}<<{inside}>>{after}".encode("unicode_escape").decode("ascii")
+    message = message if len(message) <= 250 else message[:230] + " ..."
     return EquationError(f"{message}, in: {shown}")
 
 

@@ -114,9 +114,9 @@ def format_value(value: float, stderr: float | None, style: Style = "text") -> s
     """A value with its standard error in units of its last digits: -1.0003(4), 0.0500(12).
 
     The error has one significant digit, or two when the first is 1. Without a positive finite
-    error it is the value with five digits.
+    error, or with one below double precision, it is the value with five digits.
     """
-    if stderr is None or not math.isfinite(stderr) or stderr <= 0:
+    if stderr is None or not math.isfinite(stderr) or stderr <= 1e-15 * abs(value):
         return format_number(value, 5, style)
     scale = max(abs(value), stderr)
     power = math.floor(math.log10(scale))
