@@ -15,9 +15,10 @@ from functools import lru_cache
 
 import sympy
 
+from pdenet.grid import AXES
+
 __all__ = ["AXES", "FIELD", "Jet", "jet_from_name", "jets_in", "sorted_jets", "total_derivative"]
 
-AXES = ("x", "y", "z")
 FIELD = re.compile(r"[A-Za-z][A-Za-z0-9]{0,31}")
 
 
