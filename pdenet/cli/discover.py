@@ -16,7 +16,7 @@ from pdenet.cli.options import OUTPUT, common, given, learning, machine, simulat
 from pdenet.cli.progress import Monitor
 from pdenet.cli.reporting import write_report
 from pdenet.cli.results import Result
-from pdenet.cli.runs import prepare
+from pdenet.cli.runs import new_run
 from pdenet.cli.settings import training_config
 from pdenet.cli.simulate import equation_of, generate
 from pdenet.errors import ConfigError
@@ -84,18 +84,22 @@ def command(source: str | None, output: Path, as_json: bool, **options: Any) -> 
     """
     config = training_config(options)
     check(source, options)
-    prepare(output, overwrite=options["overwrite"], resume=options["resume"])
     context = click.get_current_context()
-    context.meta["pdenet.resume"] = f"go on with the same command and --resume, in '{output}'"
-    output.mkdir(parents=True, exist_ok=True)
     seconds: dict[str, float] = {}
-    with timed(seconds, "total"), Monitor() as monitor:
+    resume = options["resume"]
+    with (
+        timed(seconds, "total"),
+        new_run(output, overwrite=options["overwrite"], resume=resume),
+        Monitor() as monitor,
+    ):
         data = data_file(source) or output / "data.h5"
-        if data_file(source) is None and not (options["resume"] and data.exists()):
+        if data_file(source) is None and not (resume and data.exists()):
+            context.meta["pdenet.resume"] = f"'{output}' is as it was"
             with timed(seconds, "simulate"):
                 generate(source, data, {**options, "overwrite": True}, monitor)
+        context.meta["pdenet.resume"] = "go on with the same command and --resume"
         with timed(seconds, "train"):
-            resume = options["resume"] and (output / "checkpoint").exists()
+            resume = resume and (output / "checkpoint").exists()
             train(data, output, config, resume=resume, on_event=monitor)
         with timed(seconds, "extract"):
             found = extract(output, data=data, on_event=monitor)

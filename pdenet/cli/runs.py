@@ -3,28 +3,58 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pdenet.errors import CheckpointError, OutputError
 
-__all__ = ["MEMBERS", "prepare", "read_log", "read_record", "recorded_data"]
+__all__ = ["MEMBERS", "new_run", "read_log", "read_record", "recorded_data"]
 
 MEMBERS = ("config.json", "data.h5", "checkpoint", "log.jsonl", "equation.json", "report.html")
 
 
-def prepare(run: Path, *, overwrite: bool, resume: bool) -> None:
-    """Make sure that a run may be written to `run`; nothing is removed without `overwrite`.
+@contextmanager
+def new_run(run: Path, *, overwrite: bool, resume: bool) -> Iterator[None]:
+    """The folder `run` for as long as a run is written to it.
 
-    With it, the members of an earlier run go and everything else in the folder stays.
+    With `overwrite` the members of an earlier run make way, and everything else in the folder
+    stays. If the new run ends before its first checkpoint, the folder is as it was.
 
     Raises OutputError if something is there that must not be replaced.
     """
-    if run.is_file():
+    present = _present(run, overwrite=overwrite, resume=resume)
+    created = not run.exists()
+    run.mkdir(parents=True, exist_ok=True)
+    if resume:
+        yield
+        return
+    try:
+        with TemporaryDirectory(prefix=".previous-", dir=run) as aside:
+            _move(present, run, Path(aside))
+            try:
+                yield
+            except BaseException:
+                if not (run / "checkpoint").exists():
+                    for name in MEMBERS:
+                        _remove(run / name)
+                    _move(present, Path(aside), run)
+                raise
+    finally:
+        if created and not any(run.iterdir()):
+            run.rmdir()
+
+
+def _present(run: Path, *, overwrite: bool, resume: bool) -> list[str]:
+    """The members of an earlier run that will be replaced."""
+    if run.exists() and not run.is_dir():
         raise OutputError(f"'{run}' is a file, not a folder: choose another folder with -o")
     if resume or not run.exists() or not any(run.iterdir()):
-        return
+        return []
     present = [name for name in MEMBERS if (run / name).exists()]
     if not present:
         raise OutputError(f"'{run}' holds other files and no run: choose another folder with -o")
@@ -33,12 +63,19 @@ def prepare(run: Path, *, overwrite: bool, resume: bool) -> None:
             f"'{run}' exists: add --overwrite to replace it, --resume to go on, or choose another "
             "folder with -o"
         )
-    for name in present:
-        member = run / name
-        if member.is_dir():
-            shutil.rmtree(member)
-        else:
-            member.unlink()
+    return present
+
+
+def _move(names: list[str], source: Path, target: Path) -> None:
+    for name in names:
+        os.replace(source / name, target / name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def read_record(run: Path, name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import click
 from pdenet.cli.console import note
 from pdenet.cli.options import DATA, OUTPUT, common, learning, machine
 from pdenet.cli.progress import Monitor
-from pdenet.cli.runs import prepare
+from pdenet.cli.runs import new_run
 from pdenet.cli.settings import training_config
 from pdenet.estimator import train
 from pdenet.storage import open_data
@@ -36,10 +36,10 @@ def command(data: Path, output: Path, **options: Any) -> None:
     The folder gets the settings, a log and a checkpoint, from which --resume goes on.
     """
     config = training_config(options)
-    open_data(data).close()  # a bad file must not cost an earlier run
-    prepare(output, overwrite=options["overwrite"], resume=options["resume"])
+    open_data(data).close()
     context = click.get_current_context()
-    context.meta["pdenet.resume"] = f"go on with 'pdenet train {data} -o {output} --resume'"
-    with Monitor() as monitor:
-        train(data, output, config, resume=options["resume"], on_event=monitor)
+    resume = options["resume"]
+    with new_run(output, overwrite=options["overwrite"], resume=resume), Monitor() as monitor:
+        context.meta["pdenet.resume"] = f"go on with 'pdenet train {data} -o {output} --resume'"
+        train(data, output, config, resume=resume, on_event=monitor)
     note(f"trained; read the equation with 'pdenet extract {output}'")

@@ -115,7 +115,13 @@ def test_an_earlier_run_is_kept_without_overwrite(tmp_path, calls, capsys):
     refused(["discover", "nonsense", "-o", str(run), "--overwrite"], capsys)
     refused(["discover", "diffusion", "--config", "no.toml", "-o", str(run), "--overwrite"], capsys)
     assert (run / "report.html").read_bytes() == before
+    refused([*arguments, "--overwrite", "--dt", "9", "--substeps", "1"], capsys)
+    assert (run / "report.html").read_bytes() == before
+    assert (run / "checkpoint").exists()
     assert main([*arguments, "--overwrite"]) == 0
+    assert sorted(path.name for path in run.iterdir()) == sorted(
+        ["notes.txt", "data.h5", "config.json", "checkpoint", "log.jsonl", "report.html"]
+    )
     assert (run / "notes.txt").read_text() == "mine"
 
 
@@ -189,6 +195,7 @@ def test_a_training_that_fails_is_one_line(tmp_path, calls, monkeypatch, capsys)
     monkeypatch.setattr("pdenet.cli.train.train", failing)
     said = refused(["train", str(data), "-o", str(tmp_path / "run")], capsys)
     assert "the loss stays NaN" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["data.h5"]
 
 
 def test_json_is_that_of_the_report(tmp_path, calls, monkeypatch, capsys):
