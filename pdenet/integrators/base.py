@@ -14,9 +14,11 @@ from typing import Protocol, TypeAlias
 
 from torch import Tensor
 
+from pdenet.types import State
+
 __all__ = ["RHS", "Integrator", "IntegratorState"]
 
-RHS: TypeAlias = Callable[[float, Tensor], Tensor]
+RHS: TypeAlias = Callable[[float, State], State]
 """Right-hand side (t, u) -> u_t; u and u_t of shape (batch, field, *space)."""
 
 IntegratorState: TypeAlias = tuple[Tensor, ...]
@@ -32,16 +34,16 @@ class Integrator(Protocol):
 
     @property
     def order(self) -> int:
-        """Order of convergence p: the error at a fixed time is O(dt^p)."""
+        """Order of convergence p: the error at a fixed time is O(dtᵖ)."""
 
     @property
     def stages(self) -> int:
         """Right-hand sides per step."""
 
-    def init(self, rhs: RHS, t: float, u: Tensor) -> IntegratorState:
+    def init(self, rhs: RHS, t: float, u: State) -> IntegratorState:
         """The state before the first step from u at time t."""
 
     def step(
-        self, rhs: RHS, t: float, dt: float, u: Tensor, state: IntegratorState
-    ) -> tuple[Tensor, IntegratorState]:
+        self, rhs: RHS, t: float, dt: float, u: State, state: IntegratorState
+    ) -> tuple[State, IntegratorState]:
         """The solution and the state at t + dt."""

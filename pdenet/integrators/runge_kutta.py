@@ -1,8 +1,8 @@
 """Explicit Runge-Kutta steps, driven by a Butcher tableau.
 
-    k_i = rhs(t + c_i dt, u + dt sum_(j<i) a_ij k_j),      u(t + dt) = u + dt sum_i b_i k_i
+    k_i = rhs(t + c_i dt, u + dt Σ_(j<i) a_ij k_j),      u(t + dt) = u + dt Σ_i b_i k_i
 
-Reference: Hairer, Norsett, Wanner, Solving Ordinary Differential Equations I, section II.1.
+Reference: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, section II.1.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor
 from pdenet.errors import ConfigError
 from pdenet.integrators.base import RHS, Integrator, IntegratorState
 from pdenet.integrators.tableau import TABLEAUS, ButcherTableau
+from pdenet.types import State
 
 __all__ = ["NAMES", "RungeKutta", "get"]
 
@@ -45,13 +46,13 @@ class RungeKutta:
         """Right-hand sides per step."""
         return self.tableau.stages
 
-    def init(self, rhs: RHS, t: float, u: Tensor) -> IntegratorState:
+    def init(self, rhs: RHS, t: float, u: State) -> IntegratorState:
         """The empty state of a one-step method."""
         return ()
 
     def step(
-        self, rhs: RHS, t: float, dt: float, u: Tensor, state: IntegratorState
-    ) -> tuple[Tensor, IntegratorState]:
+        self, rhs: RHS, t: float, dt: float, u: State, state: IntegratorState
+    ) -> tuple[State, IntegratorState]:
         """u at t + dt. u: (batch, field, *space); dt in the units of t; differentiable in u."""
         slopes = [rhs(t, u)]
         for row, c in zip(self.tableau.a, self.tableau.c[1:], strict=True):
@@ -60,7 +61,7 @@ class RungeKutta:
 
 
 def _advance(u: Tensor, dt: float, weights: Sequence[Fraction], slopes: Sequence[Tensor]) -> Tensor:
-    """u + dt sum_j weights_j slopes_j, without the terms of weight zero."""
+    """u + dt Σ_j weights_j slopes_j, without the terms of weight zero."""
     for weight, slope in zip(weights, slopes, strict=True):
         if weight:
             u = torch.add(u, slope, alpha=float(weight) * dt)

@@ -1,10 +1,10 @@
 """Butcher tableaus of explicit Runge-Kutta methods, as exact fractions that check themselves.
 
-    k_i = f(t + c_i dt, u + dt sum_(j<i) a_ij k_j),        u(t + dt) ~ u + dt sum_i b_i k_i
+    k_i = f(t + c_i dt, u + dt Σ_(j<i) a_ij k_j),        u(t + dt) ≈ u + dt Σ_i b_i k_i
 
-Order p needs sum_i b_i = 1 and the other order conditions of all rooted trees with up to p nodes.
+Order p needs Σ_i b_i = 1 and the other order conditions of all rooted trees with up to p nodes.
 
-Reference: Hairer, Norsett, Wanner, Solving Ordinary Differential Equations I, 2nd ed., section
+Reference: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, 2nd ed., section
 II.1 and theorem II.2.13; SSP: Shu, Osher, J. Comput. Phys. 77 (1988) 439, eq. 2.18.
 """
 

@@ -1,1 +1,6 @@
 """Differentiable building blocks: moment-constrained filters, pseudo-upwind, symbolic networks."""
+
+from pdenet.nn.filters import FilterBank
+from pdenet.nn.upwind import upwind
+
+__all__ = ["FilterBank", "upwind"]

@@ -1,12 +1,12 @@
 """A bank of moment-constrained filters: from a state to its jets.
 
-Each derivative d^|a|/dx^a has one kernel q_a of odd size N, shared by all fields, whose moment
-matrix is constrained (`pdenet.nn.moments`); the jets of a state u on spacing dx are
+Each derivative ∂ᵃ has one kernel q_a of odd size N, shared by all fields, whose moment matrix is
+constrained (`pdenet.nn.moments`); the jets of a state u on spacing dx are
 
-    u_a(x) = dx^-a sum_k q_a[k] u(x + k dx),
+    u_a(x) = dx⁻ᵃ Σ_k q_a[k] u(x + k dx),
 
 a correlation, periodic in every axis. It is computed as a product in Fourier space,
-F[u_a] = Q_a F[u] with the symbol Q_a(xi) = dx^-a sum_k q_a[k] exp(i k xi): the transform of u is
+F[u_a] = Q_a F[u] with the symbol Q_a(ξ) = dx⁻ᵃ Σ_k q_a[k] exp(ikξ): the transform of u is
 shared by all kernels and the cost does not grow with their size. On CPUs in float64, forward plus
 backward, this takes half the time of a direct convolution in 2-D and a twentieth in 3-D.
 
@@ -26,12 +26,13 @@ from torch import Tensor, nn
 from pdenet.errors import ConfigError, GridError
 from pdenet.nn.moments import Constraint, Parity, along_axes, constraint, vandermonde
 from pdenet.pde.jet import Jet
+from pdenet.types import Jets, State
 
 __all__ = ["FilterBank", "correlate", "symbols_of_kernels"]
 
 
 def symbols_of_kernels(kernels: Tensor, shape: Sequence[int]) -> Tensor:
-    """Fourier symbols Q(xi) = sum_k q[k] exp(i k xi) on the half grid of a real transform.
+    """Fourier symbols Q(ξ) = Σ_k q[k] exp(ikξ) on the half grid of a real transform.
 
     kernels: (*batch, N, ..., N), centred; shape: points of the periodic grid along each axis.
     Returns complex (*batch, *shape[:-1], shape[-1] // 2 + 1).
@@ -46,13 +47,13 @@ def symbols_of_kernels(kernels: Tensor, shape: Sequence[int]) -> Tensor:
         )
     axes = tuple(range(-ndim, 0))
     beyond = [part for n in reversed(shape) for part in (0, n - size)]
-    # The transform has exp(-i k xi): turn the kernel round, then bring its centre to the origin.
+    # The transform has exp(-ikξ): turn the kernel round, then bring its centre to the origin.
     turned = nn.functional.pad(kernels.flip(axes), beyond)
     symbols: Tensor = torch.fft.rfftn(torch.roll(turned, [-(size // 2)] * ndim, axes), dim=axes)
     return symbols
 
 
-def correlate(u: Tensor, symbols: Tensor) -> Tensor:
+def correlate(u: State, symbols: Tensor) -> Tensor:
     """Every field of a periodic state, correlated with every kernel.
 
     u: (batch, field, *space); symbols: (kernel, *half grid), from `symbols_of_kernels`.
@@ -75,13 +76,13 @@ class FilterBank(nn.Module):
       `pdenet.nn.moments.constraint`.
     parity: "mirror" keeps each kernel as symmetric as its derivative; "none" does not.
 
-    The trainable numbers are `free`, one flat vector theta (0 at the start, which is the frozen
+    The trainable numbers are `free`, one flat vector θ (0 at the start, which is the frozen
     kernel, the classical finite difference). A free moment of derivative a is
 
-        m_i = start_i + theta_i ||q_a|| / ||e_i||,
+        m_i = start_i + θ_i ‖q_a‖ / ‖e_i‖,
 
     with q_a the frozen kernel of a and e_i the kernel whose only non-zero moment is m_i = 1: each
-    theta of 1 changes its kernel by as much as the kernel's own norm, whatever its moment and its
+    θ of 1 changes its kernel by as much as the kernel's own norm, whatever its moment and its
     derivative. (Raw moments differ by a factor 70 in that respect for 5 points.)
 
     Good values: size 5, constraint 2 (the papers); size 7 where the field has scales near the grid.
@@ -153,11 +154,11 @@ class FilterBank(nn.Module):
         return self.free * self.units
 
     def kernels(self) -> Tensor:
-        """Every kernel in units of the grid, (derivative, N, ..., N): without the factor dx^-a."""
+        """Every kernel in units of the grid, (derivative, N, ..., N): without the factor dx⁻ᵃ."""
         return along_axes(self.moments(), self.inverse, self.ndim)
 
     def scaled_kernels(self) -> Tensor:
-        """Every kernel with its factor dx^-a, (derivative, N, ..., N): applied as it stands."""
+        """Every kernel with its factor dx⁻ᵃ, (derivative, N, ..., N): applied as it stands."""
         return self.kernels() * self.per_length.reshape([-1] + [1] * self.ndim)
 
     def symbols(self, shape: Sequence[int]) -> Tensor:
@@ -168,7 +169,7 @@ class FilterBank(nn.Module):
         """
         return symbols_of_kernels(self.scaled_kernels(), shape)
 
-    def forward(self, u: Tensor, symbols: Tensor | None = None) -> Tensor:
+    def forward(self, u: State, symbols: Tensor | None = None) -> Jets:
         """The jets of the state `u`.
 
         u: (batch, field, *space). symbols: those of `symbols(u.shape[2:])`, where at hand.

@@ -2,14 +2,14 @@
 
 For a kernel q of odd size N, centred index k = -(N-1)/2 .. (N-1)/2 along every axis:
 
-    m_ij = 1/(i! j!) sum_k k1^i k2^j q[k1, k2],        i, j = 0 .. N-1,
+    m_ij = 1/(i! j!) Σ_k k₁ⁱ k₂ʲ q[k₁, k₂],        i, j = 0 .. N-1,
 
 so that q, correlated with a smooth f on spacing (dx, dy), gives
 
-    sum_ij m_ij dx^i dy^j d^(i+j)f / dx^i dy^j.
+    Σ_ij m_ij dxⁱ dyʲ ∂ⁱ⁺ʲf / ∂xⁱ∂yʲ.
 
-With V_ik = k^i / i! this is M = V q V^T, and the kernel follows exactly from its moments:
-q = V^-1 M V^-T. The same holds in one and three dimensions with one factor V per axis.
+With V_ik = kⁱ / i! this is M = V q Vᵀ, and the kernel follows exactly from its moments:
+q = V⁻¹ M V⁻ᵀ. The same holds in one and three dimensions with one factor V per axis.
 
 Reference: Long, Lu, Ma, Dong, "PDE-Net: Learning PDEs from Data", ICML 2018, section 2.2.
 Not to be confused with the moments of a probability density: these carry the factor 1/(i! j!).
@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from pdenet.errors import ConfigError
+from pdenet.types import Kernel, MomentMatrix
 
 __all__ = [
     "Constraint",
@@ -51,10 +52,10 @@ LARGEST_SIZE = 17
 
 @lru_cache(maxsize=32)
 def vandermonde(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """V with V_ik = k^i / i! for centred k, and its inverse; both (size, size), float64.
+    """V with V_ik = kⁱ / i! for centred k, and its inverse; both (size, size), float64.
 
     The inverse is made from whole numbers and rounded once. Its column i is the one-dimensional
-    kernel whose only non-zero moment is m_i = 1: the classical finite difference for d^i/dx^i.
+    kernel whose only non-zero moment is m_i = 1: the classical finite difference for dⁱ/dxⁱ.
 
     Raises ConfigError for an even, non-positive or very large size.
     """
@@ -67,7 +68,7 @@ def vandermonde(size: int) -> tuple[np.ndarray, np.ndarray]:
     forward = np.array([[k**i / math.factorial(i) for k in points] for i in range(size)])
     inverse = np.empty((size, size))
     for row, k in enumerate(points):
-        # The Lagrange polynomial of node k, sum_i c_i x^i / d, gives q_k = i! c_i / d.
+        # The Lagrange polynomial of node k, Σ_i c_i xⁱ / d, gives q_k = i! c_i / d.
         coefficients, denominator = [1], 1
         for other in points:
             if other != k:
@@ -83,8 +84,8 @@ def vandermonde(size: int) -> tuple[np.ndarray, np.ndarray]:
     return forward, inverse
 
 
-def kernel_from_moments(moments: Tensor, ndim: int | None = None) -> Tensor:
-    """Kernel with the given moments: q = V^-1 M V^-T (one factor V^-1 per axis). Exact and linear.
+def kernel_from_moments(moments: MomentMatrix, ndim: int | None = None) -> Kernel:
+    """Kernel with the given moments: q = V⁻¹ M V⁻ᵀ (one factor V⁻¹ per axis). Exact and linear.
 
     moments: (*batch, N, ..., N) with `ndim` moment axes; without `ndim` all axes are moment axes.
     Returns a tensor of the same shape; entry [N//2, ...] is the centre of the kernel.
@@ -92,8 +93,8 @@ def kernel_from_moments(moments: Tensor, ndim: int | None = None) -> Tensor:
     return _transform(moments, ndim, 1)
 
 
-def moments_from_kernel(kernel: Tensor, ndim: int | None = None) -> Tensor:
-    """Moments of a kernel: M = V q V^T (one factor V per axis). Inverse: `kernel_from_moments`.
+def moments_from_kernel(kernel: Kernel, ndim: int | None = None) -> MomentMatrix:
+    """Moments of a kernel: M = V q Vᵀ (one factor V per axis). Inverse: `kernel_from_moments`.
 
     kernel: (*batch, N, ..., N) with `ndim` kernel axes; without `ndim` all axes are kernel axes.
     """

@@ -3,7 +3,7 @@
 For a kernel q of d/dx the mirror image along x is q~[k] = -q[-k]: also a d/dx, of the same order,
 leaning the other way. Where u_t = F(u, u_x, ..), the chosen jet is
 
-    u_x = q * u   where dF/du_x >= 0,        u_x = q~ * u   where dF/du_x < 0,
+    u_x = q * u   where ∂F/∂u_x ≥ 0,        u_x = q~ * u   where ∂F/∂u_x < 0,
 
 at each point: u_t = c u_x with c > 0 moves towards -x, so its wind comes from +x. A trained q that
 leans towards +x is then upwind everywhere. A kernel with mirror parity is its own mirror image, so
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from pdenet.nn.filters import FilterBank, correlate, symbols_of_kernels
+from pdenet.types import Jets, State
 
 __all__ = ["UpwindJets", "mirror", "upwind"]
 
@@ -38,22 +39,22 @@ class UpwindJets:
     first: positions of the first-order jets among the variables, int64.
     """
 
-    jets: Tensor
+    jets: Jets
     mirrored: Tensor
     first: Tensor
 
-    def central(self) -> Tensor:
+    def central(self) -> Jets:
         """Jets (batch, variable, *space) with the mean of both sides, which favours no direction.
 
-        The slope dF/du_x is to be taken at these.
+        The slope ∂F/∂u_x is to be taken at these.
         """
         mean = 0.5 * (self.jets.index_select(1, self.first) + self.mirrored)
         return self.jets.index_copy(1, self.first, mean)
 
-    def choose(self, slope: Tensor) -> Tensor:
+    def choose(self, slope: Jets) -> Jets:
         """Jets (batch, variable, *space) that face the wind.
 
-        slope: dF/d(jet) for every jet, (batch, variable, *space), of which only the sign at
+        slope: ∂F/∂(jet) for every jet, (batch, variable, *space), of which only the sign at
         first-order jets counts. The choice itself has no derivative.
         """
         forward = slope.index_select(1, self.first) >= 0
@@ -61,7 +62,7 @@ class UpwindJets:
         return self.jets.index_copy(1, self.first, chosen)
 
 
-def upwind(bank: FilterBank, u: Tensor) -> UpwindJets:
+def upwind(bank: FilterBank, u: State) -> UpwindJets:
     """The jets of `u` with both versions of each first-order derivative.
 
     u: (batch, field, *space). Choose with `.choose(slope)`, once for each equation of a system, as

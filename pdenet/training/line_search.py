@@ -1,12 +1,12 @@
 """A strong Wolfe line search with cubic interpolation that takes NaN for "too far".
 
-For phi(t) = f(x + t d) with phi'(0) < 0, find t with
+For φ(t) = f(x + t d) with φ'(0) < 0, find t with
 
-    phi(t) <= phi(0) + c1 t phi'(0)        (sufficient decrease)
-    |phi'(t)| <= c2 |phi'(0)|              (curvature)
+    φ(t) ≤ φ(0) + c₁ t φ'(0)        (sufficient decrease)
+    |φ'(t)| ≤ c₂ |φ'(0)|            (curvature)
 
 Steps grow until such a point is bracketed, then the bracket shrinks by the minimum of the cubic
-through the values and slopes at its ends. A point where phi is NaN or infinite ends the bracket
+through the values and slopes at its ends. A point where φ is NaN or infinite ends the bracket
 with an infinite value.
 
 Reference: Nocedal, Wright, Numerical Optimization, 2nd ed., algorithms 3.5 and 3.6, eq. 3.59.
@@ -25,7 +25,7 @@ __all__ = ["Point", "search"]
 
 @dataclass(frozen=True)
 class Point:
-    """phi at t: value, slope phi'(t) and the full gradient; value inf where it is not finite."""
+    """φ at t: value, slope φ'(t) and the full gradient; value inf where it is not finite."""
 
     t: float
     value: float
@@ -45,9 +45,9 @@ def search(
 ) -> tuple[Point | None, int, int]:
     """A point that fulfils the strong Wolfe conditions, or the lowest with sufficient decrease.
 
-    start: phi at 0. first: first trial step. limit: largest step.
+    start: φ at 0. first: first trial step. limit: largest step.
     Returns (point or None, evaluations, evaluations that were not finite). None where no trial
-    step lowered phi enough.
+    step lowered φ enough.
     """
 
     def decreases(point: Point) -> bool:
@@ -84,7 +84,7 @@ def search(
 
 
 def _grow(low: Point, point: Point) -> float:
-    """The next, larger step beyond `point`, where phi still falls."""
+    """The next, larger step beyond `point`, where φ still falls."""
     t = _cubic_minimum(low, point)
     near, far = point.t + 0.1 * (point.t - low.t), 10.0 * point.t
     return (

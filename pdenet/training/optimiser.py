@@ -2,7 +2,7 @@
 
     x_(n+1) = x_n - t H_n g_n,        H_n from the last m pairs s = x_(n+1) - x_n, y = g_(n+1) - g_n
 
-with t from a strong Wolfe line search: f(x + t d) <= f + c1 t g.d and |g(x + t d).d| <= c2 |g.d|.
+with t from a strong Wolfe line search: f(x + t d) ≤ f + c₁ t g·d and |g(x + t d)·d| ≤ c₂ |g·d|.
 
 Why not torch's or SciPy's: torch.optim.LBFGS keeps its state in pickled lists, cannot undo a step
 whose loss is NaN, and evaluates the loss once more at the start of every resumable call; SciPy's
@@ -122,7 +122,7 @@ class LBFGS:
 
     history: number m of pairs. gradient_tolerance: converged where max |g| is at most this.
     max_step: largest Euclidean norm of one move. max_evaluations: of one line search.
-    sufficient_decrease, curvature: c1 and c2 of the Wolfe conditions.
+    sufficient_decrease, curvature: c₁ and c₂ of the Wolfe conditions.
 
     Good values: the defaults; history 20 needs up to a fifth fewer evaluations than 10.
     """
