@@ -76,8 +76,7 @@ class Grid:
     def spacing(self) -> tuple[float, ...]:
         """Distance Δx between neighbouring points along each axis."""
         return tuple(
-            length / (n - self.endpoint)
-            for length, n in zip(self.lengths, self.shape, strict=True)
+            length / (n - self.endpoint) for length, n in zip(self.lengths, self.shape, strict=True)
         )
 
     @property

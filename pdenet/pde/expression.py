@@ -130,8 +130,10 @@ def expand(expression: sympy.Expr) -> sympy.Expr:
     check_size(expression)
     hidden: dict[sympy.Expr, sympy.Symbol] = {}
     expanded = _multiply_out(_hide_denominators(expression, hidden))
-    for base, symbol in reversed(hidden.items()):
-        expanded = expanded.xreplace({symbol: 1 / base})
+    shown: dict[sympy.Symbol, sympy.Expr] = {}
+    for base, symbol in hidden.items():  # inner ones come first
+        shown[symbol] = 1 / base.xreplace(shown)
+    expanded = expanded.xreplace(shown)
     if expanded.has(*_NOT_FINITE):
         raise EquationError("the equation divides by zero or is not finite")
     return expanded
