@@ -1,0 +1,82 @@
+"""A report as a page, a table for a paper, or JSON, all from one `Evidence`.
+
+The HTML page stands alone: pictures, style and text in one file, no script, nothing loaded from
+anywhere. The LaTeX document compiles as it is (amsmath, booktabs, longtable) and its parts can be
+copied into a paper; Markdown and LaTeX carry the numbers, `figures.save_all` writes the pictures.
+Everything from outside is escaped where it is put in, never before.
+"""
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pdenet.errors import OutputError
+from pdenet.pde.compare import compare
+from pdenet.report.evidence import Evidence
+from pdenet.report.figures import draw
+from pdenet.report.files import write_text
+from pdenet.report.page import render
+from pdenet.report.records import record
+
+__all__ = ["Report", "build"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A finished report; each method writes it in one form."""
+
+    evidence: Evidence
+
+    def html(self) -> str:
+        """One self-contained page, figures as SVG within it."""
+        return render("report.html.j2", self.evidence, plates=draw(self.evidence))
+
+    def markdown(self) -> str:
+        """GitHub's Markdown: equations, tables and sentences, no figures."""
+        return render("report.md.j2", self.evidence)
+
+    def latex(self) -> str:
+        """A LaTeX document that compiles with pdflatex: equations and tables, no figures."""
+        return render("report.tex.j2", self.evidence)
+
+    def json(self) -> dict[str, Any]:
+        """Equations, terms, scores and seconds as plain values; what is not finite is None."""
+        return record(self.evidence)
+
+    def write(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the report in the form that the suffix names, completely or not at all.
+
+        path: ends in .html, .htm, .md, .markdown, .tex or .json.
+        Raises OutputError for another suffix, an existing file (unless `overwrite`), or a file that
+        cannot be written.
+        """
+        target = Path(path)
+        forms = {
+            ".html": self.html,
+            ".htm": self.html,
+            ".md": self.markdown,
+            ".markdown": self.markdown,
+            ".tex": self.latex,
+            ".json": self._json_text,
+        }
+        form = forms.get(target.suffix.lower())
+        if form is None:
+            raise OutputError(
+                f"a report cannot be written as {target.name!r}: end its name in "
+                f"{', '.join(sorted(forms))}"
+            )
+        if target.exists() and not overwrite:
+            raise OutputError(f"{target} exists already: allow overwriting or give another name")
+        return write_text(target, form(), overwrite=overwrite)
+
+    def _json_text(self) -> str:
+        return json.dumps(self.json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def build(evidence: Evidence) -> Report:
+    """The report of a discovery. With a truth but no comparison, the two are compared here."""
+    if evidence.truth is not None and evidence.comparison is None:
+        evidence = replace(evidence, comparison=compare(evidence.found, evidence.truth))
+    return Report(evidence)

@@ -1,0 +1,136 @@
+"""What the pictures show: axes the right way round, percentiles, kernels, numbers."""
+
+from __future__ import annotations
+
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pdenet.report import fields, kernels, style
+from pdenet.report.curves import error_figure, error_percentiles, loss_figure
+from pdenet.report.kernels import derivative_name
+
+SYNTHETIC = runpy.run_path(str(Path(__file__).with_name("synthetic.py")))
+VARIANTS, burgers = SYNTHETIC["VARIANTS"], SYNTHETIC["burgers"]
+three_dimensions = SYNTHETIC["three_dimensions"]
+
+
+def first_image(monkeypatch, module, draw):
+    """The axes of the first picture that `draw` makes."""
+    made = []
+    new_axes = style.new_axes
+
+    def keep(*arguments):
+        made.append(new_axes(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(module, "new_axes", keep)
+    with style.styled():
+        next(draw())
+    return made[0]
+
+
+def test_x_runs_to_the_right_and_y_upwards(monkeypatch):
+    evidence = burgers()
+    observed = np.zeros_like(evidence.observed)
+    observed[:, :, 5, 50] = 1.0
+    evidence = replace(evidence, observed=observed)
+    axes = first_image(monkeypatch, fields, lambda: fields.field_rows(evidence))
+    (image,) = axes.images
+    left, right, bottom, top = image.get_extent()
+    row, column = np.argwhere(np.asarray(image.get_array()) == 1.0)[0]
+    rows, columns = image.get_array().shape
+    assert image.origin == "lower"
+    step = evidence.grid.spacing[0]
+    assert left + (column + 0.5) * (right - left) / columns == pytest.approx(5 * step)
+    assert bottom + (row + 0.5) * (top - bottom) / rows == pytest.approx(50 * step)
+    assert axes.get_xlabel() == "x"
+    assert axes.get_ylabel() == "y"
+    assert axes.get_xlim() == (left, right)
+
+
+def test_one_dimension_is_drawn_over_x_and_t_with_units(monkeypatch):
+    evidence = VARIANTS["one_dimension"]()
+    axes = first_image(monkeypatch, fields, lambda: fields.field_rows(evidence))
+    assert axes.get_xlabel() == "x (cm)"
+    assert axes.get_ylabel() == "t (ms)"
+    assert axes.images[0].get_array().shape == (21, 128)
+
+
+def test_a_large_field_is_thinned(monkeypatch):
+    evidence = VARIANTS["one_dimension"]()
+    wide = np.repeat(evidence.observed, 8, axis=-1)
+    grid = evidence.grid.refine(8)
+    evidence = replace(evidence, grid=grid, observed=wide, predicted=wide)
+    axes = first_image(monkeypatch, fields, lambda: fields.field_rows(evidence))
+    assert max(axes.images[0].get_array().shape) <= 160
+
+
+def test_the_middle_plane_is_said():
+    evidence = three_dimensions()
+    assert fields.middle_plane(evidence) == pytest.approx(np.pi)
+    assert fields.middle_plane(burgers()) is None
+
+
+def test_percentiles_of_trajectories_that_blew_up_are_infinite():
+    errors = np.array([[0.1, 0.2], [0.2, np.inf], [0.3, np.nan], [0.4, 0.5], [0.5, np.inf]])
+    bands = error_percentiles(errors)
+    assert bands[:, 0] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert bands[0, 1] == 0.2
+    assert np.isinf(bands[2:, 1]).all()
+
+
+def test_there_is_no_curve_without_numbers():
+    evidence = replace(burgers(), errors={"equation": np.zeros((2, 81))}, loss=())
+    with style.styled():
+        assert error_figure(evidence) is None
+        assert loss_figure(evidence) is None
+
+
+def test_kernels_lie_as_the_fields_do(monkeypatch):
+    learned = np.zeros((5, 5))
+    learned[4, 2] = 1.0  # one point to the right of x's neighbour, on y's axis
+    evidence = replace(burgers(), filters={"x": (learned, learned)})
+    axes = first_image(monkeypatch, kernels, lambda: kernels.filter_figures(evidence))
+    image = axes.images[0]
+    assert image.origin == "lower"
+    assert np.argwhere(np.asarray(image.get_array()) == 1.0).tolist() == [[2, 4]]
+    assert [text.get_text() for text in axes.get_xticklabels()][-1] == "2"
+
+
+def test_in_three_dimensions_the_plane_of_the_derivative_is_shown(monkeypatch):
+    kernel = np.zeros((5, 5, 5))
+    kernel[2, 2, 3] = 0.5
+    evidence = replace(three_dimensions(), filters={"z": (kernel, kernel)})
+    axes = first_image(monkeypatch, kernels, lambda: kernels.filter_figures(evidence))
+    assert axes.get_ylabel() == "offset in z"
+    assert np.asarray(axes.images[0].get_array())[3, 2] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("x", "∂/∂x"), ("xxy", "∂³/∂x²∂y"), ("yz", "∂²/∂y∂z"), ("<b>", "<b>")]
+)
+def test_derivatives_have_their_names(name, shown):
+    assert derivative_name(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "0"), (-0.08333, "−.083"), (1.25, "1.250"), (-30.0, "−30"), (0.9999, "1.000")],
+)
+def test_entries_of_a_kernel_are_short(value, shown):
+    assert kernels.number(value) == shown
+
+
+@pytest.mark.parametrize("text", ["a\nb", "温", "$x$", "x" * 99, "\x00"])
+def test_text_from_outside_can_be_drawn(text):
+    drawn = style.plain(text)
+    assert "\n" not in drawn
+    assert len(drawn) <= 28
+    with style.styled():
+        axes = style.new_axes((2.0, 2.0), (0.5, 0.5, 1.0, 1.0))
+        style.label(axes.set_title(drawn))
+        assert "<svg" in style.Drawing.of(axes, name="a", alt="b").svg
