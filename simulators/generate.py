@@ -162,8 +162,11 @@ class _Noise:
         if not self._level:
             return frame
         if self._scale is None:
-            deviation = frame.flatten(2).std(dim=2, correction=0)
-            self._scale = self._level * deviation.view(*deviation.shape, *(1,) * (frame.ndim - 2))
+            # One by one: a sum over an array rounds by the shape of the whole array.
+            fields = [field for state in frame for field in state]
+            deviations = torch.stack([field.flatten().std(correction=0) for field in fields])
+            ones = (1,) * (frame.ndim - 2)
+            self._scale = self._level * deviations.view(*frame.shape[:2], *ones)
         draws = [
             torch.randn(frame.shape[1:], generator=generator, dtype=torch.float64)
             for generator in self._generators

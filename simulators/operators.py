@@ -13,6 +13,7 @@ gives the same view of any contiguous array on the grid.
 import itertools
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -150,37 +151,46 @@ class _AxisPass:
         inner = math.prod(grid.shape[axis + 1 :])
         last = axis == grid.ndim - 1
         layout = _rows_layout if last else _columns_layout
-        padded, self._left, self._right, self._out, parts = layout(
-            weights, (outer, n, inner), (len(stencils), block, reach)
-        )
+        made = layout(weights, (outer, n, inner), (len(stencils), block, reach), channels[0])
+        self._left, self._right, self._out = made.left, made.right, made.out
+        padded, parts = made.padded, made.parts
         self._interior = padded[:, reach : reach + n].view(blocked)
-        self._wraps = (
+        self._before = [
             (padded[:, :reach], padded[:, n : n + reach]),
             (padded[:, n + reach : n + 2 * reach], padded[:, reach : 2 * reach]),
-        )
-        self._gathers: list[tuple[Tensor, Tensor]] = []
+            *made.gathers,
+        ]
+        self._after: list[tuple[Tensor, Tensor]] = []
         if whole:
             for k, part in enumerate(parts):
                 target = torch.zeros(part.shape, dtype=dtype, device=device)
-                self._gathers.append((target, part))
+                self._after.append((target, part))
                 parts[k] = target.view(outer, -1, inner)[:, :n]
         self.views = [part.view(blocked) for part in parts]
 
     def __call__(self, source: Tensor) -> None:
         self._interior.copy_(source)
-        for target, part in self._wraps:
+        for target, part in self._before:
             target.copy_(part)
         torch.bmm(self._left, self._right, out=self._out)
-        for target, part in self._gathers:
+        for target, part in self._after:
             target.copy_(part)
 
 
-#: padded field (outer, length, inner), left and right factor, product, one view per stencil
-_Layout = tuple[Tensor, Tensor, Tensor, Tensor, list[Tensor]]
+class _Layout(NamedTuple):
+    """Padded field (outer, length, inner), what to gather from it, the factors and their product,
+    and one view (outer, blocks, B, inner) of the product for each stencil."""
+
+    padded: Tensor
+    gathers: list[tuple[Tensor, Tensor]]
+    left: Tensor
+    right: Tensor
+    out: Tensor
+    parts: list[Tensor]
 
 
 def _columns_layout(
-    weights: Tensor, shape: tuple[int, int, int], sizes: tuple[int, int, int]
+    weights: Tensor, shape: tuple[int, int, int], sizes: tuple[int, int, int], batch: int
 ) -> _Layout:
     """An axis before the last: windows are (B + 2 reach, inner), weights multiply from the left."""
     (outer, n, inner), (rows, block, reach) = shape, sizes
@@ -194,22 +204,29 @@ def _columns_layout(
     out = weights.new_zeros(outer * blocks, rows * block, inner)
     parts = out.view(outer, blocks, rows, block, inner)[:, :used]
     left = weights.expand(outer * blocks, -1, -1)
-    return padded, left, windows, out, [parts[:, :, k] for k in range(rows)]
+    return _Layout(padded, [], left, windows, out, [parts[:, :, k] for k in range(rows)])
 
 
 def _rows_layout(
-    weights: Tensor, shape: tuple[int, int, int], sizes: tuple[int, int, int]
+    weights: Tensor, shape: tuple[int, int, int], sizes: tuple[int, int, int], batch: int
 ) -> _Layout:
-    """The last axis: windows are (outer, B + 2 reach), weights multiply from the right."""
+    """The last axis: windows are rows of B + 2 reach, weights multiply from the right.
+
+    BLAS takes no overlapping rows, so the windows are gathered first. There is one product for
+    each state of the batch: products of one size round alike, however many states there are.
+    """
     (outer, n, _), (rows, block, reach) = shape, sizes
     blocks = -(-n // block)
     length = blocks * block + 2 * reach
     padded = weights.new_zeros(outer, length)
-    windows = padded.as_strided((blocks, outer, block + 2 * reach), (block, length, 1))
-    out = weights.new_zeros(blocks, outer, rows * block)
-    parts = out.view(blocks, outer, rows, block).permute(2, 1, 0, 3)
-    right = weights.t().contiguous().expand(blocks, -1, -1)
-    return padded[..., None], windows, right, out, [parts[k][..., None] for k in range(rows)]
+    windows = padded.as_strided((outer, blocks, block + 2 * reach), (length, block, 1))
+    gathered = torch.empty_like(windows, memory_format=torch.contiguous_format)
+    out = weights.new_zeros(batch, outer // batch * blocks, rows * block)
+    parts = out.view(outer, blocks, rows, block)
+    left = gathered.view(batch, -1, block + 2 * reach)
+    right = weights.t().contiguous().expand(batch, -1, -1)
+    views = [parts[:, :, k, :, None] for k in range(rows)]
+    return _Layout(padded[..., None], [(gathered, windows)], left, right, out, views)
 
 
 def _block_matrix(stencils: list[Stencil], dx: float, block: int, reach: int) -> Tensor:

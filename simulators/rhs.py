@@ -96,7 +96,9 @@ class TermSum:
         if self._rest is None:
             out.zero_()
         else:
-            values = self._rest(t, torch.stack(list(views), dim=1))
+            nothing = out.new_empty((out.shape[0], 0, *out.shape[2:]))
+            jets = torch.stack(list(views), dim=1) if views else nothing
+            values = self._rest(t, jets)
             out.copy_(values[:, : out.shape[1]])
         columns = out.unbind(1)
         for product in self._products:
