@@ -130,5 +130,5 @@ def test_trajectories_choose_their_own_steps():
 
 
 def test_the_ladder_of_substeps():
-    counts = [substep_count(x) for x in (0.0, 0.3, 1, 1.2, 2.5, 3.1, 4.5, 6.1, 9, 13, 17)]
-    assert counts == [1, 1, 1, 2, 3, 4, 6, 8, 12, 16, 24]
+    counts = [substep_count(x) for x in (0.0, 0.3, 1, 1.2, 2.5, 4.5, 6.1, 8.1, 9, 13, 15, 17, 33)]
+    assert counts == [1, 1, 1, 2, 3, 5, 7, 10, 10, 14, 16, 20, 40]

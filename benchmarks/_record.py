@@ -1,0 +1,71 @@
+"""Write a benchmark's numbers to results/<name>.json, with the machine and the versions."""
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+__all__ = ["machine", "record"]
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def machine() -> dict[str, Any]:
+    """CPU, device, versions, commit and date."""
+    versions = {name: _version(name) for name in ("pdenet", "torch", "numpy", "scipy", "sympy")}
+    cuda = torch.cuda.is_available()
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "load": round(os.getloadavg()[0], 2),
+        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "system": platform.platform(),
+        "versions": {"python": platform.python_version(), **versions},
+        "commit": _commit(),
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def record(name: str, payload: dict[str, Any]) -> Path:
+    """Write {"machine": ..., **payload} to results/<name>.json, whole or not at all."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    partial = path.with_suffix(".json.partial")
+    text = json.dumps({"machine": machine(), **payload}, indent=2, allow_nan=False) + "\n"
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    features = [word for line in lines[:40] for word in line.split() if word == "avx512f"]
+    return f"{names[0] if names else platform.processor()}{' (AVX-512)' if features else ''}"
+
+
+def _commit() -> str:
+    root = Path(__file__).resolve().parent.parent
+    command = ["git", "rev-parse", "HEAD"]
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    return ran.stdout.strip() or "unknown"
