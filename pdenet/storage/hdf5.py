@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from pdenet.errors import DataError, PDENetError
+from pdenet.storage.heap import check_heaps
 
 __all__ = ["Node", "attribute", "children", "find", "honest", "open_file", "reading", "small"]
 
@@ -70,6 +71,7 @@ def open_file(path: Path) -> h5py.File:
         raise DataError("is empty: get it anew or simulate it again")
     if not h5py.is_hdf5(path):
         raise DataError("is not an HDF5 file: give a file made by `pdenet simulate`")
+    check_heaps(path)
     try:
         return h5py.File(path, "r", locking="best-effort")
     except _RAISED as error:
