@@ -5,6 +5,8 @@ number are advanced together. So a trajectory does not depend on which others sh
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +23,10 @@ from simulators.stepping import SCHEMES, Stepper
 __all__ = ["Solver", "substep_count"]
 
 _MOST_SUBSTEPS = 100_000
+
+# Below this many values of a state, threads cost more than they bring: each pass takes some ten
+# microseconds, and on a shared machine the threads wait for one another.
+_THREADED_VALUES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -49,16 +55,17 @@ class Solver:
 
         Raises StabilityError if the requested substeps are too few, or the state blows up.
         """
-        limits = self.largest_steps(t, u)
-        counts = [self._count(t, dt, limit) for limit in limits]
-        for count in sorted(set(counts)):
-            members = [k for k, other in enumerate(counts) if other == count]
-            if len(members) == len(counts):
-                self._run(t, dt, count, u)
-                continue
-            part = u[members]
-            self._run(t, dt, count, part)
-            u[members] = part
+        with _threads_for(u):
+            limits = self.largest_steps(t, u)
+            counts = [self._count(t, dt, limit) for limit in limits]
+            for count in sorted(set(counts)):
+                members = [k for k, other in enumerate(counts) if other == count]
+                if len(members) == len(counts):
+                    self._run(t, dt, count, u)
+                    continue
+                part = u[members]
+                self._run(t, dt, count, part)
+                u[members] = part
         if not bool(torch.isfinite(u).all()):
             raise StabilityError(
                 f"the solution of {self.pde.fields} is not finite after time {t + dt:.4g}: "
@@ -99,6 +106,20 @@ class Solver:
             limit = StabilityLimit(rhs)
             self._workspaces[size] = _Workspace(limit, Stepper(self._scheme, rhs, u))
         return self._workspaces[size]
+
+
+@contextmanager
+def _threads_for(u: Tensor) -> Iterator[None]:
+    """One thread for small states on the CPU, then as many as before."""
+    before = torch.get_num_threads()
+    if u.device.type != "cpu" or u.numel() >= _THREADED_VALUES or before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def substep_count(needed: float) -> int:

@@ -214,3 +214,18 @@ def test_an_unstable_request_is_refused_with_the_number_to_use(tmp_path):
     with pytest.raises(StabilityError, match=r"use substeps=\d+ or more"):
         simulate("burgers", tmp_path / "x.h5", substeps=1, dt=0.1)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("settings", [{}, {"substeps": 1, "dt": 1.0}])
+def test_the_number_of_threads_is_put_back(settings):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        if settings:
+            with pytest.raises(StabilityError):
+                states(**settings)
+        else:
+            states()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
