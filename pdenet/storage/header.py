@@ -140,6 +140,8 @@ def interpret(found: Scan) -> Header:
     pde = _equation(values) if found.native else None
     fields = tuple(column.name for column in columns)
     units = values["/pdenet@units"] if found.native else {}
+    if not isinstance(units, dict) or not all(isinstance(unit, str) for unit in units.values()):
+        raise DataError("/pdenet@units must be a JSON object of texts")
     try:
         problem = Problem(pde, grid, boundaries, fields, units)
     except PDENetError as error:

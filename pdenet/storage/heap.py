@@ -4,7 +4,8 @@ Text of variable length lies in "global heap collections", the one structure tha
 format guards with a checksum, and the library (2.0 at least) walks a damaged one for ever. Here is
 the same walk, with an end. Layout: HDF5 File Format Specification 3.0, section III.E.
 
-    "GCOL" | version 1 | 000 | size: u64 | objects;  object = index: u16 | 6 bytes | size: u64 | data
+    "GCOL" | version: u8 | 000 | size: u64 | objects
+    object = index: u16 | 6 bytes | size: u64 | data
 """
 
 import mmap

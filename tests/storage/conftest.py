@@ -1,0 +1,38 @@
+"""A small problem, its states, and the file that holds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pdenet.grid import Grid
+from pdenet.pde import PDE
+from pdenet.storage import write_arrays
+
+EQUATIONS = (
+    "u_t = -u*u_x - v*u_y + nu*(u_xx + u_yy)",
+    "v_t = -u*v_x - v*v_y + nu*(v_xx + v_yy)",
+)
+
+
+@pytest.fixture(scope="session")
+def states() -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((5, 6, 2, 8, 4)).cumsum(axis=1)
+
+
+@pytest.fixture(scope="session")
+def pde() -> PDE:
+    return PDE(*EQUATIONS, nu=0.05)
+
+
+@pytest.fixture(scope="session")
+def grid() -> Grid:
+    return Grid((8, 4), (2.0, 1.0))
+
+
+@pytest.fixture
+def path(tmp_path: Path, states: np.ndarray, grid: Grid, pde: PDE) -> Path:
+    metadata = {"seed": 7, "noise": {"level": 0.001, "seed": 1}, "solver": {"scheme": "rk4"}}
+    return write_arrays(tmp_path / "data.h5", states, grid, 0.1, pde=pde, metadata=metadata)
