@@ -32,10 +32,11 @@ that is stopped leaves what was there before.
 
 ## The sample
 
-`burgers-1d.h5` holds ten trajectories of Burgers' equation in one dimension, u_t = -u u_x + 0.1 u_xx,
-41 frames of 128 points with 0.1 % noise. It was made by
+`burgers-1d.h5` holds ten trajectories of Burgers' equation u_t = -u u_x + 0.1 u_xx, 41 frames of
+128 points with 0.1 % noise. It was made by
 
-    pdenet simulate burgers-1d -o data/burgers-1d.h5 --grid 128 --trajectories 10 --frames 41 --seed 0
+    pdenet simulate burgers-1d -o data/burgers-1d.h5 --grid 128 \\
+        --trajectories 10 --frames 41 --seed 0
 """
 
 
