@@ -7,7 +7,7 @@ from typing import Any
 
 from pdenet.cli.options import given
 from pdenet.errors import ConfigError
-from pdenet.training.config import TrainingConfig, load, preset
+from pdenet.training.config import TrainingConfig, load, preset, validated
 
 __all__ = ["training_config"]
 
@@ -26,4 +26,4 @@ def training_config(options: Mapping[str, Any]) -> TrainingConfig:
     elif options.get("preset"):
         config = preset(options["preset"])
     typed = given(options, "seed", "device", "dtype")
-    return type(config).model_validate({**config.model_dump(), **typed}) if typed else config
+    return validated({**config.model_dump(), **typed}) if typed else config

@@ -121,7 +121,7 @@ class PDE:
                     collect(expansion, monomial, _ONE, float(coefficient))
                     continue
                 factor = number(float(coefficient)) if plain else coefficient
-                product = adopt(sympy.sympify(monomial) * factor)
+                product = adopt(sympy.sympify(monomial, strict=True) * factor)
                 for found, bases in expansion_of(product, fields, ndim).items():
                     for basis, value in bases.items():
                         collect(expansion, found, basis, value)

@@ -1,0 +1,94 @@
+"""Which terms of an expanded network are worth a closer look: coefficients scaled by their terms.
+
+A coefficient alone says nothing about a term's weight; its share of u_t does:
+
+    share_j = |c_j| rms(m_j) / rms(u_t),
+
+the root mean square of the monomial m_j taken over the states of the data with the network's own
+filters. Terms are ranked by it, and the smallest leave here, each with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from pdenet.discovery.expand import Expansion
+from pdenet.events import Listener, TermDropped
+from pdenet.model import PDENet
+from pdenet.pde import PDE
+from pdenet.types import State
+
+__all__ = ["FLOOR", "MOST", "candidates", "leading", "shares"]
+
+FLOOR = 1e-3
+"""Smallest share of u_t at which a term is a candidate; fits resolve no less."""
+
+MOST = 12
+"""Largest number of candidates for one equation."""
+
+
+def shares(expansion: Expansion, model: PDENet, states: State) -> np.ndarray:
+    """The share of u_t of every term, (field, term), over states (batch, field, *space)."""
+    with torch.no_grad():
+        jets = model.filters(states).movedim(1, 0).flatten(1)
+        change = model.symnet.output_scale.detach().cpu().double().numpy()
+        powers = torch.as_tensor(expansion.powers, device=jets.device)
+        size = _sizes(jets.abs(), powers)
+    share: np.ndarray = np.abs(expansion.coefficients) * size / change[:, None]
+    return share
+
+
+def _sizes(jets: torch.Tensor, powers: torch.Tensor) -> np.ndarray:
+    """Root mean square of every monomial; jets: (variable, point), all positive."""
+    # Products of up to `degree` jets as sums of logarithms: one matrix product.
+    logs = jets.double().clamp_min(1e-150).log()
+    sizes = torch.empty(len(powers), dtype=torch.float64)
+    for rows in torch.arange(len(powers)).split(256):
+        values = (2 * powers[rows].double() @ logs).exp()
+        sizes[rows] = values.mean(1).sqrt().cpu()
+    return sizes.numpy()
+
+
+def candidates(
+    expansion: Expansion, share: np.ndarray, on_event: Listener = lambda event: None
+) -> PDE:
+    """The PDE of the terms with the largest shares, at most `MOST` for each field above `FLOOR`.
+
+    The largest of those that leave are told, one event each.
+    """
+    keep = np.zeros(share.shape, dtype=bool)
+    for f, field in enumerate(expansion.fields):
+        ranked = np.argsort(-share[f], kind="stable")
+        chosen = [t for t in ranked[:MOST] if share[f, t] >= FLOOR]
+        keep[f, chosen] = True
+        for term in ranked[len(chosen) : len(chosen) + MOST]:
+            if share[f, term] > 0:
+                on_event(
+                    TermDropped(
+                        field=field,
+                        monomial_text=str(expansion.monomial(int(term))),
+                        coefficient=float(expansion.coefficients[f, term]),
+                        scaled=float(share[f, term]),
+                        reason=_reason(share[f, term] < FLOOR),
+                    )
+                )
+    return expansion.pde(keep)
+
+
+def _reason(small: bool) -> str:
+    if small:
+        return f"its share of u_t in the network is below {FLOOR:g}"
+    return f"{MOST} terms of the network have a larger share of u_t"
+
+
+def leading(
+    expansion: Expansion, share: np.ndarray, write: Callable[[PDE], str], most: int = 4
+) -> str:
+    """The terms with the largest shares as text, `most` for each field."""
+    keep = np.zeros(share.shape, dtype=bool)
+    for f in range(len(share)):
+        keep[f, np.argsort(-share[f], kind="stable")[:most]] = True
+    return write(expansion.pde(keep & (share > 0)))

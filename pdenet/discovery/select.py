@@ -1,0 +1,97 @@
+"""Which terms stay: the sparsest equation that predicts held-out trajectories as well as the best.
+
+At the least-squares solution x̂ of the equation with all candidates, the misfit of any smaller
+equation follows from the same linearised problem, refitted without a new rollout: with the dropped
+unknowns D at zero and the others K refitted,
+
+    x_K = x̂_K + A_KK⁻¹ A_KD x̂_D,      E_held-out = mean over windows of  c − 2 g·δ + δᵀ A δ,
+
+δ = x − x̂, A, g, c of the held-out windows. Terms leave one by one, each time the one whose loss
+costs the training windows least, and of all equations on this path the shortest is taken whose
+held-out misfit is at most `TOLERANCE` above the lowest.
+
+Reference: Efroymson's backward elimination, as in Hastie, Tibshirani, Friedman, The Elements of
+Statistical Learning, 2nd ed., sections 3.3.2 and 7.10 (the sparsest model that is as good).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pdenet.discovery.fit import Normal
+
+__all__ = ["TOLERANCE", "Step", "eliminate"]
+
+TOLERANCE = 0.1
+"""How much larger than the lowest held-out misfit (a mean square) that of the chosen equation may
+be: 5 % in r.m.s. The noise and the filters make that no sign of a term; a true one changes
+the misfit by factors."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One equation on the path: `dropped`, the term that left last, and its held-out misfit.
+
+    growth: the misfit over that of the equation before, minus one.
+    """
+
+    dropped: int
+    misfit: float
+    growth: float
+
+
+def eliminate(
+    x: Tensor, terms: int, train: Normal, held_out: Normal
+) -> tuple[list[int], list[Step]]:
+    """The terms that leave, in the order in which they leave, and the whole path.
+
+    x: the unknowns at which both problems are linearised, the first `terms` of them coefficients;
+    the others (moments of the filters) always stay.
+    """
+    matrix, gradient = train.matrix.mean(0), train.gradient.mean(0)
+    best = x + _solve(matrix, gradient)
+    kept = list(range(len(x)))
+    lowest = last = _misfit(best - x, held_out)
+    path: list[Step] = []
+    misfits = [last]
+    while any(k < terms for k in kept):
+        block = matrix[kept][:, kept]
+        inverse = torch.linalg.pinv(block, hermitian=True)
+        current = _restricted(matrix, best, kept)
+        # The rise of the training misfit when one coefficient is set to zero and the rest refitted.
+        cost = current[kept].square() / inverse.diagonal().clamp_min(1e-300)
+        place = min((i for i, k in enumerate(kept) if k < terms), key=lambda i: float(cost[i]))
+        leaving = kept.pop(place)
+        misfit = _misfit(_restricted(matrix, best, kept) - x, held_out)
+        path.append(Step(leaving, misfit, misfit / max(last, 1e-300) - 1))
+        lowest, last = min(lowest, misfit), misfit
+        misfits.append(misfit)
+    bound = (1 + TOLERANCE) * lowest
+    length = max(i for i, misfit in enumerate(misfits) if misfit <= bound)
+    return [step.dropped for step in path[:length]], path
+
+
+def _restricted(matrix: Tensor, best: Tensor, kept: list[int]) -> Tensor:
+    """The minimiser with everything but `kept` at zero."""
+    dropped = [k for k in range(len(best)) if k not in kept]
+    result = torch.zeros_like(best)
+    if kept:
+        shift = matrix[kept][:, dropped] @ best[dropped]
+        result[kept] = best[kept] + _solve(matrix[kept][:, kept], shift)
+    return result
+
+
+def _misfit(delta: Tensor, normal: Normal) -> float:
+    quadratic = torch.einsum("i,wij,j->w", delta, normal.matrix, delta)
+    return float((normal.misfit - 2 * normal.gradient @ delta + quadratic).mean())
+
+
+def _solve(matrix: Tensor, right: Tensor) -> Tensor:
+    """The solution of a symmetric system, scaled, with a trace of regularisation."""
+    size = matrix.diagonal().clamp_min(1e-300).sqrt()
+    scaled = matrix / size / size[:, None] + 1e-10 * torch.eye(len(size)).to(matrix)
+    solution: Tensor = torch.linalg.solve(scaled, right / size) / size
+    return solution

@@ -1,0 +1,194 @@
+"""Data in, equation out: the three steps of a discovery, and all of them in one call.
+
+`train` makes a run folder from a data file, `extract` reads the equation of a run, `discover` does
+both, from a file or from arrays.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pdenet.dataset import load
+from pdenet.discovery import DiscoveredEquation, read_out, save_equation
+from pdenet.errors import CheckpointError, DataError
+from pdenet.events import Listener
+from pdenet.grid import Grid
+from pdenet.pde import PDE
+from pdenet.pde.compare import Comparison, compare
+from pdenet.pde.expression import Monomial
+from pdenet.storage import Data, open_data, write_arrays
+from pdenet.training.config import TrainingConfig
+from pdenet.training.run import Run, device_named, network_for, read_run, start_run
+from pdenet.training.trainer import Progress, Trainer
+from pdenet.types import Trajectory
+
+__all__ = ["Discovery", "discover", "extract", "train"]
+
+
+@dataclass(frozen=True, eq=False)
+class Discovery:
+    """What `discover` found.
+
+    equation: in physical units. stderr: {field: {monomial: standard error}}. comparison: with the
+    truth, where one is known. seconds: by step. details: the whole result of the read-out.
+    """
+
+    equation: PDE
+    stderr: Mapping[str, Mapping[Monomial, float]]
+    comparison: Comparison | None
+    seconds: Mapping[str, float]
+    details: DiscoveredEquation
+
+
+def train(
+    data: Path | str,
+    run: Path | str,
+    config: TrainingConfig | None = None,
+    *,
+    resume: bool = False,
+    on_event: Listener | None = None,
+) -> Run:
+    """Train a PDE-Net on the file `data` in the folder `run`.
+
+    resume: go on from the last checkpoint of the folder, bitwise on the same device; the
+    configuration is then the one of the run.
+    Raises DataError, ConfigError, GridError, DeviceError, CheckpointError, OutputError.
+    """
+    with open_data(data) as opened:
+        if resume:
+            current = read_run(Path(run))
+            _same_data(current, opened)
+        else:
+            config = config or TrainingConfig()
+            network_for(opened, config, torch.Generator().manual_seed(0))  # refuse before writing
+            states = _sets(opened, config)
+            current = start_run(Path(run), config, opened)
+        config = current.config
+        generator = torch.Generator().manual_seed(config.seed)
+        model = network_for(opened, config, generator)
+        if resume:
+            states = _sets(opened, config)
+    listen = current.listener(on_event)
+    save = current.save(model, generator, listen)
+    trainer = Trainer(model, config, *states, generator, listen, save)
+    if resume:
+        progress = current.restore(model, generator)
+    else:
+        trainer.set_scales()
+        progress = Progress()
+    trainer.run(progress)
+    return current
+
+
+def extract(
+    run: Path | str, *, data: Path | str | None = None, on_event: Listener | None = None
+) -> DiscoveredEquation:
+    """Read the equation of a trained run, refit it, and keep it in the folder as equation.json.
+
+    data: the file of the data, if it has moved since the training.
+    Raises CheckpointError where the folder holds no trained network, DataError where the data are
+    gone or others, DiscoveryError where the network holds no equation.
+    """
+    current = read_run(Path(run))
+    source = Path(data) if data is not None else Path(current.data["path"])
+    if data is None and not source.exists():
+        raise DataError(
+            f"the data of the run are no longer at '{source}': say where they are with --data"
+        )
+    with open_data(source) as opened:
+        _same_data(current, opened)
+        # The read-out draws from a generator of its own: reading twice gives the same equation.
+        generator = torch.Generator().manual_seed(current.config.seed)
+        model = network_for(opened, current.config, generator)
+        current.restore(model, generator)
+        states = _sets(opened, current.config)
+    generator.manual_seed(current.config.seed)
+    found = read_out(
+        model, *states, generator, current.config.readout.value(), current.listener(on_event)
+    )
+    save_equation(found, current.folder / "equation.json")
+    return found
+
+
+def discover(
+    source: Path | str | np.ndarray,
+    *,
+    grid: Grid | None = None,
+    dt: float | None = None,
+    fields: Sequence[str] | None = None,
+    output: Path | str | None = None,
+    config: TrainingConfig | None = None,
+    truth: PDE | None = None,
+    seed: int | None = None,
+    on_event: Listener | None = None,
+) -> Discovery:
+    """Discover the PDE behind a data file or an array.
+
+    source: a file in the format of `pdenet.storage`, or states of shape
+      (trajectory, frame, field, *space), for which grid and dt are needed.
+    fields: names of the fields of an array, ("u", "v", "w", ..) by default.
+    output: folder of the run; without it nothing is kept.
+    truth: to compare with; that of the file by default. seed: instead of the configuration's.
+    Raises the errors of `train` and `extract`.
+    """
+    config = config or TrainingConfig()
+    if seed is not None:
+        config = config.model_copy(update={"seed": seed})
+    scratch = tempfile.TemporaryDirectory() if output is None else nullcontext(str(output))
+    with scratch as folder:
+        run = Path(folder)
+        path = _as_file(source, run, grid, dt, fields)
+        with open_data(path) as opened:
+            known = truth or opened.problem.pde
+        started = time.perf_counter()
+        train(path, run, config, on_event=on_event)
+        trained = time.perf_counter()
+        found = extract(run, data=path, on_event=on_event)
+        seconds = {"train": trained - started, "extract": time.perf_counter() - trained}
+    comparison = compare(found.pde, known) if known is not None else None
+    return Discovery(found.pde, found.stderr, comparison, seconds, found)
+
+
+def _as_file(
+    source: Path | str | np.ndarray,
+    run: Path,
+    grid: Grid | None,
+    dt: float | None,
+    fields: Sequence[str] | None,
+) -> Path:
+    if not isinstance(source, np.ndarray):
+        if grid is not None or dt is not None:
+            raise DataError("grid and dt belong to arrays: a file brings its own")
+        return Path(source)
+    if grid is None or dt is None:
+        raise DataError("arrays need grid=Grid(shape, lengths) and dt=, the time between frames")
+    names = fields or ("u", "v", "w", "p", "q")[: source.shape[2] if source.ndim > 2 else 1]
+    run.mkdir(parents=True, exist_ok=True)
+    path = run / "data.h5"
+    write_arrays(path, source, grid, dt, fields=tuple(names))
+    return path
+
+
+def _sets(data: Data, config: TrainingConfig) -> tuple[Trajectory, Trajectory]:
+    """The training and the validation trajectories on the device of the run."""
+    device, dtype = device_named(config.device), getattr(torch, config.dtype)
+    train, validation = (
+        load(data, split, dtype=dtype, device=device) for split in ("train", "validation")
+    )
+    return train, validation
+
+
+def _same_data(run: Run, data: Data) -> None:
+    if data.digest() != run.data["digest"]:
+        raise CheckpointError(
+            f"'{data.path}' does not hold the data that '{run.folder}' was trained on: give the "
+            "file that it was trained on, or train again"
+        )

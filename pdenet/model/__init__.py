@@ -1,0 +1,15 @@
+"""The network: filters, symbolic network and integrator as δt-blocks with shared parameters."""
+
+from pdenet.model.pdenet import NetworkShape, PDENet, rollout, stack_rollout
+from pdenet.model.rhs import LearnedRHS
+from pdenet.model.stability import spectral_radius, stable_substeps
+
+__all__ = [
+    "LearnedRHS",
+    "NetworkShape",
+    "PDENet",
+    "rollout",
+    "spectral_radius",
+    "stable_substeps",
+    "stack_rollout",
+]

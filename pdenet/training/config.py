@@ -1,0 +1,160 @@
+"""The configuration of a run: what the network is, in which stages it learns, how it is read.
+
+Stages as in the papers: a warm-up with one block and frozen filters, then more and more blocks,
+each stage starting from the last. Every section refuses entries that it does not know.
+
+References: Long, Lu, Ma, Dong, "PDE-Net", ICML 2018, section 2.4; Long, Lu, Dong, "PDE-Net 2.0",
+J. Comput. Phys. 399 (2019) 108925, section 3 (sizes, stages, penalties).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pdenet.discovery import ReadoutConfig
+from pdenet.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = [
+    "PRESETS",
+    "NetworkConfig",
+    "ReadoutSection",
+    "StageConfig",
+    "TrainingConfig",
+    "load",
+    "preset",
+    "validated",
+]
+
+_Positive = Annotated[int, Field(ge=1)]
+_Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Order = Annotated[int, Field(ge=1, le=12)] | Literal["frozen", "free"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NetworkConfig(_Section):
+    """filter_size: odd number of points of each filter along each axis. constraint: order of
+    accuracy that the filters keep while they learn, "frozen" or "free". max_order: of the jets.
+    units: products of each SymNet. integrator, of each δt-block."""
+
+    filter_size: Annotated[int, Field(ge=3, le=15)] = 5
+    constraint: _Order = 2
+    max_order: Annotated[int, Field(ge=1, le=4)] = 2
+    units: Annotated[int, Field(ge=0, le=20)] = 5
+    pseudo_upwind: bool = False
+    integrator: Literal["euler", "midpoint", "heun", "ssprk3", "rk4"] = "midpoint"
+
+
+class StageConfig(_Section):
+    """blocks: δt-blocks of the prediction. iterations: of L-BFGS. filters: whether they learn.
+    penalties: whether the sparsity penalties act."""
+
+    blocks: _Positive
+    iterations: _Positive
+    filters: bool = True
+    penalties: bool = True
+
+
+class ReadoutSection(_Section):
+    """As `pdenet.discovery.ReadoutConfig`."""
+
+    steps: _Positive = ReadoutConfig.steps
+    select_values: _Positive = ReadoutConfig.select_values
+    fit_values: _Positive = ReadoutConfig.fit_values
+    size: Annotated[int, Field(ge=3, le=15)] = ReadoutConfig.size
+    order: _Order = ReadoutConfig.order
+    iterations: _Positive = ReadoutConfig.iterations
+
+    def value(self) -> ReadoutConfig:
+        """The configuration that the read-out takes."""
+        return ReadoutConfig(**self.model_dump())
+
+
+def _stages(*blocks: int, iterations: int) -> tuple[StageConfig, ...]:
+    warm_up = StageConfig(blocks=1, iterations=100, filters=False, penalties=False)
+    return (warm_up, *(StageConfig(blocks=n, iterations=iterations) for n in blocks))
+
+
+class TrainingConfig(_Section):
+    """Everything that decides a run.
+
+    values: numbers in the first frames of all windows of a stage. sparsity: λ of the Huber penalty
+    on the weights of the SymNets, moments: on the free moments of the filters; both beside a loss
+    that is one for a prediction of no change. compile: whether the SymNet is compiled, "auto" where
+    a C++ compiler exists and the run is long enough to pay for it. checkpoint_minutes: between
+    checkpoints within a stage.
+    """
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    device: str = "auto"
+    dtype: Literal["float64", "float32"] = "float64"
+    network: NetworkConfig = NetworkConfig()
+    stages: Annotated[tuple[StageConfig, ...], Field(min_length=1)] = _stages(
+        1, 2, 4, iterations=60
+    )
+    values: _Positive = 49152
+    sparsity: _Weight = 2e-5
+    moments: _Weight = 4e-6
+    compile: Literal["auto", "on", "off"] = "auto"
+    checkpoint_minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2.0
+    readout: ReadoutSection = ReadoutSection()
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {
+        "network": {"filter_size": 5, "constraint": 2, "units": 5},
+        "stages": _stages(1, 2, 3, 4, 5, 6, 9, 12, 15, 18, iterations=40),
+        "values": 57344,
+    },
+}
+"""Named settings. "paper": 5×5 filters, five products, up to 18 blocks, 28 windows of 32²."""
+
+
+def preset(name: str) -> TrainingConfig:
+    """The settings of that name. Raises ConfigError that lists the names."""
+    if name not in PRESETS:
+        raise ConfigError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
+    return validated(PRESETS[name])
+
+
+def load(path: Path) -> TrainingConfig:
+    """The configuration in a TOML file.
+
+    Raises ConfigError where it cannot be read or says something unknown.
+    """
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise ConfigError(f"the configuration '{path}' cannot be read: {reason}") from error
+    return validated(entries, f"the configuration '{path}'")
+
+
+def validated(entries: Any, source: str = "the configuration") -> TrainingConfig:
+    """The configuration with these entries and defaults for all others.
+
+    Raises ConfigError that names the first wrong entry, in one line.
+    """
+    try:
+        return TrainingConfig.model_validate(entries)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "its top level"
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(sorted(TrainingConfig.model_fields))
+            raise ConfigError(f"{source} has an unknown entry {place}; there are {known}") from None
+        message = first["msg"][:1].lower() + first["msg"][1:]
+        raise ConfigError(
+            f"{source} is wrong at {place}: {message}, not {first['input']!r}"
+        ) from None

@@ -1,0 +1,43 @@
+"""What training makes small: the error of prediction over several δt-blocks, and two penalties.
+
+    L = 1/n Σ_k ⟨|û_k − u_k|² / w²⟩ / δt² + λ_s n Σ H(weights; 10⁻³) + λ_m n Σ H(moments; 10⁻²)
+
+over n blocks, with w_f the r.m.s. of u_t = (u_1 − u_0)/δt of field f, so that the first term is
+about one where no change is predicted. H is Huber's norm, a²/(2s) below s and |a| − s/2 above: near
+to the sum of moduli that makes weights vanish, but smooth.
+
+Reference: Long, Lu, Dong, "PDE-Net 2.0", J. Comput. Phys. 399 (2019) 108925, section 2.4.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pdenet.model import PDENet
+from pdenet.types import Trajectory
+
+__all__ = ["huber", "penalty", "prediction_loss"]
+
+
+def huber(values: Tensor, size: float) -> Tensor:
+    """Σ H(a; size) over all values."""
+    modulus = values.abs()
+    return torch.where(modulus < size, values * values / (2 * size), modulus - size / 2).sum()
+
+
+def prediction_loss(model: PDENet, windows: Trajectory) -> Tensor:
+    """The first term of L for windows (n, blocks + 1, field, *space)."""
+    blocks = windows.shape[1] - 1
+    weight = (1 / (model.symnet.output_scale * model.dt)) ** 2
+    total = windows.new_zeros(())
+    for k, state in enumerate(model.states(windows[:, 0], blocks), start=1):
+        error = (state - windows[:, k]).square().movedim(1, 0).flatten(1).mean(1)
+        total = total + (weight * error).mean()
+    return total / blocks
+
+
+def penalty(model: PDENet, sparsity: float, moments: float) -> Tensor:
+    """The other two terms of L for one block."""
+    weights = torch.cat([tensor.flatten() for tensor in model.symnet.weights()])
+    return sparsity * huber(weights, 1e-3) + moments * huber(model.filters.free_moments(), 1e-2)

@@ -1,0 +1,209 @@
+"""A run folder: what it was given, its log, and checkpoints from which it goes on bitwise.
+
+config.json   configuration, seed, versions, path and digest of the data
+log.jsonl     the events, one JSON object a line
+checkpoint/   weights, optimiser and generator (`pdenet.training.checkpoint`)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pdenet.errors import CheckpointError, DeviceError, OutputError
+from pdenet.events import CheckpointSaved, Event, Listener, to_record
+from pdenet.model import NetworkShape, PDENet
+from pdenet.storage import Data
+from pdenet.training import checkpoint
+from pdenet.training.config import TrainingConfig, validated
+from pdenet.training.optimiser import LBFGSState
+from pdenet.training.trainer import Progress
+
+__all__ = ["Run", "device_named", "network_for", "read_run", "start_run"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder with a configuration. `data`: path and SHA-256 of what it was trained on."""
+
+    folder: Path
+    config: TrainingConfig
+    data: dict[str, str]
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the checkpoint is."""
+        return self.folder / "checkpoint"
+
+    def listener(self, on_event: Listener | None) -> Listener:
+        """A listener that keeps every event in the log and passes it on."""
+        log = self.folder / "log.jsonl"
+
+        def listen(event: Event) -> None:
+            try:
+                with log.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(_finite(to_record(event))) + "\n")
+            except OSError as error:
+                raise OutputError(
+                    f"'{log}' cannot be written ({error.strerror}): free some space"
+                ) from error
+            if on_event:
+                on_event(event)
+
+        return listen
+
+    def save(
+        self, model: PDENet, generator: torch.Generator, on_event: Listener
+    ) -> Callable[[Progress], None]:
+        """What writes a checkpoint of the model, the generator and the progress."""
+
+        def write(progress: Progress) -> None:
+            tensors = {f"model.{k}": v.cpu() for k, v in model.state_dict().items()}
+            tensors["generator"] = generator.get_state()
+            if progress.windows is not None:
+                tensors["windows"] = progress.windows.cpu()
+            if progress.optimiser is not None:
+                found = progress.optimiser.tensors()
+                tensors |= {f"optimiser.{k}": v.cpu() for k, v in found.items()}
+            state = {
+                "stage": progress.stage,
+                "substeps": progress.substeps,
+                "seconds": progress.seconds,
+                "config": self.config.model_dump(mode="json"),
+            }
+            checkpoint.save(self.checkpoint, tensors, state)
+            on_event(CheckpointSaved(str(self.checkpoint)))
+
+        return write
+
+    def restore(self, model: PDENet, generator: torch.Generator) -> Progress:
+        """Put a checkpoint into the model and the generator; return where training stands.
+
+        Raises CheckpointError where there is none or where it is of another network.
+        """
+        tensors, state = checkpoint.load(self.checkpoint)
+        device = next(model.parameters()).device
+        groups: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimiser": {}}
+        for name, tensor in tensors.items():
+            group, _, rest = name.partition(".")
+            if rest:
+                groups.setdefault(group, {})[rest] = tensor.to(device)
+        try:
+            model.load_state_dict(groups["model"])
+            generator.set_state(tensors["generator"])
+            progress = Progress(
+                stage=int(state["stage"]),
+                substeps=int(state["substeps"]),
+                windows=tensors.get("windows"),
+                optimiser=LBFGSState.from_tensors(groups["optimiser"])
+                if groups["optimiser"]
+                else None,
+                seconds=float(state["seconds"]),
+            )
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"the checkpoint in '{self.folder}' is of another network or damaged "
+                f"({str(error).splitlines()[0]}): train again"
+            ) from error
+        model.substeps = progress.substeps
+        return progress
+
+
+def start_run(folder: Path, config: TrainingConfig, data: Data) -> Run:
+    """A new run in `folder`: writes config.json and empties the log.
+
+    Raises OutputError where that cannot be written.
+    """
+    source = {"path": str(Path(data.path).resolve()), "digest": data.digest()}
+    record = {
+        "config": config.model_dump(mode="json"),
+        "seed": config.seed,
+        "data": source,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("pdenet", "torch", "numpy", "scipy", "sympy")},
+        },
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / ".config.json.part"
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, folder / "config.json")
+        (folder / "log.jsonl").write_text("", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"the run folder '{folder}' cannot be written ({error.strerror}): free some space or "
+            "choose another one"
+        ) from error
+    return Run(folder, config, source)
+
+
+def read_run(folder: Path) -> Run:
+    """The run in `folder`. Raises CheckpointError where there is none or where it is damaged."""
+    path = folder / "config.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        source = {key: str(record["data"][key]) for key in ("path", "digest")}
+        config = validated(record["config"], f"the configuration in '{path}'")
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"'{folder}' is no run: it has no config.json; make one with 'pdenet train DATA -o "
+            f"{folder}'"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"'{path}' is damaged ({str(error).splitlines()[0]}): train again"
+        ) from error
+    return Run(folder, config, source)
+
+
+def device_named(name: str) -> torch.device:
+    """The device of that name; "auto" is a GPU where there is one.
+
+    Raises DeviceError for a device that this machine does not have.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceError(
+            f"the device {name!r} cannot be used here ({str(error).splitlines()[0]}): use 'auto' "
+            "or 'cpu'"
+        ) from error
+    return device
+
+
+def network_for(data: Data, config: TrainingConfig, generator: torch.Generator) -> PDENet:
+    """The untrained network that a configuration describes for a data file."""
+    network = config.network
+    shape = NetworkShape(
+        fields=data.fields,
+        grid=data.problem.grid,
+        max_order=network.max_order,
+        size=network.filter_size,
+        constraint=network.constraint,
+        units=network.units,
+        pseudo_upwind=network.pseudo_upwind,
+        integrator=network.integrator,
+    )
+    model = PDENet(shape, data.dt, generator)
+    return model.to(device=device_named(config.device), dtype=getattr(torch, config.dtype))
+
+
+def _finite(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with null for numbers that JSON does not have."""
+    bad = ("nan", "inf", "-inf")
+    return {
+        key: None if isinstance(value, float) and str(value) in bad else value
+        for key, value in record.items()
+    }

@@ -1,0 +1,267 @@
+"""Staged training of a PDE-Net: deterministic, interruptible, and never ended by a bad step.
+
+Every stage draws its windows, then minimises the loss by L-BFGS over one flat vector of the
+parameters that learn in it. Between two iterations everything that decides what follows is in a
+`Progress` value, which a checkpoint holds: training that was stopped goes on bitwise.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from pdenet.dataset import Windows
+from pdenet.discovery import expansion, leading, shares
+from pdenet.errors import TrainingError
+from pdenet.events import Iteration, Listener, StageFinished, StageStarted, StepUndone
+from pdenet.model import PDENet, spectral_radius, stable_substeps
+from pdenet.pde.render import to_text
+from pdenet.training.config import StageConfig, TrainingConfig
+from pdenet.training.loss import penalty, prediction_loss
+from pdenet.training.optimiser import LBFGS, LBFGSState
+from pdenet.types import Trajectory
+
+__all__ = ["Progress", "Trainer", "stage_names"]
+
+_log = logging.getLogger(__name__)
+
+MOST_SUBSTEPS = 64
+SECONDS_BETWEEN_LEADING_TERMS = 2.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands: in stage `stage` (from 0), with its windows and optimiser, if it has
+    begun. `substeps`: steps of a δt-block. `seconds`: spent in the stage before."""
+
+    stage: int = 0
+    substeps: int = 1
+    windows: Tensor | None = None
+    optimiser: LBFGSState | None = None
+    seconds: float = 0.0
+
+
+def stage_names(stages: tuple[StageConfig, ...]) -> tuple[str, ...]:
+    """A name for each stage, no two alike."""
+    names: list[str] = []
+    for stage in stages:
+        name = f"{stage.blocks} block{'s' if stage.blocks > 1 else ''}"
+        name = name if stage.filters else "warm-up"
+        same = sum(other.split(" (")[0] == name for other in names)
+        names.append(f"{name} ({same + 1})" if same else name)
+    return tuple(names)
+
+
+class Trainer:
+    """Trains `model` on trajectories, stage by stage.
+
+    train, validation: (n, frames, field, *space). generator: draws windows and directions.
+    save: called with the progress after every stage, every few minutes and when interrupted.
+    """
+
+    def __init__(
+        self,
+        model: PDENet,
+        config: TrainingConfig,
+        train: Trajectory,
+        validation: Trajectory,
+        generator: torch.Generator,
+        on_event: Listener,
+        save: Callable[[Progress], None],
+    ) -> None:
+        self.model, self.config = model, config
+        self.train, self.validation = train, validation
+        self.generator, self.on_event, self.save = generator, on_event, save
+        self.optimiser = LBFGS()
+        self.names = stage_names(config.stages)
+        self._spoken = 0.0
+
+    def set_scales(self) -> None:
+        """Scale inputs and outputs of the SymNets by the data."""
+        frames = self.train.flatten(0, 1)
+        some = frames[:: max(1, frames[:, 0].numel() // 2**18)]
+        change = (self.train[:, 1:] - self.train[:, :-1]).div(self.model.dt)
+        with torch.no_grad():
+            jets = self.model.filters(some)
+            axes = [0, *range(2, jets.dim())]
+            size = change.square().movedim(2, 0).flatten(1).mean(1).sqrt()
+            self.model.symnet.set_scales(jets.square().mean(axes).sqrt(), size)
+
+    def run(self, progress: Progress) -> Progress:
+        """Train from `progress` to the end of the last stage."""
+        stages = self.config.stages
+        while progress.stage < len(stages):
+            stage = stages[progress.stage]
+            if stage.blocks >= self.train.shape[1]:
+                _log.warning(
+                    "stage %s is left out: trajectories have %d frames",
+                    self.names[progress.stage],
+                    self.train.shape[1],
+                )
+                progress = replace(progress, stage=progress.stage + 1)
+                continue
+            progress = self._stage(stage, progress)
+            self.save(progress)
+        return progress
+
+    def _stage(self, stage: StageConfig, progress: Progress) -> Progress:
+        name, started = self.names[progress.stage], time.perf_counter()
+        self.on_event(
+            StageStarted(
+                name, stage.blocks, stage.iterations, progress.stage, len(self.config.stages)
+            )
+        )
+        self.model.substeps = progress.substeps
+        windows = progress.windows if progress.windows is not None else self._draw(stage)
+        data = self._all_windows(self.train, stage).gather(self.train, windows)
+        closure = self._closure(stage, data)
+        if progress.optimiser is None:
+            state = self._begin(stage, closure, data[:, 0])
+            progress = replace(
+                progress, windows=windows, optimiser=state, substeps=self.model.substeps
+            )
+        progress = self._iterate(stage, progress, closure, started)
+        assert progress.optimiser is not None
+        self._put(stage, progress.optimiser.position)
+        loss, validation = self._score(data), self._validate(stage)
+        iterations, seconds = progress.optimiser.iteration, progress.seconds
+        self.on_event(StageFinished(name, iterations, loss, validation, seconds))
+        return Progress(stage=progress.stage + 1, substeps=progress.substeps)
+
+    def _iterate(
+        self,
+        stage: StageConfig,
+        progress: Progress,
+        closure: Callable[[Tensor], tuple[Tensor, Tensor]],
+        started: float,
+    ) -> Progress:
+        name, saved = self.names[progress.stage], time.perf_counter()
+        spent = progress.seconds
+        state = progress.optimiser
+        assert state is not None
+        try:
+            while state.iteration < stage.iterations and not state.converged:
+                state, info = self.optimiser.step(state, closure)
+                progress = replace(
+                    progress, optimiser=state, seconds=spent + time.perf_counter() - started
+                )
+                if info.undone:
+                    self.on_event(
+                        StepUndone(name, state.iteration, "the loss was not finite", info.step)
+                    )
+                self.on_event(
+                    Iteration(
+                        name,
+                        state.iteration,
+                        stage.iterations,
+                        info.loss,
+                        progress.seconds,
+                        self._leading(stage, state.position),
+                    )
+                )
+                if time.perf_counter() - saved > 60 * self.config.checkpoint_minutes:
+                    saved = time.perf_counter()
+                    self._put(stage, state.position)
+                    self.save(progress)
+        except KeyboardInterrupt:
+            self._put(stage, state.position)
+            self.save(progress)
+            raise
+        return progress
+
+    def _begin(
+        self,
+        stage: StageConfig,
+        closure: Callable[[Tensor], tuple[Tensor, Tensor]],
+        states: Tensor,
+    ) -> LBFGSState:
+        """The optimiser at the parameters as they are, with enough substeps to be finite there."""
+        if stage.blocks > 1 or stage.filters:
+            rhs = self.model.rhs.bind(states.shape[2:])
+            with torch.no_grad():
+                radius = spectral_radius(rhs, states[:8], self.generator)
+            needed = stable_substeps(radius, self.model.dt, self.model.shape.integrator)
+            self.model.substeps = min(MOST_SUBSTEPS, max(self.model.substeps, needed))
+        position = self._parameters(stage)
+        while True:
+            loss, gradient = closure(position)
+            if math.isfinite(float(loss)) and bool(gradient.isfinite().all()):
+                return self.optimiser.init(position, loss, gradient)
+            if self.model.substeps >= MOST_SUBSTEPS:
+                raise TrainingError(
+                    f"the network blows up within {stage.blocks} δt-blocks even with "
+                    f"{MOST_SUBSTEPS} substeps: use fewer blocks or a smaller time between frames"
+                )
+            self.model.substeps *= 2
+
+    def _closure(
+        self, stage: StageConfig, windows: Trajectory
+    ) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+        learning = self._learning(stage)
+
+        def closure(position: Tensor) -> tuple[Tensor, Tensor]:
+            self._put(stage, position)
+            loss = prediction_loss(self.model, windows)
+            if stage.penalties:
+                weight = penalty(self.model, self.config.sparsity, self.config.moments)
+                loss = loss + stage.blocks * weight
+            gradients = torch.autograd.grad(loss, learning, allow_unused=True)
+            flat = [
+                torch.zeros_like(p) if g is None else g
+                for p, g in zip(learning, gradients, strict=True)
+            ]
+            return loss.detach(), torch.cat([g.flatten() for g in flat])
+
+        return closure
+
+    def _learning(self, stage: StageConfig) -> list[Tensor]:
+        weights = self.model.symnet.weights()
+        return [*weights, self.model.filters.free] if stage.filters else weights
+
+    def _parameters(self, stage: StageConfig) -> Tensor:
+        return torch.cat([p.detach().flatten() for p in self._learning(stage)])
+
+    def _put(self, stage: StageConfig, position: Tensor) -> None:
+        with torch.no_grad():
+            first = 0
+            for parameter in self._learning(stage):
+                part = position[first : first + parameter.numel()]
+                parameter.copy_(part.reshape(parameter.shape))
+                first += parameter.numel()
+
+    def _all_windows(self, states: Trajectory, stage: StageConfig) -> Windows:
+        return Windows(states.shape[0], states.shape[1], stage.blocks)
+
+    def _draw(self, stage: StageConfig) -> Tensor:
+        n = max(4, self.config.values // self.train[0, 0].numel())
+        return self._all_windows(self.train, stage).sample(n, self.generator)
+
+    def _validate(self, stage: StageConfig) -> float:
+        windows = self._all_windows(self.validation, stage)
+        n = max(4, self.config.values // self.validation[0, 0].numel())
+        # Evenly spaced, without the generator: validation does not change what training draws.
+        chosen = torch.arange(0, len(windows), max(1, len(windows) // n))[:n]
+        return self._score(windows.gather(self.validation, chosen))
+
+    def _score(self, windows: Trajectory) -> float:
+        with torch.no_grad():
+            return float(prediction_loss(self.model, windows))
+
+    def _leading(self, stage: StageConfig, position: Tensor) -> str:
+        """The leading terms of the network, every few seconds; empty in between."""
+        now = time.perf_counter()
+        if now - self._spoken < SECONDS_BETWEEN_LEADING_TERMS:
+            return ""
+        self._spoken = now
+        self._put(stage, position)
+        found = expansion(self.model, degree=2)
+        frames = self.train.flatten(0, 1)
+        some = frames[:: max(1, frames[:, 0].numel() // 8192)]
+        share = shares(found, self.model, some)
+        return leading(found, share, lambda pde: "; ".join(to_text(pde, digits=3)))
