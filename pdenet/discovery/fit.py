@@ -17,7 +17,7 @@ J. Am. Stat. Assoc. 84 (1989) 881-896 (weights of the t distribution).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -71,10 +71,24 @@ class Rollouts:
         """Number of coefficients and fitted moments."""
         return len(self.library.terms) + len(self.free)
 
-    def start(self, coefficients: Tensor) -> Tensor:
-        """The unknowns with these coefficients and the filters as they are."""
-        moments = self.bank.free.detach()[self.free]
-        return torch.cat([coefficients.to(moments), moments])
+    def start(
+        self, coefficients: Tensor, moments: Mapping[tuple[int, ...], float] | None = None
+    ) -> Tensor:
+        """The unknowns with these coefficients, and with moments of an earlier fit where given."""
+        known = moments or {}
+        found = self.bank.free.detach()[self.free].clone()
+        for k, key in enumerate(self._keys()):
+            found[k] = known.get(key, found[k])
+        return torch.cat([coefficients.to(found), found])
+
+    def moments(self, x: Tensor) -> dict[tuple[int, ...], float]:
+        """The fitted moments in x, by the index of the derivative and that of the moment."""
+        values = x[len(self.library.terms) :].tolist()
+        return dict(zip(self._keys(), values, strict=True))
+
+    def _keys(self) -> list[tuple[int, ...]]:
+        multi = _places(self.bank)[self.free.cpu()]
+        return [(*self.bank.indices[kernel], *powers) for kernel, *powers in multi.tolist()]
 
     def kernels(self, x: Tensor) -> Tensor:
         """The scaled kernels with the moments in x."""
@@ -164,11 +178,8 @@ def learned_axes(bank: FilterBank) -> Tensor:
     ∂/∂x acts along x: of its kernel's moments only those along x are worth fitting. A mixed
     derivative keeps the kernel it has.
     """
-    multi = torch.stack(
-        torch.unravel_index(bank.positions.cpu(), (len(bank.indices), *[bank.size] * bank.ndim)), 1
-    )
     chosen = []
-    for position, (kernel, *powers) in enumerate(multi.tolist()):
+    for position, (kernel, *powers) in enumerate(_places(bank).tolist()):
         index = bank.indices[kernel]
         axes = [axis for axis, count in enumerate(index) if count]
         others = all(powers[a] == 0 for a in range(bank.ndim) if a not in axes)
@@ -186,6 +197,12 @@ class Fit:
     normal: Normal
 
 
+def _places(bank: FilterBank) -> Tensor:
+    """For each free moment of a bank: its kernel and its index, (free, 1 + ndim)."""
+    shape = (len(bank.indices), *[bank.size] * bank.ndim)
+    return torch.stack(torch.unravel_index(bank.positions.cpu(), shape), 1)
+
+
 def gauss_newton(
     problem: Rollouts,
     x: Tensor,
@@ -193,7 +210,7 @@ def gauss_newton(
     *,
     iterations: int,
     on_progress: Callable[[float, Tensor], None] = lambda fraction, x: None,
-    tolerance: float = 1e-5,
+    tolerance: float = 1e-4,
 ) -> Fit:
     """The unknowns that predict the windows best, from a start x.
 

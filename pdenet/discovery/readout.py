@@ -45,8 +45,9 @@ class ReadoutConfig:
 
     steps: frames that a fitted window spans, or fewer where trajectories are shorter.
     select_values, fit_values: numbers in the first frames of all windows for selection and for the
-    final fit. size, order: points of the fitted filters (fewer on small grids), and the order of
-    accuracy that they keep; order "frozen" fits coefficients alone.
+    final fit. select_iterations, iterations: of Gauss-Newton in either, at most.
+    size, order: points of the fitted filters (fewer on small grids), and the order of accuracy
+    that they keep; order "frozen" fits coefficients alone.
 
     Good values: longer windows lessen the bias of noise in their first frame, which falls with
     their length; 10 to 20 steps in which the fields change by a tenth or more.
@@ -57,7 +58,8 @@ class ReadoutConfig:
     fit_values: int = 147456
     size: int = 13
     order: Constraint = 6
-    iterations: int = 6
+    select_iterations: int = 2
+    iterations: int = 4
 
 
 def read_out(
@@ -116,14 +118,14 @@ class _Reading:
         values, terms = self.config.select_values, library.terms
         windows, held_out = self.windows(self.train, values), self.windows(self.held_out, values)
         problem = self.problem(library)
-        x, windows = self.start(problem, coefficients, windows)
+        x, windows = self.start(problem, problem.start(coefficients), windows)
         held_out = held_out[:, : windows.shape[1]]
         problem = problem.stabilised(x, windows[:, 0], self.generator)
         fit = gauss_newton(
             problem,
             x,
             windows,
-            iterations=self.config.iterations,
+            iterations=self.config.select_iterations,
             on_progress=lambda done, x: self.progress(
                 "selection", 0.8 * done, f"fitting {len(terms)} terms"
             ),
@@ -145,7 +147,8 @@ class _Reading:
         self.progress("selection", 1.0, f"{len(terms) - len(leaving)} terms stay")
         kept = [k not in leaving for k in range(len(terms))]
         smaller = self.problem(library.only(kept))
-        return smaller, smaller.start(x[: len(terms)][torch.tensor(kept, device=x.device)])
+        coefficients = fit.x[: len(terms)][torch.tensor(kept, device=x.device)]
+        return smaller, smaller.start(coefficients, problem.moments(fit.x))
 
     def fit(self, problem: Rollouts, x: Tensor) -> DiscoveredEquation:
         """The final fit of coefficients and filters, with standard errors."""
@@ -155,9 +158,7 @@ class _Reading:
                 "no term helps to predict held-out trajectories: the data show no change beyond "
                 "their noise; use more frames or less noise"
             )
-        x, windows = self.start(
-            problem, x[: len(library.terms)], self.windows(self.train, self.config.fit_values)
-        )
+        x, windows = self.start(problem, x, self.windows(self.train, self.config.fit_values))
         problem = problem.stabilised(x, windows[:, 0], self.generator)
         fit = gauss_newton(
             problem,
@@ -197,11 +198,8 @@ class _Reading:
         n = max(4, values // states[0, 0].numel())
         return chosen.gather(states, chosen.sample(n, self.generator))
 
-    def start(
-        self, problem: Rollouts, coefficients: Tensor, windows: Trajectory
-    ) -> tuple[Tensor, Trajectory]:
+    def start(self, problem: Rollouts, x: Tensor, windows: Trajectory) -> tuple[Tensor, Trajectory]:
         """The unknowns to start from, and windows so short that their rollout stays finite."""
-        x = problem.start(coefficients)
         problem = problem.stabilised(x, windows[:, 0], self.generator)
         while windows.shape[1] > 2 and not bool(problem.residuals(x, windows).isfinite().all()):
             windows = windows[:, : (windows.shape[1] + 1) // 2]

@@ -74,6 +74,7 @@ class ReadoutSection(_Section):
     fit_values: _Positive = ReadoutConfig.fit_values
     size: Annotated[int, Field(ge=3, le=15)] = ReadoutConfig.size
     order: _Order = ReadoutConfig.order
+    select_iterations: _Positive = ReadoutConfig.select_iterations
     iterations: _Positive = ReadoutConfig.iterations
 
     def value(self) -> ReadoutConfig:
