@@ -1,0 +1,133 @@
+"""What is recovered: `pdenet discover` as its users run it, from nothing to the equation.
+
+    python benchmarks/recovery.py            # every case and seed; goes on where it was stopped
+    python benchmarks/recovery.py --only paper-learned --seeds 0
+
+Each run is a process of its own, timed from outside with its largest resident memory, and its data,
+training and report are made anew. A run counts as exact when its terms are the true ones and no
+others. "paper-frozen" is "paper-learned" with every filter frozen to the classical differences,
+in the network and in the refit. Results: benchmarks/results/recovery.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from _record import RESULTS, record
+
+from pdenet.training.config import preset
+
+PAPER_DATA = ["--grid", "32x32", "--refine", "4", "--dt", "0.01", "--noise", "0.001"]
+TALKS_LARGEST_ERROR = 0.10  # 0.055 for 0.05: the learned filters of the talks of 2019
+
+CASES: dict[str, tuple[list[str], range]] = {
+    "burgers": (["burgers"], range(5)),
+    "paper-learned": (["burgers", "--preset", "paper"], range(3)),
+    "paper-frozen": (["burgers", *PAPER_DATA, "--config", "{frozen}"], range(3)),
+    "burgers-1d": (["burgers-1d"], range(3)),
+    "diffusion": (["diffusion"], range(3)),
+    "convection-diffusion": (["convection-diffusion"], range(3)),
+}
+
+
+def frozen_config(path: Path) -> Path:
+    """The papers' settings with frozen filters, as TOML."""
+    config = preset("paper")
+    lines = [f"values = {config.values}"]
+    lines += [
+        "[network]",
+        "filter_size = 5",
+        'constraint = "frozen"',
+        f"units = {config.network.units}",
+    ]
+    lines += ["[readout]", "size = 5", 'order = "frozen"']
+    for stage in config.stages:
+        lines += ["[[stages]]", f"blocks = {stage.blocks}", f"iterations = {stage.iterations}"]
+        lines += [f"filters = {str(stage.filters).lower()}"]
+        lines += [f"penalties = {str(stage.penalties).lower()}"]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def run(arguments: list[str], seed: int) -> dict[str, Any]:
+    """One run of the command: its JSON, seconds and peak memory."""
+    with tempfile.TemporaryDirectory() as scratch:
+        frozen = str(frozen_config(Path(scratch) / "frozen.toml"))
+        typed = [argument.replace("{frozen}", frozen) for argument in arguments]
+        command = [sys.executable, "-m", "pdenet.cli", "discover", *typed]
+        command += ["-o", str(Path(scratch) / "run"), "--seed", str(seed), "--json", "--quiet"]
+        out, error = Path(scratch) / "out", Path(scratch) / "error"
+        started = time.perf_counter()
+        with out.open("w") as stdout, error.open("w") as stderr:
+            process = subprocess.Popen(command, stdout=stdout, stderr=stderr)
+            _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        measured = {
+            "seed": seed,
+            "seconds": round(time.perf_counter() - started, 1),
+            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+            "memory_gib": round(usage.ru_maxrss / 2**20, 2),
+        }
+        if process.returncode:
+            return {**measured, "failed": error.read_text().strip().splitlines()[-1:]}
+        found = json.loads(out.read_text())
+    errors = {f"{t['field']}: {t['term']}": t["relative_error"] for t in found["terms"]}
+    return {
+        **measured,
+        "exact": not found["scores"]["extra"] and not found["scores"]["missing"],
+        "einf": found["scores"]["einf"],
+        "e2": found["scores"]["e2"],
+        "tpr": found["scores"]["tpr"],
+        "convection": largest(found["terms"], diffusion=False),
+        "diffusion": largest(found["terms"], diffusion=True),
+        "errors": errors,
+        "equations": found["equations"],
+        "seconds_by_step": found["seconds"],
+    }
+
+
+def largest(terms: list[dict[str, Any]], *, diffusion: bool) -> float | None:
+    """The largest error of the true terms with, or without, a second derivative."""
+    chosen = [
+        term["relative_error"]
+        for term in terms
+        if term["relative_error"] is not None
+        and term["truth"] is not None
+        and (len(term["term"].partition("_")[2]) == 2 and "*" not in term["term"]) == diffusion
+    ]
+    return max(chosen) if chosen else None
+
+
+def main() -> None:
+    """Run what is missing and write the results after every run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=list(CASES), action="append")
+    parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument("--again", action="store_true", help="run also what has results")
+    options = parser.parse_args()
+    path = RESULTS / "recovery.json"
+    results: dict[str, Any] = {}
+    if path.exists():
+        results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    for name in options.only or CASES:
+        arguments, seeds = CASES[name]
+        for seed in options.seeds or seeds:
+            done = results.setdefault(name, {"command": " ".join(arguments), "runs": {}})
+            if str(seed) in done["runs"] and not options.again:
+                continue
+            done["runs"][str(seed)] = found = run(arguments, seed)
+            record("recovery", {"results": results, "talks_largest_error": TALKS_LARGEST_ERROR})
+            print(name, seed, {k: v for k, v in found.items() if k != "errors"}, flush=True)
+
+
+if __name__ == "__main__":
+    os.chdir(Path(__file__).resolve().parent)
+    main()
