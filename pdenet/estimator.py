@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
 from pdenet.storage import Data, open_data, write_arrays
-from pdenet.training.config import TrainingConfig
+from pdenet.training.config import TrainingConfig, validated
 from pdenet.training.run import Run, device_named, network_for, read_run, start_run
 from pdenet.training.trainer import Progress, Trainer
 from pdenet.types import Trajectory
@@ -127,8 +128,8 @@ def discover(
     output: Path | str | None = None,
     config: TrainingConfig | None = None,
     truth: PDE | None = None,
-    seed: int | None = None,
     on_event: Listener | None = None,
+    **settings: Any,
 ) -> Discovery:
     """Discover the PDE behind a data file or an array.
 
@@ -136,12 +137,13 @@ def discover(
       (trajectory, frame, field, *space), for which grid and dt are needed.
     fields: names of the fields of an array, ("u", "v", "w", ..) by default.
     output: folder of the run; without it nothing is kept.
-    truth: to compare with; that of the file by default. seed: instead of the configuration's.
+    truth: to compare with; that of the file by default.
+    settings: entries of `TrainingConfig` instead of those of `config`, such as seed=1.
     Raises the errors of `train` and `extract`.
     """
     config = config or TrainingConfig()
-    if seed is not None:
-        config = config.model_copy(update={"seed": seed})
+    if settings:
+        config = validated({**dict(config), **settings})
     scratch = tempfile.TemporaryDirectory() if output is None else nullcontext(str(output))
     with scratch as folder:
         run = Path(folder)

@@ -140,7 +140,7 @@ class PDE:
         fields, axes, values = _checked(expressions, coordinates, parameters)
         adopt = _adopter(fields, axes, values)
         expansions = {
-            field: expansion_of(adopt(sympy.sympify(rhs)), fields, len(axes))
+            field: expansion_of(adopt(sympy.sympify(rhs, strict=True)), fields, len(axes))
             for field, rhs in expressions.items()
         }
         return cls._of(expansions, axes, values)
