@@ -26,6 +26,7 @@ from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
 from pdenet.storage import Data, open_data, write_arrays
+from pdenet.training.compiling import compile_where_it_pays
 from pdenet.training.config import TrainingConfig, validated
 from pdenet.training.run import Run, device_named, network_for, read_run, start_run
 from pdenet.training.trainer import Progress, Trainer
@@ -77,6 +78,7 @@ def train(
         model = network_for(opened, config, generator)
         if resume:
             states = _sets(opened, config)
+    compile_where_it_pays(model, config, device_named(config.device))
     listen = current.listener(on_event)
     save = current.save(model, generator, listen)
     trainer = Trainer(model, config, *states, generator, listen, save)
