@@ -119,8 +119,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "values": 57344,
     },
 }
-"""Named settings. "paper": 5×5 filters of order 2, five products, the papers' stages up to 9 blocks,
-28 windows of 32². The papers go on to 18 blocks to sharpen coefficients; the refit does that here."""
+"""Named settings. "paper": 5×5 filters of order 2, five products, 28 windows of 32², and the
+papers' stages up to 9 blocks; the papers go on to 18 to sharpen coefficients, here the refit does."""
 
 
 def preset(name: str) -> TrainingConfig:
