@@ -118,10 +118,14 @@ class Run:
 
 
 def start_run(folder: Path, config: TrainingConfig, data: Data) -> Run:
-    """A new run in `folder`: writes config.json and empties the log.
+    """A new run in `folder`: writes config.json and an empty log.
 
-    Raises OutputError where that cannot be written.
+    Raises OutputError where a run is there already, or where it cannot be written.
     """
+    if (folder / "config.json").exists():
+        raise OutputError(
+            f"'{folder}' holds a run already: resume it, remove it, or choose another folder"
+        )
     source = {"path": str(Path(data.path).resolve()), "digest": data.digest()}
     record = {
         "config": config.model_dump(mode="json"),
