@@ -120,7 +120,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 """Named settings. "paper": 5×5 filters of order 2, five products, 28 windows of 32², and the
-papers' stages up to 9 blocks. The papers go on to 18 to sharpen coefficients; the refit does that."""
+papers' stages up to 9 blocks. Theirs go on to 18 to sharpen coefficients; here the refit does."""
 
 
 def preset(name: str) -> TrainingConfig:

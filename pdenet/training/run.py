@@ -122,9 +122,9 @@ def start_run(folder: Path, config: TrainingConfig, data: Data) -> Run:
 
     Raises OutputError where a run is there already, or where it cannot be written.
     """
-    if (folder / "config.json").exists():
+    if (folder / "checkpoint").exists():
         raise OutputError(
-            f"'{folder}' holds a run already: resume it, remove it, or choose another folder"
+            f"'{folder}' holds a trained run: resume it, remove it, or choose another folder"
         )
     source = {"path": str(Path(data.path).resolve()), "digest": data.digest()}
     record = {
