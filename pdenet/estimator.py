@@ -71,13 +71,13 @@ def train(
         else:
             config = config or TrainingConfig()
             network_for(opened, config, torch.Generator().manual_seed(0))  # refuse before writing
-            states = _sets(opened, config)
+            states = _sets(opened, config, getattr(torch, config.dtype))
             current = start_run(Path(run), config, opened)
         config = current.config
         generator = torch.Generator().manual_seed(config.seed)
         model = network_for(opened, config, generator)
         if resume:
-            states = _sets(opened, config)
+            states = _sets(opened, config, getattr(torch, config.dtype))
     compile_where_it_pays(model, config, device_named(config.device))
     listen = current.listener(on_event)
     save = current.save(model, generator, listen)
@@ -97,6 +97,7 @@ def extract(
     """Read the equation of a trained run, refit it, and keep it in the folder as equation.json.
 
     data: the file of the data, if it has moved since the training.
+    The fit is done in float64, whatever the network was trained in.
     Raises CheckpointError where the folder holds no trained network, DataError where the data are
     gone or others, DiscoveryError where the network holds no equation.
     """
@@ -112,7 +113,8 @@ def extract(
         generator = torch.Generator().manual_seed(current.config.seed)
         model = network_for(opened, current.config, generator)
         current.restore(model, generator)
-        states = _sets(opened, current.config)
+        states = _sets(opened, current.config, torch.float64)
+    model.double()
     generator.manual_seed(current.config.seed)
     found = read_out(
         model, *states, generator, current.config.readout.value(), current.listener(on_event)
@@ -181,9 +183,9 @@ def _as_file(
     return path
 
 
-def _sets(data: Data, config: TrainingConfig) -> tuple[Trajectory, Trajectory]:
+def _sets(data: Data, config: TrainingConfig, dtype: torch.dtype) -> tuple[Trajectory, Trajectory]:
     """The training and the validation trajectories on the device of the run."""
-    device, dtype = device_named(config.device), getattr(torch, config.dtype)
+    device = device_named(config.device)
     train, validation = (
         load(data, split, dtype=dtype, device=device) for split in ("train", "validation")
     )
