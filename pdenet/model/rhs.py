@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.func import grad
 
 from pdenet.errors import ConfigError
 from pdenet.integrators import RHS
@@ -68,7 +69,12 @@ class LearnedRHS(nn.Module):
 
     def _slope(self, jets: Jets, field: int) -> Jets:
         """∂F_field/∂jet at every point. Only its sign will count, so it has no derivative."""
-        with torch.enable_grad():
-            inputs = jets.detach().requires_grad_()
-            (slope,) = torch.autograd.grad(self.symnet(inputs)[:, field].sum(), inputs)
+
+        def total(inputs: Jets) -> Tensor:
+            output: Tensor = self.symnet(inputs)[:, field].sum()
+            return output
+
+        # torch.func, as this is called within its forward mode too; no graph is kept of it.
+        with torch.no_grad():
+            slope: Jets = grad(total)(jets.detach())
         return slope

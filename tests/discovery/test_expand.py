@@ -1,0 +1,143 @@
+"""A network, the polynomial that it is, and the way back."""
+
+import math
+
+import numpy as np
+import pytest
+import sympy
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pdenet.discovery import assign, expand, expansion
+from pdenet.errors import DiscoveryError
+from pdenet.grid import Grid
+from pdenet.model import NetworkShape, PDENet
+from pdenet.pde import PDE
+from pdenet.pde.catalogue import catalogue
+from pdenet.pde.jet import Jet
+
+
+def make_model(fields=("u",), ndim=1, units=3, max_order=2, seed=0) -> PDENet:
+    """A network with random weights and random scales."""
+    grid = Grid((16,) * ndim, (2 * math.pi,) * ndim)
+    generator = torch.Generator().manual_seed(seed)
+    shape = NetworkShape(fields, grid, max_order=max_order, units=units)
+    model = PDENet(shape, 0.01, generator)
+    net = model.symnet
+    with torch.no_grad():
+        for weight in net.weights():
+            weight.copy_(torch.randn(weight.shape, generator=generator, dtype=torch.float64))
+    scales = 10 ** (2 * torch.rand(net.inputs + net.fields, generator=generator).double() - 1)
+    net.set_scales(scales[: net.inputs], scales[net.inputs :])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("fields", "ndim", "units", "degree"),
+    [(("u",), 1, 1, 2), (("u",), 1, 3, 8), (("u", "v"), 1, 2, 4), (("u",), 2, 2, 4)],
+)
+def test_a_network_is_its_expansion(fields, ndim, units, degree):
+    """k units make a polynomial of degree 2ᵏ: at that degree nothing is left out."""
+    model = make_model(fields, ndim, units)
+    found = expansion(model, degree)
+    assert found.degree == degree
+    scale = model.symnet.input_scale[:, None]
+    jets = torch.randn((len(model.filters.jets), 50), generator=torch.Generator().manual_seed(1))
+    jets = jets.double() * scale
+    with torch.no_grad():
+        network = model.symnet(jets[None])[0].numpy()
+    monomials = np.prod(jets.numpy().T[:, None, :] ** found.powers[None], axis=2)
+    polynomial = (monomials @ found.coefficients.T).T
+    size = np.abs(network).max(axis=1, keepdims=True)
+    np.testing.assert_allclose(polynomial / size, network / size, atol=1e-11)
+
+
+def test_low_degrees_are_exact():
+    model = make_model(units=3)
+    low, high = expansion(model, 2), expansion(model, 8)
+    np.testing.assert_array_equal(low.powers, high.powers[: len(low.powers)])
+    np.testing.assert_allclose(
+        low.coefficients, high.coefficients[:, : len(low.powers)], rtol=1e-12
+    )
+
+
+def test_the_degree_is_chosen_by_the_number_of_monomials():
+    assert expansion(make_model(("u", "v"), 2, 5)).degree == 4
+    assert expansion(make_model(units=1)).degree == 2
+    assert expansion(make_model(units=0)).degree == 1
+
+
+def test_the_names_of_the_terms():
+    model = make_model(("u", "v"), 2, 2)
+    found = expansion(model, 2)
+    u_x, v = Jet("u", (1, 0)).symbol, Jet("v", (0, 0)).symbol
+    names = {found.monomial(term): term for term in range(len(found.powers))}
+    assert len(names) == len(found.powers)
+    assert {sympy.Integer(1), u_x, u_x * v, v**2} <= set(names)
+    pde = found.pde()
+    assert pde.terms()["v"][u_x * v] == found.coefficients[1, names[u_x * v]]
+
+
+CONSTANT = [name for name in catalogue if name != "variable-coefficients"]
+
+
+def assert_close(found: PDE, expected: PDE) -> None:
+    assert found.fields == expected.fields
+    for field, terms in expected.numeric_terms().items():
+        actual = found.numeric_terms()[field]
+        assert actual.keys() == terms.keys()
+        for monomial, value in terms.items():
+            assert actual[monomial] == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", CONSTANT)
+def test_assign_then_expand_gives_the_catalogue_back(name):
+    pde = catalogue[name].pde
+    model = make_model(pde.fields, pde.ndim, units=5)
+    assign(model.symnet, model.filters.jets, pde)
+    assert_close(expand(model), pde)
+
+
+FACTORS = st.lists(st.sampled_from(["u", "u_x", "u_xx", "v", "v_x"]), min_size=0, max_size=4)
+NUMBERS = st.floats(0.01, 100).map(lambda x: round(x, 6)) | st.floats(-100, -0.01)
+EQUATION = st.dictionaries(FACTORS.map(lambda names: tuple(sorted(names))), NUMBERS, max_size=5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(EQUATION, EQUATION)
+def test_assign_then_expand_gives_any_polynomial_back(first, second):
+    symbols = {jet.name: jet.symbol for jet in Jet.all(("u", "v"), 1, 2)}
+
+    def terms(table):
+        return {sympy.Mul(*(symbols[n] for n in names)): value for names, value in table.items()}
+
+    pde = PDE.from_terms({"u": terms(first), "v": terms(second)}, ("x",))
+    model = make_model(("u", "v"), 1, units=15)
+    assign(model.symnet, model.filters.jets, pde)
+    assert_close(expand(model, degree=4), pde)
+
+
+def test_products_that_begin_alike_share_units():
+    pde = PDE("u_t = u*u_x + 3*u*u_x*u_xx")
+    model = make_model(units=2)
+    assign(model.symnet, model.filters.jets, pde)
+    assert_close(expand(model), pde)
+
+
+@pytest.mark.parametrize("units", [0, 1])
+def test_too_few_units_are_refused(units):
+    model = make_model(units=units)
+    with pytest.raises(DiscoveryError, match=r"product units, too few.*use more units"):
+        assign(model.symnet, model.filters.jets, PDE("u_t = u*u_x + u_x*u_xx"))
+
+
+@pytest.mark.parametrize(
+    "pde",
+    [PDE("u_t = sin(u)*u_x"), PDE("u_t = sin(x)*u_x"), PDE("u_t = u_xxx")],
+    ids=["function", "variable coefficient", "unknown jet"],
+)
+def test_what_no_network_can_be_is_refused(pde):
+    model = make_model(units=5)
+    with pytest.raises(DiscoveryError, match="is no product of the jets u, u_x, u_xx"):
+        assign(model.symnet, model.filters.jets, pde)
