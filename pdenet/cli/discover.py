@@ -16,8 +16,8 @@ from pdenet.cli.options import OUTPUT, common, given, learning, machine, simulat
 from pdenet.cli.progress import Monitor
 from pdenet.cli.reporting import write_report
 from pdenet.cli.results import Result
-from pdenet.cli.runs import new_run
-from pdenet.cli.settings import training_config
+from pdenet.cli.runs import how_to_go_on, new_run
+from pdenet.cli.settings import check_resumed, training_config
 from pdenet.cli.simulate import equation_of, generate
 from pdenet.errors import ConfigError
 from pdenet.estimator import extract, train
@@ -84,6 +84,7 @@ def command(source: str | None, output: Path, as_json: bool, **options: Any) -> 
     """
     config = training_config(options)
     check(source, options)
+    check_resumed(output, options, config)
     context = click.get_current_context()
     seconds: dict[str, float] = {}
     resume = options["resume"]
@@ -97,7 +98,9 @@ def command(source: str | None, output: Path, as_json: bool, **options: Any) -> 
             context.meta["pdenet.resume"] = f"'{output}' is as it was"
             with timed(seconds, "simulate"):
                 generate(source, data, {**options, "overwrite": True}, monitor)
-        context.meta["pdenet.resume"] = "go on with the same command and --resume"
+        context.meta["pdenet.resume"] = how_to_go_on(
+            output, "go on with the same command and --resume"
+        )
         with timed(seconds, "train"):
             resume = resume and (output / "checkpoint").exists()
             train(data, output, config, resume=resume, on_event=monitor)
@@ -105,7 +108,7 @@ def command(source: str | None, output: Path, as_json: bool, **options: Any) -> 
             found = extract(output, data=data, on_event=monitor)
     result = Result(found.pde, found.stderr, truth_in(data), seconds)
     report = output / "report.html"
-    write_report(output, result, report, data=data)
+    write_report(output, result, found, report, data=data)
     if as_json:
         result.print("json")
     else:

@@ -11,15 +11,16 @@ import click
 from pdenet.cli.console import note
 from pdenet.cli.options import DATA, OUTPUT, common
 from pdenet.cli.progress import Monitor
-from pdenet.cli.reporting import write_report
+from pdenet.cli.reporting import seconds_of_training, write_report
 from pdenet.cli.results import FORMATS, Result
 from pdenet.cli.runs import recorded_data
 from pdenet.errors import OutputError
 from pdenet.estimator import extract
 from pdenet.pde import PDE
 from pdenet.storage import open_data
+from pdenet.training import checkpoint, read_run
 
-__all__ = ["command", "truth_in"]
+__all__ = ["command", "stages_left", "truth_in"]
 
 
 def truth_in(data: Path | None) -> PDE | None:
@@ -28,6 +29,20 @@ def truth_in(data: Path | None) -> PDE | None:
         return None
     with open_data(data) as opened:
         return opened.problem.pde
+
+
+def stages_left(run: Path, data: Path | None) -> str:
+    """The stages that a run has still to train, as words; "" if its training is finished.
+
+    Raises CheckpointError where there is no checkpoint.
+    """
+    current = read_run(run)
+    done = int(checkpoint.load(current.checkpoint)[1].get("stage", 0))
+    left = current.config.stages[done:]
+    if left and data is not None:
+        with open_data(data) as opened:  # stages longer than the trajectories are left out
+            left = tuple(stage for stage in left if stage.blocks < opened.frames)
+    return f"{len(left)} of {len(current.config.stages)} stages" if left else ""
 
 
 @click.command(short_help="Read the equation from a trained PDE-Net.")
@@ -45,18 +60,27 @@ def command(run: Path, form: str | None, as_json: bool, **options: Any) -> None:
     pdenet extract run
     pdenet extract run --format latex
     pdenet extract run --report report.html
+
+    Of a training that is not finished, the network of its last checkpoint is read.
     """
     report: Path | None = options["report"]
     if report is not None and report.exists() and not options["overwrite"]:
         raise OutputError(f"'{report}' exists: add --overwrite to replace it")
     source = options["data"] or recorded_data(run)
+    left = stages_left(run, source)
+    if left:
+        note(
+            f"the training of '{run}' is not finished ({left} left): this reads its last "
+            f"checkpoint; finish it with 'pdenet train {source} -o {run} --resume'"
+        )
     started = time.perf_counter()
     with Monitor() as monitor:
         found = extract(run, data=source, on_event=monitor)
-    seconds = {"extract": time.perf_counter() - started}
+    extracted = time.perf_counter() - started
+    seconds = {"train": seconds_of_training(run), "extract": extracted}
     result = Result(found.pde, found.stderr, truth_in(source), seconds)
     if report is not None:
-        write_report(run, result, report, data=source)
+        write_report(run, result, found, report, data=source)
         note(f"report: {report}")
     if as_json or form:
         result.print("json" if as_json else form or "text")

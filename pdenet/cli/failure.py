@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -33,9 +33,10 @@ class Terminated(KeyboardInterrupt):
 class Interrupted(Exception):
     """An interrupted command, and what to type to go on."""
 
-    def __init__(self, interrupt: KeyboardInterrupt, resume: str) -> None:
+    def __init__(self, interrupt: KeyboardInterrupt, resume: str | Callable[[], str] = "") -> None:
         self.exit_code = TERMINATED if isinstance(interrupt, Terminated) else CTRL_C
-        super().__init__("; ".join(filter(None, ["interrupted", resume])))
+        how = resume if isinstance(resume, str) else resume()
+        super().__init__("; ".join(filter(None, ["interrupted", how])))
 
 
 class _Log(logging.Handler):

@@ -27,6 +27,7 @@ __all__ = [
     "machine",
     "quiet",
     "simulation",
+    "verbose",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -92,6 +93,12 @@ def quiet() -> bool:
     return bool(context and context.meta.get("pdenet.quiet"))
 
 
+def verbose() -> bool:
+    """Whether the current command was told to show notes too."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.meta.get("pdenet.verbose"))
+
+
 def given(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """The options among `names` that were typed."""
     return {name: options[name] for name in names if options.get(name) not in (None, ())}
@@ -110,6 +117,7 @@ def _set_quiet(context: click.Context, parameter: click.Parameter, value: bool) 
 
 def _set_verbose(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
+        context.meta["pdenet.verbose"] = True
         for name in ("pdenet", "simulators"):
             logging.getLogger(name).setLevel(logging.INFO)
 

@@ -1,11 +1,13 @@
 """The progress bar: what the library says in `pdenet.events`, on stderr.
 
-In a terminal one bar shows the stage, the loss, the time left in the stage and the current leading
-terms. Elsewhere each finished stage is one line. `--quiet` shows neither.
+In a terminal one bar shows the stage, the loss, the time left in the stage and, below it, the
+equation so far. Elsewhere each finished stage is one line. `--verbose` adds a line for each term
+that is dropped, `--quiet` shows nothing.
 """
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 
 from rich.console import Console, Group
@@ -21,7 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 from pdenet.cli.console import error_console
-from pdenet.cli.options import quiet
+from pdenet.cli.options import quiet, verbose
 from pdenet.events import (
     Event,
     Iteration,
@@ -41,9 +43,16 @@ class Monitor:
     with Monitor() as monitor: train(..., on_event=monitor)
     """
 
-    def __init__(self, console: Console | None = None, *, silent: bool | None = None) -> None:
+    def __init__(
+        self,
+        console: Console | None = None,
+        *,
+        silent: bool | None = None,
+        talkative: bool | None = None,
+    ) -> None:
         self.console = console or error_console()
         self.silent = quiet() if silent is None else silent
+        self.talkative = verbose() if talkative is None else talkative
         self.drawn = self.console.is_terminal and not self.silent
         self.bars = Progress(
             SpinnerColumn(),
@@ -62,7 +71,8 @@ class Monitor:
             transient=True,
         )
         self.task: TaskID | None = None
-        self.name = ""
+        self.name, self.finished = "", False
+        self.began = time.perf_counter()
 
     def __enter__(self) -> Monitor:
         if self.drawn:
@@ -80,13 +90,10 @@ class Monitor:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, StageStarted):
-            blocks = f"{event.blocks} block{'s' if event.blocks != 1 else ''}"
-            name = f"stage {event.index + 1}/{event.stages} {event.stage}, {blocks}"
-            self._start(name, event.iterations)
+            self._start(f"stage {event.index + 1}/{event.stages}: {event.stage}", event.iterations)
         elif isinstance(event, Iteration):
             self._advance(event.iteration, event.iterations, f"loss {event.loss:.4g}")
-            if event.leading:
-                self.leading.plain = f"  {event.leading}"
+            self._equation(event.leading)
         elif isinstance(event, StageFinished):
             self._say(
                 f"{self.name}: {event.iterations} iterations, loss {event.loss:.4g}, "
@@ -97,14 +104,29 @@ class Monitor:
                 f"iteration {event.iteration}: step undone ({event.reason}), now {event.step:.3g}"
             )
         elif isinstance(event, Phase):
-            if event.name != self.name:
-                self._start(event.name, 1)
-            self._advance(event.fraction, 1, event.detail)
-        elif isinstance(event, TermDropped):
+            self._phase(event)
+        elif isinstance(event, TermDropped) and self.talkative:
             self._say(
                 f"dropped {event.monomial_text} from {event.field}: coefficient "
                 f"{event.coefficient:.3g}, scaled {event.scaled:.3g}; {event.reason}"
             )
+
+    def _phase(self, event: Phase) -> None:
+        if event.name != self.name:
+            self._start(event.name, 1)
+        # The refit says its equation, the other phases what they are about.
+        is_equation = " = " in event.detail
+        self._equation(event.detail if is_equation else "")
+        self._advance(event.fraction, 1, "" if is_equation else event.detail)
+        if event.fraction >= 1 and not self.finished:
+            self.finished = True
+            said = "" if is_equation else f"{event.detail}, "
+            self._say(f"{event.name}: {said}{time.perf_counter() - self.began:.1f} s")
+
+    def _equation(self, text: str) -> None:
+        """Show an equation below the bar, one line for each field; "" leaves what is there."""
+        if text:
+            self.leading.plain = "\n".join(f"  {line}" for line in text.split("; "))
 
     def simulated(self, done: int, total: int) -> None:
         """Progress of a simulation: `done` of `total` steps."""
@@ -113,7 +135,8 @@ class Monitor:
         self._advance(done, total, f"{done}/{total}")
 
     def _start(self, name: str, total: float) -> None:
-        self.name = name
+        self.name, self.finished = name, False
+        self.began = time.perf_counter()
         if not self.drawn:
             return
         if self.task is not None:

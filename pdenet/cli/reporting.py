@@ -1,44 +1,41 @@
 """The report of a run: its records and its data put together into the evidence of `pdenet.report`.
 
-The found equation is solved by `simulators` from the first frame of trajectories that no training
-saw, so that what predicts shares no discretisation with what learned.
+Errors of prediction are those on trajectories that no training saw.
 """
 
 from __future__ import annotations
 
-import itertools
-import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from pdenet.cli.results import Result
+from pdenet.cli.rollouts import predict, predict_with_network, relative_errors
 from pdenet.cli.runs import read_log, read_record
-from pdenet.errors import CheckpointError, GridError, StabilityError
-from pdenet.events import TermDropped
-from pdenet.grid import Grid
+from pdenet.discovery import DiscoveredEquation
+from pdenet.errors import CheckpointError
 from pdenet.pde import PDE
-from pdenet.report import DataSource, Evidence, StageCurve, build
+from pdenet.pde.catalogue import Entry, catalogue
+from pdenet.report import PAPERS, DataSource, Evidence, StageCurve, build
 from pdenet.storage import Data, open_data
-from simulators.solver import Solver
 
-__all__ = ["dropped_terms", "predict", "stage_curves", "write_report"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["named_equation", "seconds_of_training", "stage_curves", "write_report"]
 
 # Held-out trajectories that are predicted: enough for percentiles, quick to solve.
 MOST_PREDICTED = 8
 
 
 def stage_curves(events: list[dict[str, Any]]) -> tuple[StageCurve, ...]:
-    """The loss by stage, from the events of a run; a stage that was begun again starts afresh."""
+    """The loss by stage, from the events of a run; a stage that was begun again goes on.
+
+    Iterations that were lost with an interrupted run are replaced by those of the resumed one.
+    """
     stages: dict[str, dict[str, Any]] = {}
     for event in events:
         kind, name = event.get("event"), event.get("stage", "")
         if kind == "StageStarted":
-            stages[name] = {"blocks": event["blocks"], "points": {}, "validation": None}
+            stages.setdefault(name, {"blocks": event["blocks"], "points": {}, "validation": None})
         elif kind == "Iteration" and name in stages:
             stages[name]["points"][event["iteration"]] = event["loss"]
         elif kind == "StageFinished" and name in stages:
@@ -47,8 +44,8 @@ def stage_curves(events: list[dict[str, Any]]) -> tuple[StageCurve, ...]:
         StageCurve(
             name,
             stage["blocks"],
-            np.array(list(stage["points"]), dtype=float),
-            np.array(list(stage["points"].values()), dtype=float),
+            np.array(sorted(stage["points"]), dtype=float),
+            np.array([stage["points"][i] for i in sorted(stage["points"])], dtype=float),
             stage["validation"],
         )
         for name, stage in stages.items()
@@ -56,37 +53,34 @@ def stage_curves(events: list[dict[str, Any]]) -> tuple[StageCurve, ...]:
     )
 
 
-def dropped_terms(events: list[dict[str, Any]]) -> tuple[TermDropped, ...]:
-    """The terms that the last read-out removed, and why."""
-    names = TermDropped.__dataclass_fields__
-    return tuple(
-        TermDropped(**{name: event[name] for name in names})
-        for event in events
-        if event.get("event") == "TermDropped" and set(names) <= set(event)
-    )
+def seconds_of_training(run: Path) -> float:
+    """The time that the stages of a run took, interruptions left out."""
+    stages = {
+        event["stage"]: float(event["seconds"])
+        for event in read_log(run)
+        if event.get("event") == "StageFinished"
+    }
+    return sum(stages.values())
 
 
-def predict(pde: PDE, grid: Grid, start: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Solve `pde` from `start` (trajectory, field, *space): (trajectory, frame, field, *space).
-
-    Frames after a blow-up are NaN.
-    """
-    states = torch.tensor(start)
-    frames = np.full((len(start), len(times), *start.shape[1:]), np.nan)
-    frames[:, 0] = start
-    try:
-        solver = Solver(pde, grid)
-        for index, (now, then) in enumerate(itertools.pairwise(times), start=1):
-            solver.advance(float(now), float(then - now), states)
-            frames[:, index] = states.numpy()
-    except (StabilityError, GridError) as error:
-        logger.warning("the found equation could not be solved to the end: %s", error)
-    return frames
+def named_equation(data: Data) -> Entry | None:
+    """The entry of the catalogue that the data were made from, with any values of parameters."""
+    name, pde = data.metadata.get("name"), data.problem.pde
+    if isinstance(name, str) and name in catalogue:
+        return catalogue[name]
+    for entry in catalogue.values():
+        same = pde is not None and set(pde.parameters) == set(entry.pde.parameters)
+        if same and pde is not None and entry.pde.substitute(**pde.parameters) == pde:
+            return entry
+    return None
 
 
-def write_report(run: Path, result: Result, output: Path, *, data: Path | None) -> Path:
-    """Write the report of a run as one HTML page.
+def write_report(
+    run: Path, result: Result, found: DiscoveredEquation, output: Path, *, data: Path | None
+) -> Path:
+    """Write the report of a run, in the form that the suffix of `output` names.
 
+    result: what is printed; found: the read-out that it is from.
     Raises CheckpointError if the data that the run was trained on are gone.
     """
     if data is None:
@@ -94,27 +88,26 @@ def write_report(run: Path, result: Result, output: Path, *, data: Path | None) 
             f"the data of '{run}' are gone: say where they are with --data, or leave --report out"
         )
     with open_data(data) as opened:
-        evidence = _evidence(run, result, opened, str(data))
+        evidence = _evidence(run, result, found, opened)
     return build(evidence).write(output, overwrite=True)
 
 
-def _evidence(run: Path, result: Result, data: Data, path: str) -> Evidence:
+def _evidence(run: Path, result: Result, found: DiscoveredEquation, data: Data) -> Evidence:
     config = read_record(run, "config.json")
-    events = read_log(run)
-    curves = stage_curves(events)
+    curves = stage_curves(read_log(run))
     grid, problem = data.problem.grid, data.problem
     held_out = data.split["test"][:MOST_PREDICTED]
     observed = data.read(trajectories=held_out, dtype="float64")
     predicted = predict(result.found, grid, observed[:, 0], data.times)
-    axes = tuple(range(2, observed.ndim))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        size = np.sqrt((observed**2).sum(axis=axes))
-        errors = np.sqrt(((predicted - observed) ** 2).sum(axis=axes)) / size
+    by_network = predict_with_network(run, data, observed[:, 0])
+    errors = {"equation": relative_errors(predicted, observed)}
+    if by_network is not None:
+        errors["network"] = relative_errors(by_network, observed)
     noise = (data.noise or {}).get("level")
     shape = (data.trajectories, data.frames, len(data.fields), *grid.shape)
-    versions = config.get("versions", {})
+    entry = named_equation(data)
     return Evidence(
-        title=data.name or run.name,
+        title=entry.title if entry else _title(problem.pde, data.name, run),
         found=result.found,
         stderr=result.stderr,
         grid=grid,
@@ -124,16 +117,37 @@ def _evidence(run: Path, result: Result, data: Data, path: str) -> Evidence:
         observed=observed[0],
         predicted=predicted[0],
         times=data.times,
-        data=DataSource(path, data.digest(), shape, noise),
+        data=DataSource(str(data.path), data.digest(), shape, noise),
         truth=result.truth,
         comparison=result.comparison,
-        dropped=dropped_terms(events),
-        errors={"equation": errors},
+        dropped=found.dropped,
+        errors=errors,
         error_times=data.times,
         horizon=max((curve.blocks for curve in curves), default=0) * data.dt or None,
+        filters={each.name: (each.learned, each.frozen) for each in found.filters},
         loss=curves,
         settings=config.get("config", config),
-        seeds={"training": config["seed"]} if isinstance(config.get("seed"), int) else {},
-        versions=versions if isinstance(versions, dict) else {},
+        seeds=_whole({"data": data.metadata.get("seed"), "training": config.get("seed")}),
+        versions={str(k): str(v) for k, v in dict(config.get("versions") or {}).items()},
         seconds=result.seconds,
+        references=_references(entry),
     )
+
+
+def _title(pde: PDE | None, name: str, run: Path) -> str:
+    if pde is not None:
+        return "; ".join(pde.equations())
+    return name or run.name
+
+
+def _whole(seeds: dict[str, Any]) -> dict[str, int]:
+    return {name: seed for name, seed in seeds.items() if type(seed) is int}
+
+
+def _references(entry: Entry | None) -> tuple[str, ...]:
+    """The papers of the method, and that of the equation unless it is one of them."""
+    if entry is None:
+        return PAPERS
+    numbers = [paper.split("arXiv:")[-1] for paper in PAPERS]
+    known = any(number in entry.reference for number in numbers)
+    return PAPERS if known else (*PAPERS, entry.reference)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,14 @@ from typing import Any
 
 from pdenet.errors import CheckpointError, OutputError
 
-__all__ = ["MEMBERS", "new_run", "read_log", "read_record", "recorded_data"]
+__all__ = [
+    "MEMBERS",
+    "how_to_go_on",
+    "new_run",
+    "read_log",
+    "read_record",
+    "recorded_data",
+]
 
 MEMBERS = ("config.json", "data.h5", "checkpoint", "log.jsonl", "equation.json", "report.html")
 
@@ -30,10 +37,10 @@ def new_run(run: Path, *, overwrite: bool, resume: bool) -> Iterator[None]:
     present = _present(run, overwrite=overwrite, resume=resume)
     created = not run.exists()
     run.mkdir(parents=True, exist_ok=True)
-    if resume:
-        yield
-        return
     try:
+        if resume:
+            yield
+            return
         with TemporaryDirectory(prefix=".previous-", dir=run) as aside:
             _move(present, run, Path(aside))
             try:
@@ -121,3 +128,14 @@ def recorded_data(run: Path) -> Path | None:
     recorded = read_record(run, "config.json").get("data")
     path = recorded.get("path") if isinstance(recorded, dict) else recorded
     return Path(path) if isinstance(path, str) and Path(path).exists() else None
+
+
+def how_to_go_on(run: Path, words: str) -> Callable[[], str]:
+    """What an interrupted command says: `words` once there is a checkpoint to go on from."""
+
+    def say() -> str:
+        if (run / "checkpoint").exists():
+            return words
+        return f"nothing was learned yet and '{run}' is as it was"
+
+    return say

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pdenet.cli.options import given
 from pdenet.errors import ConfigError
 from pdenet.training.config import TrainingConfig, load, preset, validated
+from pdenet.training.run import read_run
 
-__all__ = ["training_config"]
+__all__ = ["check_resumed", "training_config"]
+
+CHOOSE = ("config", "preset", "seed", "device", "dtype")
 
 
 def training_config(options: Mapping[str, Any]) -> TrainingConfig:
@@ -27,3 +31,21 @@ def training_config(options: Mapping[str, Any]) -> TrainingConfig:
         config = preset(options["preset"])
     typed = given(options, "seed", "device", "dtype")
     return validated({**config.model_dump(), **typed}) if typed else config
+
+
+def check_resumed(run: Path, options: Mapping[str, Any], config: TrainingConfig) -> None:
+    """Refuse to resume a run with other settings than its own: they would have no effect.
+
+    Raises ConfigError that names the first setting that differs.
+    """
+    if not (options["resume"] and given(options, *CHOOSE) and (run / "checkpoint").exists()):
+        return
+    own, asked = read_run(run).config.model_dump(), config.model_dump()
+    differing = [name for name in own if own[name] != asked[name]]
+    if differing:
+        name = differing[0]
+        values = f" ({own[name]}, not {asked[name]})" if isinstance(own[name], str | int) else ""
+        raise ConfigError(
+            f"'{run}' was begun with another {name}{values}: --resume goes on with the settings of "
+            "the run, so leave them out, or begin anew with --overwrite"
+        )

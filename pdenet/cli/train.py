@@ -10,8 +10,8 @@ import click
 from pdenet.cli.console import note
 from pdenet.cli.options import DATA, OUTPUT, common, learning, machine
 from pdenet.cli.progress import Monitor
-from pdenet.cli.runs import new_run
-from pdenet.cli.settings import training_config
+from pdenet.cli.runs import how_to_go_on, new_run
+from pdenet.cli.settings import check_resumed, training_config
 from pdenet.estimator import train
 from pdenet.storage import open_data
 
@@ -37,9 +37,12 @@ def command(data: Path, output: Path, **options: Any) -> None:
     """
     config = training_config(options)
     open_data(data).close()
+    check_resumed(output, options, config)
     context = click.get_current_context()
     resume = options["resume"]
     with new_run(output, overwrite=options["overwrite"], resume=resume), Monitor() as monitor:
-        context.meta["pdenet.resume"] = f"go on with 'pdenet train {data} -o {output} --resume'"
+        context.meta["pdenet.resume"] = how_to_go_on(
+            output, f"go on with 'pdenet train {data} -o {output} --resume'"
+        )
         train(data, output, config, resume=resume, on_event=monitor)
     note(f"trained; read the equation with 'pdenet extract {output}'")

@@ -25,13 +25,17 @@ EVENTS = (
     CheckpointSaved("run/checkpoint"),
     Phase("refit", 0.5, "chi² 1.02"),
     TermDropped("u", "u*v", 1e-4, 2e-5, "validation does not need it"),
+    Phase("selection", 1.0, "3 terms stay"),
+    Phase("refit", 0.9, "u_t = -1*u*u_x; v_t = -1*v*v_y"),
+    Phase("refit", 1.0, "u_t = -1*u*u_x; v_t = -1*v*v_y"),
+    Phase("refit", 1.0, "u_t = -1*u*u_x; v_t = -1*v*v_y"),
 )
 
 
-def shown(*, terminal, silent=False):
+def shown(*, terminal, silent=False, talkative=False):
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=terminal, width=160, color_system=None)
-    with Monitor(console, silent=silent) as monitor:
+    with Monitor(console, silent=silent, talkative=talkative) as monitor:
         for event in EVENTS:
             monitor(event)
             if monitor.drawn:
@@ -42,10 +46,20 @@ def shown(*, terminal, silent=False):
 
 def test_a_log_gets_one_line_for_each_stage_and_no_bar():
     lines = shown(terminal=False).splitlines()
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert "step undone (the loss is NaN)" in lines[0]
-    assert lines[1].startswith("stage 3/10 train, 3 blocks: 40 iterations, loss 0.01")
-    assert "dropped u*v from u" in lines[2]
+    assert lines[1].startswith("stage 3/10: train: 40 iterations, loss 0.01")
+    assert lines[2].startswith("selection: 3 terms stay, ")
+    assert lines[3].startswith("refit: ") and "u_x" not in lines[3]
+
+
+def test_dropped_terms_are_told_to_those_who_ask():
+    assert "dropped u*v from u" in shown(terminal=False, talkative=True)
+    assert "dropped" not in shown(terminal=False)
+
+
+def test_every_field_has_its_line_below_the_bar():
+    assert "\n  v_t = -1*v*v_y" in shown(terminal=True)
 
 
 @pytest.mark.parametrize("part", ["stage 3/10", "50 %", "loss 0.0123", "-0.99*u*u_x", "chi² 1.02"])
