@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from pdenet.discovery import ReadoutConfig
 from pdenet.errors import ConfigError
@@ -39,6 +39,15 @@ _Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Order = Annotated[int, Field(ge=1, le=12)] | Literal["frozen", "free"]
 
 
+def _odd(size: int) -> int:
+    if size % 2 == 0:
+        raise ValueError(f"filters have an odd number of points, such as {size - 1} or {size + 1}")
+    return size
+
+
+_Size = Annotated[int, Field(ge=3, le=15), AfterValidator(_odd)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,7 +57,7 @@ class NetworkConfig(_Section):
     accuracy that the filters keep while they learn, "frozen" or "free". max_order: of the jets.
     units: products of each SymNet. integrator, of each δt-block."""
 
-    filter_size: Annotated[int, Field(ge=3, le=15)] = 5
+    filter_size: _Size = 5
     constraint: _Order = 2
     max_order: Annotated[int, Field(ge=1, le=4)] = 2
     units: Annotated[int, Field(ge=0, le=20)] = 5
@@ -72,7 +81,7 @@ class ReadoutSection(_Section):
     steps: _Positive = ReadoutConfig.steps
     select_values: _Positive = ReadoutConfig.select_values
     fit_values: _Positive = ReadoutConfig.fit_values
-    size: Annotated[int, Field(ge=3, le=15)] = ReadoutConfig.size
+    size: _Size = ReadoutConfig.size
     order: _Order = ReadoutConfig.order
     select_iterations: _Positive = ReadoutConfig.select_iterations
     iterations: _Positive = ReadoutConfig.iterations
@@ -137,6 +146,10 @@ def load(path: Path) -> TrainingConfig:
     """
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ConfigError(
+            f"the configuration '{path}' cannot be read: brackets are nested too deeply"
+        ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise ConfigError(f"the configuration '{path}' cannot be read: {reason}") from error
@@ -154,9 +167,20 @@ def validated(entries: Any, source: str = "the configuration") -> TrainingConfig
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "its top level"
         if first["type"] == "extra_forbidden":
-            known = ", ".join(sorted(TrainingConfig.model_fields))
+            known = ", ".join(sorted(_section(first["loc"]).model_fields))
             raise ConfigError(f"{source} has an unknown entry {place}; there are {known}") from None
-        message = first["msg"][:1].lower() + first["msg"][1:]
+        message = first["msg"].removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:]
         raise ConfigError(
             f"{source} is wrong at {place}: {message}, not {first['input']!r}"
         ) from None
+
+
+def _section(place: tuple[int | str, ...]) -> type[BaseModel]:
+    """The section in which an entry stands."""
+    sections: dict[str, type[BaseModel]] = {
+        "network": NetworkConfig,
+        "stages": StageConfig,
+        "readout": ReadoutSection,
+    }
+    return sections.get(str(place[0]), TrainingConfig) if len(place) > 1 else TrainingConfig

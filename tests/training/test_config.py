@@ -1,0 +1,143 @@
+"""Settings: what is accepted, what is refused in one line, and round trips."""
+
+import json
+
+import pytest
+
+from pdenet.discovery import ReadoutConfig
+from pdenet.errors import ConfigError
+from pdenet.training.config import (
+    PRESETS,
+    ReadoutSection,
+    StageConfig,
+    TrainingConfig,
+    load,
+    preset,
+    validated,
+)
+
+
+def refusal(entries: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        validated(entries)
+    message = str(caught.value)
+    assert "\n" not in message and len(message) < 400
+    return message
+
+
+def test_no_entries_mean_the_defaults():
+    assert validated({}) == TrainingConfig()
+    assert TrainingConfig().readout.value() == ReadoutConfig()
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"sead": 1}, "unknown entry sead"),
+        ({"network": {"sise": 5}}, "unknown entry network.sise"),
+        ({"readout": {"stepps": 5}}, "unknown entry readout.stepps"),
+        ({"stages": [{"blocks": 1, "iterations": 2, "x": 1}]}, "unknown entry stages.0.x"),
+        ({"seed": -1}, "seed: .*greater than or equal to 0, not -1"),
+        ({"seed": "one"}, "seed: .*integer.*, not 'one'"),
+        ({"seed": 2**63}, "seed: "),
+        ({"dtype": "float16"}, "dtype: .*'float64' or 'float32', not 'float16'"),
+        ({"values": 0}, "values: "),
+        ({"sparsity": float("nan")}, "sparsity: "),
+        ({"sparsity": -1e-5}, "sparsity: "),
+        ({"checkpoint_minutes": 0}, "checkpoint_minutes: "),
+        ({"stages": []}, "stages: "),
+        ({"stages": [{"blocks": 0, "iterations": 1}]}, "stages.0.blocks: "),
+        ({"stages": [{"blocks": 1}]}, "stages.0.iterations: field required"),
+        ({"network": {"filter_size": 4}}, "network.filter_size: .*odd"),
+        ({"network": {"constraint": "none"}}, "network.constraint"),
+        ({"network": {"integrator": "leapfrog"}}, "network.integrator: "),
+        ({"readout": {"size": 12}}, "readout.size: .*odd"),
+        ({"network": 5}, "network: "),
+        ([1, 2], "its top level: "),
+    ],
+)
+def test_wrong_entries_are_refused_with_their_place(entries, message):
+    with pytest.raises(ConfigError, match=message):
+        validated(entries)
+    refusal(entries)
+
+
+def test_an_unknown_entry_is_told_the_ones_of_its_own_section():
+    assert "filter_size" in refusal({"network": {"sise": 5}})
+    assert "fit_values" in refusal({"readout": {"sise": 5}})
+    assert "blocks" in refusal({"stages": [{"blocks": 1, "iterations": 1, "sise": 5}]})
+    assert "checkpoint_minutes" in refusal({"sise": 5})
+
+
+def test_values_are_not_changed_later():
+    with pytest.raises(ValueError, match="frozen"):
+        TrainingConfig().seed = 3
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        TrainingConfig(),
+        preset("paper"),
+        TrainingConfig(
+            seed=2**62,
+            stages=(StageConfig(blocks=3, iterations=1, filters=False),),
+            network={"constraint": "frozen", "pseudo_upwind": True},
+            sparsity=0.1 + 0.2,
+        ),
+    ],
+    ids=["default", "paper", "other"],
+)
+def test_json_holds_all_of_it(config):
+    text = json.dumps(config.model_dump(mode="json"), allow_nan=False)
+    assert validated(json.loads(text)) == config
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_presets_start_with_a_warm_up_and_go_on_to_more_blocks(name):
+    stages = preset(name).stages
+    assert not stages[0].filters and all(stage.filters for stage in stages[1:])
+    blocks = [stage.blocks for stage in stages]
+    assert blocks == sorted(blocks) and blocks[0] == 1 < blocks[-1]
+
+
+def test_an_unknown_preset_is_refused():
+    with pytest.raises(ConfigError, match=r"no preset 'papers'.*paper"):
+        preset("papers")
+
+
+def test_a_toml_file(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(
+        'seed = 3\n[network]\nconstraint = "free"\nunits = 2\n[[stages]]\nblocks = 2\n'
+        "iterations = 7\n[readout]\nsteps = 4\n"
+    )
+    config = load(path)
+    assert (config.seed, config.network.constraint, config.network.units) == (3, "free", 2)
+    assert config.stages == (StageConfig(blocks=2, iterations=7),)
+    assert config.readout == ReadoutSection(steps=4)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"seed = ", "cannot be read"),
+        (b"seed = 1\nseed = 2", "cannot be read"),
+        (b"\xff\xfe\x00", "cannot be read"),
+        (b"[[network]]\nunits = 3", "is wrong at network"),
+        (b"seeds = 1", "unknown entry seeds"),
+        (b"a = " + b"[" * 5000, "cannot be read"),
+    ],
+    ids=["syntax", "twice", "no text", "table of tables", "unknown", "deep"],
+)
+def test_a_broken_file_is_one_line(tmp_path, content, message):
+    path = tmp_path / "run.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(path)
+    assert "\n" not in str(caught.value) and "run.toml" in str(caught.value)
+
+
+def test_a_missing_file_is_one_line(tmp_path):
+    with pytest.raises(ConfigError, match=r"none.toml' cannot be read: No such file"):
+        load(tmp_path / "none.toml")
