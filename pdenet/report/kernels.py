@@ -1,4 +1,4 @@
-"""Learned filters beside frozen ones, as matrices with their numbers.
+"""Learned filters beside frozen ones, as matrices with their numbers, or as weights along an axis.
 
 A kernel q is drawn as it lies on the grid: x to the right, y upwards, the centre framed. Its
 numbers are in units of the grid: q/(Δxᵃ Δyᵇ) approximates ∂ᵃ⁺ᵇ/∂xᵃ∂yᵇ (PDE-Net 2.0, §2.1).
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from pdenet.report.evidence import Evidence
-from pdenet.report.style import INK, Drawing, label, new_axes, plain
+from pdenet.report.style import COLOURS, INK, Drawing, label, new_axes, plain
 
 __all__ = ["derivative_name", "filter_figures", "number"]
 
@@ -24,12 +24,19 @@ _MOST_NUMBERS = 9
 
 
 def filter_figures(evidence: Evidence) -> Iterator[Drawing]:
-    """One picture for each derivative: the learned kernel, and the frozen one beside it."""
+    """One picture for each derivative: the learned kernel, and the frozen one beside it.
+
+    Long kernels that act along one axis only are drawn as weights over the offset.
+    """
     for index, (name, pair) in enumerate(evidence.filters.items()):
         names = _plane_names(name, evidence.grid.axes)
         learned, frozen = (_plane(kernel, names, evidence.grid.axes) for kernel in pair)
         title = derivative_name(name)
-        axes = _picture(learned, frozen, names, title)
+        line = _line(learned, frozen)
+        if line is not None:
+            axes = _weights(learned, frozen, line, names[line], title)
+        else:
+            axes = _picture(learned, frozen, names, title)
         change = float(np.max(np.abs(learned - frozen))) if learned.shape == frozen.shape else None
         moved = "" if change is None else f"; largest difference {change:.2g}"
         words = f"Kernels for {title}: learned, largest entry {np.max(np.abs(learned)):.3g}, and "
@@ -71,6 +78,44 @@ def _plane(kernel: np.ndarray, names: tuple[str, ...], axes: tuple[str, ...]) ->
         slice(None) if axis in names else kernel.shape[k] // 2 for k, axis in enumerate(axes)
     )
     return kernel[cut]
+
+
+def _line(learned: np.ndarray, frozen: np.ndarray) -> int | None:
+    """The axis along which all weights of two long kernels lie, if there is one."""
+    if learned.shape != frozen.shape or max(learned.shape) <= _MOST_NUMBERS:
+        return None
+    held = np.argwhere((learned != 0) | (frozen != 0)) - np.array(learned.shape) // 2
+    lines = [axis for axis in (0, 1) if not np.any(np.delete(held, axis, axis=1))]
+    return lines[0] if lines else None
+
+
+def _weights(learned: np.ndarray, frozen: np.ndarray, line: int, name: str, title: str) -> Axes:
+    """The weights of both kernels over the offset along one axis, and their difference."""
+    middle = learned.shape[1 - line] // 2
+    weights = [np.take(kernel, middle, axis=1 - line) for kernel in (learned, frozen)]
+    offsets = np.arange(len(weights[0])) - len(weights[0]) // 2
+    height, left, gap = 1.35, 0.5, 0.62
+    size = (left + 2 * _SIDE + gap + _RIGHT, _BOTTOM + height + _TOP)
+    first = new_axes(size, (left, _BOTTOM, _SIDE, height))
+    box = ((left + _SIDE + gap) / size[0], _BOTTOM / size[1], _SIDE / size[0], height / size[1])
+    second = first.figure.add_axes(box)
+    first.vlines(offsets, 0, weights[0], color=COLOURS[0], linewidth=1.4)
+    first.plot(offsets, weights[0], "o", color=COLOURS[0], markersize=3.6, label="learned")
+    first.plot(
+        offsets, weights[1], "s", color=COLOURS[1], markersize=5.6, fillstyle="none", label="frozen"
+    )
+    first.legend(loc="best", fontsize=7)
+    label(first.set_title(title, loc="left"))
+    second.vlines(offsets, 0, weights[0] - weights[1], color=COLOURS[0], linewidth=1.4)
+    second.plot(offsets, weights[0] - weights[1], "o", color=COLOURS[0], markersize=3.6)
+    label(second.set_title(f"{title}  learned − frozen", loc="left"))
+    for axes in (first, second):
+        axes.axhline(0, color=INK, linewidth=0.6)
+        axes.set_xlabel(f"offset in {name}")
+        axes.set_xticks(offsets[::2] if len(offsets) < 20 else offsets[::4])
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.locator_params(axis="y", nbins=5)
+    return first
 
 
 def _picture(learned: np.ndarray, frozen: np.ndarray, names: tuple[str, ...], title: str) -> Axes:

@@ -51,7 +51,7 @@ def render(name: str, evidence: Evidence, *, plates: Plates | None = None) -> st
         "truth": typeset.equations(evidence.truth) if evidence.truth is not None else (),
         "plane": middle_plane(evidence),
         "plane_error": relative_error(evidence.predicted[-1], evidence.observed[-1]),
-        "total_seconds": sum(seconds) if seconds else None,
+        "total_seconds": evidence.seconds.get("total", sum(seconds)) if seconds else None,
     }
     return _environment(name.split(".")[-2]).get_template(name).render(context)
 

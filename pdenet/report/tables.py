@@ -230,10 +230,13 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 def _shown(value: Any) -> str:
     if value is None or (isinstance(value, Mapping) and not value):
         return "–"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_shown(item)}" for key, item in value.items())
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        return ", ".join(map(_shown, value)) or "–"
+        joint = "; " if any(isinstance(item, Mapping) for item in value) else ", "
+        return joint.join(map(_shown, value)) or "–"
     return str(value)
 
 

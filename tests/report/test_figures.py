@@ -134,3 +134,21 @@ def test_text_from_outside_can_be_drawn(text):
         axes = style.new_axes((2.0, 2.0), (0.5, 0.5, 1.0, 1.0))
         style.label(axes.set_title(drawn))
         assert "<svg" in style.Drawing.of(axes, name="a", alt="b").svg
+
+
+def test_long_kernels_along_an_axis_are_weights_over_the_offset(monkeypatch):
+    learned, frozen = np.zeros((13, 13)), np.zeros((13, 13))
+    frozen[6, [5, 7]] = -0.5, 0.5
+    learned[6, [4, 5, 7, 8]] = 0.1, -0.7, 0.7, -0.1
+    evidence = replace(burgers(), filters={"y": (learned, frozen)})
+    seen = []
+    original = kernels._weights
+    monkeypatch.setattr(kernels, "_weights", lambda *args: seen.append(original(*args)) or seen[-1])
+    with style.styled():
+        assert len(list(kernels.filter_figures(evidence))) == 1
+    first, second = seen[0].figure.axes
+    assert first.get_xlabel() == "offset in y"
+    np.testing.assert_array_equal(first.lines[0].get_xdata(), np.arange(-6, 7))
+    np.testing.assert_allclose(first.lines[0].get_ydata(), learned[6])
+    np.testing.assert_allclose(first.lines[1].get_ydata(), frozen[6])
+    np.testing.assert_allclose(second.lines[0].get_ydata(), (learned - frozen)[6])
