@@ -30,6 +30,10 @@ TOLERANCE = 0.1
 be: 5 % in r.m.s. The noise and the filters make that no sign of a term; a true one changes
 the misfit by factors."""
 
+RESOLUTION = 1e-12
+"""Share of the largest misfit, of no equation at all, below which a misfit counts as zero: rounding
+of the quadratic form is less."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -69,8 +73,9 @@ def eliminate(
         path.append(Step(leaving, misfit, misfit / max(last, 1e-300) - 1))
         lowest, last = min(lowest, misfit), misfit
         misfits.append(misfit)
-    bound = (1 + TOLERANCE) * lowest
-    length = max(i for i, misfit in enumerate(misfits) if misfit <= bound)
+    # Data without noise leave a misfit that is only rounding, and may be negative.
+    bound = (1 + TOLERANCE) * max(lowest, RESOLUTION * max(misfits))
+    length = max((i for i, misfit in enumerate(misfits) if misfit <= bound), default=0)
     return [step.dropped for step in path[:length]], path
 
 

@@ -45,6 +45,9 @@ def symbols_of_kernels(kernels: Tensor, shape: Sequence[int]) -> Tensor:
             f"a grid of shape {tuple(shape)} is smaller than kernels of {size} points per axis; "
             f"the largest kernel size for it is {largest}"
         )
+    if not len(kernels):  # FFT libraries refuse an empty batch
+        half = (*shape[:-1], shape[-1] // 2 + 1)
+        return kernels.new_zeros((*kernels.shape[:-ndim], *half), dtype=kernels.dtype.to_complex())
     axes = tuple(range(-ndim, 0))
     beyond = [part for n in reversed(shape) for part in (0, n - size)]
     # The transform has exp(-ikξ): turn the kernel round, then bring its centre to the origin.
