@@ -189,6 +189,11 @@ def _sets(data: Data, config: TrainingConfig, dtype: torch.dtype) -> tuple[Traje
     train, validation = (
         load(data, split, dtype=dtype, device=device) for split in ("train", "validation")
     )
+    if bool((train == train[:, :1]).all()):
+        raise DataError(
+            f"the fields in '{data.path}' do not change in time, so there is no equation to learn: "
+            "use frames that are further apart, or other data"
+        )
     return train, validation
 
 

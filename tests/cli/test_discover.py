@@ -1,207 +1,290 @@
-"""`train`, `extract` and `discover` around a network that is replaced by its known answer.
-
-What they find is tested elsewhere; here it is what they call, write, print and refuse.
-"""
+"""`train`, `extract` and `discover`: what they find, write, print and refuse."""
 
 import json
-from types import SimpleNamespace
+import shutil
 
+import h5py
+import numpy as np
 import pytest
 
 from pdenet.cli import main
-from pdenet.errors import CheckpointError, TrainingError
-from pdenet.events import Iteration, StageFinished, StageStarted, TermDropped, to_record
+from pdenet.cli.reporting import stage_curves
+from pdenet.discovery import load_equation
+from pdenet.grid import Grid
 from pdenet.pde import PDE
-from pdenet.report import Evidence
-from pdenet.storage import open_data
+from pdenet.problem import Problem
+from pdenet.report import PAPERS, Evidence
+from pdenet.storage import create, open_data, write_arrays
 
-FOUND = PDE("u_t = 0.101*u_xx + 0.099*u_yy")
-DATA = ["--grid", "16", "--trajectories", "5", "--frames", "4", "--refine", "1"]
-EVENTS = (
-    StageStarted("train", 1, 2, 0, 1),
-    Iteration("train", 1, 2, 0.5, 0.1),
-    Iteration("train", 2, 2, 0.25, 0.2),
-    StageFinished("train", 2, 0.25, 0.3, 0.2),
-    TermDropped("u", "u", 1e-4, 1e-5, "validation does not need it"),
-)
+EQUATION = PDE("u_t = 0.1*u_xx - 0.5*u_x")
+TINY = [
+    *("--pde", "u_t = 0.1*u_xx - 0.5*u_x", "--grid", "64", "--trajectories", "6"),
+    *("--frames", "11", "--refine", "1", "--noise", "0.001"),
+]
 
 
 @pytest.fixture
-def calls(monkeypatch):
-    """The calls of `train` and `extract`, which leave what a run leaves."""
-    seen = []
+def run(trained, tmp_path):
+    """A finished training that a test may change."""
+    copy = tmp_path / "run"
+    shutil.copytree(trained, copy)
+    return copy
 
-    def train(data, run, config, *, resume=False, on_event=None):
-        seen.append(("train", config, resume))
-        (run / "checkpoint").mkdir(parents=True, exist_ok=True)
-        record = {"data": {"path": str(data)}, "seed": config.seed, "config": {"order": 2}}
-        (run / "config.json").write_text(json.dumps(record))
-        (run / "log.jsonl").write_text("".join(json.dumps(to_record(e)) + "\n" for e in EVENTS))
-        for event in EVENTS:
-            on_event(event)
 
-    def extract(run, *, data=None, on_event=None):
-        if not (run / "checkpoint").exists():
-            raise CheckpointError(f"'{run}' has no checkpoint: train it first")
-        seen.append(("extract", data))
-        return SimpleNamespace(pde=FOUND, stderr={}, log=())
-
-    for module in ("train", "discover"):
-        monkeypatch.setattr(f"pdenet.cli.{module}.train", train)
-    for module in ("extract", "discover"):
-        monkeypatch.setattr(f"pdenet.cli.{module}.extract", extract)
-    return seen
+def contents(folder):
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def refused(arguments, capsys):
+    """The message of a command that ends with one line on stderr and exit code 2."""
     capsys.readouterr()
-    assert main(arguments) == 2
+    assert main([str(argument) for argument in arguments]) == 2
     streams = capsys.readouterr()
     assert streams.out == ""
     assert streams.err.startswith("pdenet: error: ") and streams.err.count("\n") == 1
     return streams.err
 
 
-def test_discover_leaves_data_run_and_report(tmp_path, calls, capsys):
+def test_discover_leaves_data_run_and_report(tmp_path, settings, capsys):
     run = tmp_path / "run"
-    assert main(["discover", "diffusion", "-o", str(run), "--seed", "3", *DATA, "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert document["scores"]["einf"] == pytest.approx(0.01)
+    arguments = ["discover", *TINY, "-o", str(run), "--config", str(settings), "--seed", "3"]
+    assert main([*arguments, "--json"]) == 0
+    streams = capsys.readouterr()
+    document = json.loads(streams.out)
+    assert "stage 2/2: 2 blocks: 20 iterations" in streams.err and "report.html" in streams.err
+    assert list(document) == ["equations", "terms", "scores", "seconds"]
+    assert document["scores"]["tpr"] == 1 and document["scores"]["einf"] < 0.02
+    assert {(term["field"], term["term"]) for term in document["terms"]} == {
+        *(("u", "u_x"), ("u", "u_xx")),
+    }
+    assert all(0 < term["stderr"] < 0.01 for term in document["terms"])
     assert set(document["seconds"]) == {"simulate", "train", "extract", "total"}
-    assert calls[0][1].seed == 3 and calls[0][2] is False
+    assert sorted(path.name for path in run.iterdir()) == sorted(
+        ["data.h5", "config.json", "checkpoint", "log.jsonl", "equation.json", "report.html"]
+    )
+    assert json.loads((run / "config.json").read_text())["seed"] == 3
     with open_data(run / "data.h5") as data:
         assert data.metadata["seed"] == 3
     page = (run / "report.html").read_text(encoding="utf-8")
-    assert page.rstrip().endswith("</html>") and "0.101" in page
-
-
-def test_the_report_has_the_evidence_of_the_run(tmp_path, calls, monkeypatch):
-    seen = []
-    report = SimpleNamespace(write=lambda path, overwrite: path)
-    monkeypatch.setattr("pdenet.cli.reporting.build", lambda found: seen.append(found) or report)
-    assert main(["discover", "diffusion", "-o", str(tmp_path / "run"), *DATA]) == 0
-    evidence: Evidence = seen[0]
-    assert [(curve.name, curve.validation) for curve in evidence.loss] == [("train", 0.3)]
-    assert list(evidence.loss[0].loss) == [0.5, 0.25]
-    assert evidence.dropped == (EVENTS[-1],)
-    # 1 % in both coefficients, of opposite sign: over four frames the field hardly notices.
-    assert evidence.errors["equation"].shape == (1, 4)
-    assert 0 < evidence.errors["equation"].max() < 0.01
-    assert evidence.horizon == pytest.approx(0.01)
-
-
-def test_discover_from_a_file_and_its_table(tmp_path, calls, capsys):
-    data, run = tmp_path / "data.h5", tmp_path / "run"
-    assert main(["simulate", "diffusion", "-o", str(data), *DATA]) == 0
-    capsys.readouterr()
-    assert main(["discover", str(data), "-o", str(run)]) == 0
-    streams = capsys.readouterr()
-    assert "0.101·u_xx" in streams.out and "TPR 1" in streams.out
-    assert "stage 1/1 train" in streams.err and "report.html" in streams.err
-    assert not (run / "data.h5").exists()
-    assert calls[-1] == ("extract", data)
-
-
-def test_an_earlier_run_is_kept_without_overwrite(tmp_path, calls, capsys):
-    run = tmp_path / "run"
-    arguments = ["discover", "diffusion", "-o", str(run), *DATA]
-    assert main(arguments) == 0
-    (run / "notes.txt").write_text("mine")
-    before = (run / "report.html").read_bytes()
+    assert page.rstrip().endswith("</html>") and "All 2 true terms" in page
+    # An earlier run is kept, whatever is wrong with the next command.
+    before = contents(run)
     said = refused(arguments, capsys)
     assert "--overwrite" in said and "--resume" in said
-    assert (run / "report.html").read_bytes() == before
-    # Nor is it lost to an --overwrite that cannot work.
-    refused(["discover", "nonsense", "-o", str(run), "--overwrite"], capsys)
-    refused(["discover", "diffusion", "--config", "no.toml", "-o", str(run), "--overwrite"], capsys)
-    assert (run / "report.html").read_bytes() == before
     refused([*arguments, "--overwrite", "--dt", "9", "--substeps", "1"], capsys)
-    assert (run / "report.html").read_bytes() == before
-    assert (run / "checkpoint").exists()
-    assert main([*arguments, "--overwrite"]) == 0
-    assert sorted(path.name for path in run.iterdir()) == sorted(
-        ["notes.txt", "data.h5", "config.json", "checkpoint", "log.jsonl", "report.html"]
+    refused(["discover", "nonsense", "-o", run, "--overwrite"], capsys)
+    refused(["discover", "diffusion", "--config", "no.toml", "-o", run, "--overwrite"], capsys)
+    assert contents(run) == before
+
+
+def test_the_report_has_the_evidence_of_the_run(run, data, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "pdenet.report.Report.write", lambda report, path, overwrite: seen.append(report.evidence)
     )
-    assert (run / "notes.txt").read_text() == "mine"
+    assert main(["extract", str(run), "--report", str(tmp_path / "page.html")]) == 0
+    evidence: Evidence = seen[0]
+    assert [curve.name for curve in evidence.loss] == ["warm-up", "2 blocks"]
+    assert [curve.blocks for curve in evidence.loss] == [1, 2]
+    assert all(curve.validation > 0 for curve in evidence.loss)
+    assert evidence.horizon == pytest.approx(0.02)
+    with open_data(data) as opened:
+        held_out = len(opened.split["test"])
+        assert evidence.data.digest == opened.digest()
+    for curve in ("equation", "network"):
+        assert evidence.errors[curve].shape == (held_out, 11)
+        assert evidence.errors[curve][:, 0].max() == 0
+        assert 0 < evidence.errors[curve][:, 1:].max() < 0.05
+    assert evidence.errors["equation"].max() < evidence.errors["network"].max()
+    assert set(evidence.filters) == {"x", "xx"}
+    for learned, frozen in evidence.filters.values():
+        assert learned.shape == frozen.shape == (13,)
+        assert np.isfinite(learned).all() and np.abs(learned - frozen).max() > 0
+    assert evidence.seeds == {"data": 0, "training": 0}
+    assert evidence.data.noise == 0.001
+    assert evidence.dropped == load_equation(run / "equation.json").dropped != ()
+    assert evidence.references == PAPERS
+    assert set(evidence.seconds) == {"train", "extract"}
 
 
-def test_a_folder_with_other_files_is_never_a_run(tmp_path, calls, capsys):
-    (tmp_path / "thesis.tex").write_text("precious")
-    arguments = ["discover", "diffusion", "-o", str(tmp_path), "--overwrite", *DATA]
-    assert "another folder" in refused(arguments, capsys)
-    (tmp_path / "file").touch()
-    assert "not a folder" in refused([*arguments[:3], str(tmp_path / "file"), *DATA], capsys)
-
-
-def test_resume_keeps_the_data_and_goes_on(tmp_path, calls):
-    run = tmp_path / "run"
-    assert main(["discover", "diffusion", "-o", str(run), *DATA]) == 0
-    before = (run / "data.h5").stat().st_mtime_ns
-    assert main(["discover", "diffusion", "-o", str(run), *DATA, "--resume"]) == 0
-    assert (run / "data.h5").stat().st_mtime_ns == before
-    assert [call[2] for call in calls if call[0] == "train"] == [False, True]
-
-
-def test_options_that_make_data_do_not_go_with_data(tmp_path, calls, capsys):
-    data = tmp_path / "data.h5"
-    main(["simulate", "diffusion", "-o", str(data), *DATA])
-    said = refused(["discover", str(data), "--noise", "0.1", "-o", str(tmp_path / "r")], capsys)
-    assert "--noise" in said
-
-
-def test_train_then_extract(tmp_path, calls, capsys):
-    data, run, page = tmp_path / "data.h5", tmp_path / "run", tmp_path / "page.html"
-    main(["simulate", "diffusion", "-o", str(data), *DATA])
-    assert main(["train", str(data), "-o", str(run), "--dtype", "float32"]) == 0
-    assert calls[0][1].dtype == "float32"
-    assert "--resume" in refused(["train", str(data), "-o", str(run)], capsys)
-    assert main(["train", str(data), "-o", str(run), "--resume"]) == 0
-    capsys.readouterr()
+def test_extract_in_every_form(run, tmp_path, capsys):
+    page = tmp_path / "page.html"
     assert main(["extract", str(run), "--format", "text"]) == 0
-    assert PDE(*capsys.readouterr().out.splitlines()) == FOUND
+    assert PDE(*capsys.readouterr().out.splitlines()).fields == ("u",)
     assert main(["extract", str(run), "--json", "--report", str(page)]) == 0
     assert json.loads(capsys.readouterr().out)["scores"]["tpr"] == 1
     assert page.exists()
-    assert "--overwrite" in refused(["extract", str(run), "--report", str(page)], capsys)
+    before = page.read_bytes()
+    assert "--overwrite" in refused(["extract", run, "--report", page], capsys)
+    assert page.read_bytes() == before
+    assert main(["extract", str(run)]) == 0
+    streams = capsys.readouterr()
+    assert "TPR 1" in streams.out and "u_xx" in streams.out
+    assert "not finished" not in streams.err
 
 
-def test_extract_of_a_run_without_a_checkpoint(tmp_path, calls, capsys):
-    (tmp_path / "config.json").write_text("{}")
-    assert "checkpoint" in refused(["extract", str(tmp_path)], capsys)
-    assert "nothing" in refused(["extract", str(tmp_path / "nothing")], capsys)
+def test_data_without_a_known_truth(tmp_path, settings, data, capsys):
+    measured, run = tmp_path / "measured.h5", tmp_path / "run"
+    with open_data(data) as opened:
+        write_arrays(measured, opened.read(), opened.problem.grid, opened.dt, fields=("u",))
+    assert main(["discover", str(measured), "-o", str(run), "--config", str(settings)]) == 0
+    streams = capsys.readouterr()
+    assert "TPR" not in streams.out and "u_xx" in streams.out
+    assert not (run / "data.h5").exists()
+    assert "the truth is not known" in (run / "report.html").read_text(encoding="utf-8")
 
 
-def test_an_interrupted_training_says_how_to_resume(tmp_path, calls, monkeypatch, capsys):
-    data, run = tmp_path / "data.h5", tmp_path / "run"
-    main(["simulate", "diffusion", "-o", str(data), *DATA])
-    capsys.readouterr()
-
-    def interrupted(*arguments, **settings):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("pdenet.cli.train.train", interrupted)
-    assert main(["train", str(data), "-o", str(run)]) == 130
-    told = capsys.readouterr().err
-    assert told == f"pdenet: interrupted; go on with 'pdenet train {data} -o {run} --resume'\n"
+def test_a_report_of_data_from_a_named_equation_names_its_source(tmp_path, settings, capsys):
+    run = tmp_path / "run"
+    arguments = ["burgers-1d", "--grid", "64", "--trajectories", "5", "--frames", "9", "-q"]
+    more = ["--param", "nu=0.3", "--config", str(settings), "-o", str(run)]
+    assert main(["discover", *arguments, *more]) == 0
+    assert capsys.readouterr().err == f"report: {run / 'report.html'}\n"
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "<h1>Burgers&#39; equation in one dimension</h1>" in page
+    assert "J. M. Burgers, Adv. Appl. Mech." in page
 
 
-def test_a_training_that_fails_is_one_line(tmp_path, calls, monkeypatch, capsys):
-    data = tmp_path / "data.h5"
-    main(["simulate", "diffusion", "-o", str(data), *DATA])
-
-    def failing(*arguments, **settings):
-        raise TrainingError("the loss stays NaN: use more frames")
-
-    monkeypatch.setattr("pdenet.cli.train.train", failing)
-    said = refused(["train", str(data), "-o", str(tmp_path / "run")], capsys)
-    assert "the loss stays NaN" in said
-    assert [path.name for path in tmp_path.iterdir()] == ["data.h5"]
+def test_a_folder_with_other_files_is_never_a_run(tmp_path, capsys):
+    (tmp_path / "thesis.tex").write_text("precious")
+    arguments = ["discover", "diffusion", "--overwrite", "-o"]
+    assert "another folder" in refused([*arguments, tmp_path], capsys)
+    (tmp_path / "file").touch()
+    assert "not a folder" in refused([*arguments, tmp_path / "file"], capsys)
 
 
-def test_json_is_that_of_the_report(tmp_path, calls, monkeypatch, capsys):
-    seen = []
-    monkeypatch.setattr(
-        "pdenet.report.Report.write", lambda report, path, overwrite: seen.append(report.json())
-    )
-    assert main(["discover", "diffusion", "-o", str(tmp_path / "r"), *DATA, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == seen[0]
+def test_options_that_make_data_do_not_go_with_data(tmp_path, data, capsys):
+    said = refused(["discover", data, "--noise", "0.1", "-o", tmp_path / "r"], capsys)
+    assert "--noise" in said and not (tmp_path / "r").exists()
+
+
+def test_a_finished_training_is_resumed_without_harm(run, data, settings, capsys):
+    before = contents(run / "checkpoint")
+    assert "--resume" in refused(["train", data, "-o", run], capsys)
+    again = ["train", str(data), "-o", str(run), "--resume"]
+    assert main(again) == 0
+    assert contents(run / "checkpoint") == before
+    assert "another seed (0, not 5)" in refused([*again, "--seed", "5"], capsys)
+    assert main([*again, "--config", str(settings)]) == 0
+
+
+def test_resume_with_other_data(run, tmp_path, capsys):
+    other, before = tmp_path / "other.h5", contents(run)
+    assert main(["simulate", *TINY, "--seed", "8", "-o", str(other)]) == 0
+    said = refused(["train", other, "-o", run, "--resume"], capsys)
+    assert "other.h5" in said and contents(run) == before
+    said = refused(["extract", run, "--data", other], capsys)
+    assert "other.h5" in said and contents(run) == before
+
+
+def test_resume_of_nothing_leaves_nothing(tmp_path, data, capsys):
+    said = refused(["train", data, "-o", tmp_path / "run", "--resume"], capsys)
+    assert "run" in said and list(tmp_path.iterdir()) == []
+
+
+def test_extract_of_a_run_without_a_checkpoint(run, tmp_path, capsys):
+    shutil.rmtree(run / "checkpoint")
+    assert "checkpoint" in refused(["extract", run], capsys)
+    assert "nothing" in refused(["extract", tmp_path / "nothing"], capsys)
+
+
+def test_data_that_moved_are_asked_for(run, data, tmp_path, capsys):
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["path"] = str(tmp_path / "gone.h5")
+    (run / "config.json").write_text(json.dumps(config))
+    said = refused(["extract", run], capsys)
+    assert "gone.h5" in said and "--data" in said
+    assert main(["extract", str(run), "--data", str(data)]) == 0
+
+
+def write(path, states, shape):
+    problem = Problem.periodic(EQUATION, Grid(shape, (1.0,) * len(shape)))
+    times = 0.01 * np.arange(states.shape[1])
+    with create(path, problem, trajectories=len(states), times=times, metadata={}) as writer:
+        writer.append(states)
+
+
+def spoilt(path):
+    """Data with one NaN, which no writer of ours would write."""
+    write(path, np.random.default_rng(0).normal(size=(5, 8, 1, 64)), (64,))
+    with h5py.File(path, "r+") as file:
+        file["t0_fields/u"][2, 3, 5] = np.nan
+
+
+def one_frame(path):
+    write(path, np.random.default_rng(0).normal(size=(5, 2, 1, 64)), (64,))
+    with h5py.File(path, "r+") as file:
+        for name in ("t0_fields/u", "dimensions/time"):
+            old = file[name]
+            values, attributes = old[:, :1] if "u" in name else old[:1], dict(old.attrs)
+            del file[name]
+            file[name] = values
+            file[name].attrs.update(attributes)
+
+
+def small_grid(path):
+    write(path, np.random.default_rng(0).normal(size=(5, 8, 1, 4)), (4,))
+
+
+def constant(path):
+    write(path, np.ones((5, 8, 1, 64)), (64,))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (spoilt, ["trajectory 2", "frame 3"]),
+        (one_frame, ["one frame"]),
+        (small_grid, ["4 points", "filters of at most 3"]),
+        (constant, ["do not change in time"]),
+    ],
+    ids=["NaN", "one frame", "small grid", "constant"],
+)
+@pytest.mark.parametrize("command", ["train", "discover"])
+def test_data_from_which_nothing_can_be_learned(command, make, said, tmp_path, settings, capsys):
+    make(tmp_path / "bad.h5")
+    arguments = [command, tmp_path / "bad.h5", "-o", tmp_path / "run", "--config", settings]
+    message = refused(arguments, capsys)
+    assert all(part in message for part in said), message
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.h5"]
+
+
+@pytest.mark.parametrize(
+    ("size", "frames"), [(2, 11), (1, 11), (6, 3)], ids=["2 runs", "1 run", "3 frames"]
+)
+def test_little_data_still_gives_an_answer(size, frames, tmp_path, settings, capsys):
+    run = tmp_path / "run"
+    arguments = [*TINY, "--trajectories", str(size), "--frames", str(frames)]
+    assert main(["discover", *arguments, "--config", str(settings), "-o", str(run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["scores"]["recall"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sede = 1", ["sede", "seed"]),
+        ("seed = -1", ["seed", "-1"]),
+        ("[network]\nfilter_size = 'big'", ["network.filter_size"]),
+        ("[network]\nfilter_size = 6", ["6"]),
+        ("stages = []", ["stages"]),
+        ("[[stages]]\nblocks = 1", ["stages.0.iterations"]),
+        ("seed = [", ["wrong.toml"]),
+    ],
+)
+def test_a_wrong_configuration(text, said, tmp_path, data, capsys):
+    config = tmp_path / "wrong.toml"
+    config.write_text(text)
+    message = refused(["train", data, "-o", tmp_path / "run", "--config", config], capsys)
+    assert all(part in message for part in said), message
+    assert not (tmp_path / "run").exists()
+
+
+def test_stages_that_are_resumed_are_one_curve():
+    def iteration(n, loss):
+        return {"event": "Iteration", "stage": "a", "iteration": n, "loss": loss}
+
+    begun = {"event": "StageStarted", "stage": "a", "blocks": 2}
+    lost = [begun, iteration(1, 3.0), iteration(2, 2.0), iteration(3, 9.0)]
+    (curve,) = stage_curves([*lost, begun, iteration(3, 1.0), iteration(4, 0.5)])
+    assert list(curve.iterations) == [1, 2, 3, 4]
+    assert list(curve.loss) == [3, 2, 1, 0.5]
