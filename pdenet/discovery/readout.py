@@ -24,6 +24,7 @@ from pdenet.discovery.candidates import candidates, shares
 from pdenet.discovery.equation import DiscoveredEquation, FittedFilter
 from pdenet.discovery.expand import expansion
 from pdenet.discovery.fit import Normal, Rollouts, gauss_newton, learned_axes, linearise
+from pdenet.discovery.noise import structured_share
 from pdenet.discovery.select import eliminate
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError
@@ -132,7 +133,8 @@ class _Reading:
         )
         x, normal = fit.at, fit.normal
         checked = linearise(problem, x, held_out)
-        leaving, path = eliminate(x, len(terms), normal, checked)
+        structure = structured_share(problem, x, held_out, self.generator)
+        leaving, path = eliminate(x, len(terms), normal, checked, structure)
         for k, step in zip(leaving, path, strict=False):
             self.drop(
                 TermDropped(

@@ -8,7 +8,9 @@ unknowns D at zero and the others K refitted,
 
 δ = x − x̂, A, g, c of the held-out windows. Terms leave one by one, each time the one whose loss
 costs the training windows least, and of all equations on this path the shortest is taken whose
-held-out misfit is at most `TOLERANCE` above the lowest.
+held-out misfit exceeds the lowest by no more than a tolerance: `TOLERANCE` of it, or the share of
+it that is structure and not noise (`pdenet.discovery.noise`) where that is more. A term that buys
+less than the error which even the fullest equation leaves may just as well stand for that error.
 
 Reference: Efroymson's backward elimination, as in Hastie, Tibshirani, Friedman, The Elements of
 Statistical Learning, 2nd ed., sections 3.3.2 and 7.10 (the sparsest model that is as good).
@@ -26,9 +28,8 @@ from pdenet.discovery.fit import Normal
 __all__ = ["TOLERANCE", "Step", "eliminate"]
 
 TOLERANCE = 0.1
-"""How much larger than the lowest held-out misfit (a mean square) that of the chosen equation may
-be: 5 % in r.m.s. The noise and the filters make that no sign of a term; a true one changes
-the misfit by factors."""
+"""Least tolerance: 5 % in r.m.s. Noise alone makes that no sign of a term; a true one that matters
+changes the misfit by factors."""
 
 RESOLUTION = 1e-12
 """Share of the largest misfit, of no equation at all, below which a misfit counts as zero: rounding
@@ -48,12 +49,13 @@ class Step:
 
 
 def eliminate(
-    x: Tensor, terms: int, train: Normal, held_out: Normal
+    x: Tensor, terms: int, train: Normal, held_out: Normal, tolerance: float = 0.0
 ) -> tuple[list[int], list[Step]]:
     """The terms that leave, in the order in which they leave, and the whole path.
 
     x: the unknowns at which both problems are linearised, the first `terms` of them coefficients;
-    the others (moments of the filters) always stay.
+    the others (moments of the filters) always stay. tolerance: by how much of itself the lowest
+    held-out misfit may be exceeded, at least `TOLERANCE`.
     """
     matrix, gradient = train.matrix.mean(0), train.gradient.mean(0)
     best = x + _solve(matrix, gradient)
@@ -74,7 +76,7 @@ def eliminate(
         lowest, last = min(lowest, misfit), misfit
         misfits.append(misfit)
     # Data without noise leave a misfit that is only rounding, and may be negative.
-    bound = (1 + TOLERANCE) * max(lowest, RESOLUTION * max(misfits))
+    bound = (1 + max(TOLERANCE, tolerance)) * max(lowest, RESOLUTION * max(misfits))
     length = max((i for i, misfit in enumerate(misfits) if misfit <= bound), default=0)
     return [step.dropped for step in path[:length]], path
 
