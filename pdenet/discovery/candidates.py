@@ -10,6 +10,7 @@ filters. Terms are ranked by it, and the smallest leave here, each with a reason
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -34,22 +35,24 @@ def shares(expansion: Expansion, model: PDENet, states: State) -> np.ndarray:
     """The share of u_t of every term, (field, term), over states (batch, field, *space)."""
     with torch.no_grad():
         jets = model.filters(states).movedim(1, 0).flatten(1)
-        change = model.symnet.output_scale.detach().cpu().double().numpy()
         powers = torch.as_tensor(expansion.powers, device=jets.device)
-        size = _sizes(jets.abs(), powers)
-    share: np.ndarray = np.abs(expansion.coefficients) * size / change[:, None]
+        size = _log_sizes(jets.abs(), powers)
+        change = model.symnet.output_scale.detach().cpu().double().log()
+        # In logarithms: powers of a field in other units may be beyond floating point.
+        coefficients = torch.from_numpy(expansion.coefficients).abs().log()
+        share: np.ndarray = (coefficients + size - change[:, None]).exp().numpy()
     return share
 
 
-def _sizes(jets: torch.Tensor, powers: torch.Tensor) -> np.ndarray:
-    """Root mean square of every monomial; jets: (variable, point), all positive."""
+def _log_sizes(jets: torch.Tensor, powers: torch.Tensor) -> torch.Tensor:
+    """Logarithm of the root mean square of every monomial; jets: (variable, point), positive."""
     # Products of up to `degree` jets as sums of logarithms: one matrix product.
-    logs = jets.double().clamp_min(1e-150).log()
+    logs = jets.double().clamp_min(1e-300).log()
     sizes = torch.empty(len(powers), dtype=torch.float64)
     for rows in torch.arange(len(powers)).split(256):
-        values = (2 * powers[rows].double() @ logs).exp()
-        sizes[rows] = values.mean(1).sqrt().cpu()
-    return sizes.numpy()
+        values = 2 * powers[rows].double() @ logs
+        sizes[rows] = 0.5 * (values.logsumexp(1) - math.log(logs.shape[1])).cpu()
+    return sizes
 
 
 def candidates(

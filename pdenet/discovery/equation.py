@@ -97,30 +97,59 @@ def load_equation(path: Path) -> DiscoveredEquation:
     Raises CheckpointError where it is missing or damaged.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["format"] != FORMAT or record["format_version"] != FORMAT_VERSION:
+        record = _as(dict, json.loads(path.read_text(encoding="utf-8")))
+        if record["format"] != FORMAT or _as(int, record["format_version"]) != FORMAT_VERSION:
             raise ValueError(f"it is no {FORMAT} of version {FORMAT_VERSION}")
-        pde = PDE(*record["equations"], coordinates=tuple(record["coordinates"]))
-        named = {
-            name: {format_monomial(m): m for m in table} for name, table in pde.terms().items()
-        }
-        return DiscoveredEquation(
-            pde=pde,
-            stderr={
-                name: {named[name][text]: float(value) for text, value in table.items()}
-                for name, table in record["stderr"].items()
-            },
-            dropped=tuple(TermDropped(**event) for event in record["dropped"]),
-            filters=tuple(
-                FittedFilter(f["name"], np.array(f["learned"]), np.array(f["frozen"]))
-                for f in record["filters"]
-            ),
-            steps=int(record["steps"]),
-            misfit=float("nan") if record["misfit"] is None else float(record["misfit"]),
-            seconds=dict(record["seconds"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return _from_record(record)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = "an entry is missing: " * isinstance(error, KeyError) + str(error)
         raise CheckpointError(
-            f"'{path}' holds no equation that can be read ({str(error).splitlines()[0]}): run "
+            f"'{path}' holds no equation that can be read ({' '.join(reason.split())}): run "
             "'pdenet extract' again"
         ) from error
+
+
+def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
+    equations = (_as(str, text) for text in _as(list, record["equations"]))
+    coordinates = tuple(_as(str, name) for name in _as(list, record["coordinates"]))
+    pde = PDE(*equations, coordinates=coordinates)
+    named = {name: {format_monomial(m): m for m in table} for name, table in pde.terms().items()}
+    seconds = _as(dict, record["seconds"])
+    return DiscoveredEquation(
+        pde=pde,
+        stderr={
+            name: {named[name][text]: _as(float, value) for text, value in _as(dict, table).items()}
+            for name, table in _as(dict, record["stderr"]).items()
+        },
+        dropped=tuple(map(_dropped, _as(list, record["dropped"]))),
+        filters=tuple(map(_filter, _as(list, record["filters"]))),
+        steps=_as(int, record["steps"]),
+        misfit=float("nan") if record["misfit"] is None else _as(float, record["misfit"]),
+        seconds={name: _as(float, value) for name, value in seconds.items()},
+    )
+
+
+def _dropped(record: Any) -> TermDropped:
+    kinds = {"coefficient": float, "scaled": float}
+    found = {name: _as(kinds.get(name, str), value) for name, value in _as(dict, record).items()}
+    return TermDropped(**found)
+
+
+def _filter(record: Any) -> FittedFilter:
+    learned, frozen = (np.array(_numbers(record[name])) for name in ("learned", "frozen"))
+    if learned.shape != frozen.shape:
+        raise ValueError(f"kernels of shapes {learned.shape} and {frozen.shape} do not fit")
+    return FittedFilter(_as(str, record["name"]), learned, frozen)
+
+
+def _numbers(value: Any) -> Any:
+    """Nested lists of numbers, and nothing else."""
+    return [_numbers(part) for part in value] if isinstance(value, list) else _as(float, value)
+
+
+def _as(kind: type, value: Any) -> Any:
+    """The value, if it is of this kind; whole numbers are numbers too."""
+    found = float(value) if kind is float and type(value) is int else value
+    if type(found) is not kind:
+        raise ValueError(f"{str(value)[:40]!r} stands where a {kind.__name__} belongs")
+    return found
