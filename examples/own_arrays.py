@@ -45,9 +45,9 @@ def measure(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, discover, compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trajectories", type=int, default=28)
-    parser.add_argument("--frames", type=int, default=41)
-    parser.add_argument("--points", type=int, default=128)
+    parser.add_argument("--trajectories", type=int, default=12)
+    parser.add_argument("--frames", type=int, default=31)
+    parser.add_argument("--points", type=int, default=64)
     parser.add_argument("--noise", type=float, default=0.001, help="relative to std(u) at t = 0")
     options = parser.parse_args(arguments)
 

@@ -53,9 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Simulate, discover, compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path("runs/own_equation"))
-    parser.add_argument("--trajectories", type=int, default=28)
-    parser.add_argument("--frames", type=int, default=41)
-    parser.add_argument("--points", type=int, default=128)
+    parser.add_argument("--trajectories", type=int, default=12)
+    parser.add_argument("--frames", type=int, default=31)
+    parser.add_argument("--points", type=int, default=64)
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
 

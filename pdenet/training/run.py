@@ -136,13 +136,14 @@ def start_run(folder: Path, config: TrainingConfig, data: Data) -> Run:
             **{name: version(name) for name in ("pdenet", "torch", "numpy", "scipy", "sympy")},
         },
     }
+    temporary = folder / ".config.json.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / ".config.json.part"
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         os.replace(temporary, folder / "config.json")
         (folder / "log.jsonl").write_text("", encoding="utf-8")
     except OSError as error:
+        temporary.unlink(missing_ok=True)
         raise OutputError(
             f"the run folder '{folder}' cannot be written ({error.strerror}): free some space or "
             "choose another one"

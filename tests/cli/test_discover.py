@@ -234,7 +234,7 @@ def constant(path):
     ("make", "said"),
     [
         (spoilt, ["trajectory 2", "frame 3"]),
-        (one_frame, ["one frame"]),
+        (one_frame, ["1 frame"]),
         (small_grid, ["4 points", "filters of at most 3"]),
         (constant, ["do not change in time"]),
     ],
