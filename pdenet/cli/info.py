@@ -53,15 +53,22 @@ def describe_run(run: Path) -> dict[str, Any]:
         "holds": [name for name in MEMBERS if (run / name).exists()],
         "config": read_record(run, "config.json"),
         "stages": stages,
-        "equation": read_record(run, "equation.json") if equation.exists() else None,
+        "equation": _equation(read_record(run, "equation.json")) if equation.exists() else None,
     }
+
+
+def _equation(record: dict[str, Any]) -> dict[str, Any]:
+    """An equation's record without the kernels and reasons, which fill pages."""
+    kept = {name: value for name, value in record.items() if name != "filters"}
+    return {**kept, "dropped": len(record.get("dropped", ()))}
 
 
 def _lines(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     lines = []
     for key, value in facts.items():
         if isinstance(value, dict) and value:
-            lines += _lines(value, f"{prefix}{key}.")
+            inner = f"{prefix}{key}."
+            lines += _lines(value, "settings." if inner == "config.config." else inner)
         elif isinstance(value, list) and key in ("equations", "stages"):
             shown = [_pairs(item) if isinstance(item, dict) else str(item) for item in value]
             lines += [(f"{prefix}{key}" if i == 0 else "", item) for i, item in enumerate(shown)]
