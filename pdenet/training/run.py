@@ -11,6 +11,7 @@ import json
 import os
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -143,7 +144,8 @@ def start_run(folder: Path, config: TrainingConfig, data: Data) -> Run:
         os.replace(temporary, folder / "config.json")
         (folder / "log.jsonl").write_text("", encoding="utf-8")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise OutputError(
             f"the run folder '{folder}' cannot be written ({error.strerror}): free some space or "
             "choose another one"
@@ -163,7 +165,7 @@ def read_run(folder: Path) -> Run:
             f"'{folder}' is no run: it has no config.json; make one with 'pdenet train DATA -o "
             f"{folder}'"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"'{path}' is damaged ({str(error).splitlines()[0]}): train again"
         ) from error

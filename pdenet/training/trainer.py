@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -112,27 +113,39 @@ class Trainer:
 
     def _stage(self, stage: StageConfig, progress: Progress) -> Progress:
         name, started = self.names[progress.stage], time.perf_counter()
-        self.on_event(
-            StageStarted(
-                name, stage.blocks, stage.iterations, progress.stage, len(self.config.stages)
+        stages = len(self.config.stages)
+        with self._kept(progress):
+            self.on_event(
+                StageStarted(name, stage.blocks, stage.iterations, progress.stage, stages)
             )
-        )
-        self.model.substeps = progress.substeps
-        windows = progress.windows if progress.windows is not None else self._draw(stage)
-        data = self._all_windows(self.train, stage).gather(self.train, windows)
-        closure = self._closure(stage, data)
-        if progress.optimiser is None:
-            state = self._begin(stage, closure, data[:, 0])
-            progress = replace(
-                progress, windows=windows, optimiser=state, substeps=self.model.substeps
-            )
+            self.model.substeps = progress.substeps
+            windows = progress.windows if progress.windows is not None else self._draw(stage)
+            data = self._all_windows(self.train, stage).gather(self.train, windows)
+            closure = self._closure(stage, data)
+            if progress.optimiser is None:
+                state = self._begin(stage, closure, data[:, 0])
+                progress = replace(
+                    progress, windows=windows, optimiser=state, substeps=self.model.substeps
+                )
         progress = self._iterate(stage, progress, closure, started)
         assert progress.optimiser is not None
-        self._put(stage, progress.optimiser.position)
-        loss, validation = self._score(data), self._validate(stage)
-        iterations, seconds = progress.optimiser.iteration, progress.seconds
-        self.on_event(StageFinished(name, iterations, loss, validation, seconds))
+        with self._kept(progress):
+            self._put(stage, progress.optimiser.position)
+            loss, validation = self._score(data), self._validate(stage)
+            iterations, seconds = progress.optimiser.iteration, progress.seconds
+            self.on_event(StageFinished(name, iterations, loss, validation, seconds))
         return Progress(stage=progress.stage + 1, substeps=progress.substeps)
+
+    @contextmanager
+    def _kept(self, progress: Progress) -> Iterator[None]:
+        """Save `progress` where Ctrl-C comes while this lasts, as if nothing had been drawn."""
+        drawn = self.generator.get_state()
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.generator.set_state(drawn)
+            self.save(progress)
+            raise
 
     def _iterate(
         self,

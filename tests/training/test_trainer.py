@@ -1,0 +1,361 @@
+"""Staged training: what it does to the loss, and that it goes on bitwise after any stop."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from pdenet.errors import TrainingError
+from pdenet.estimator import train
+from pdenet.events import CheckpointSaved, Event, Iteration, StageFinished, StageStarted, StepUndone
+from pdenet.grid import Grid
+from pdenet.model import NetworkShape, PDENet
+from pdenet.training import checkpoint
+from pdenet.training.config import StageConfig, TrainingConfig
+from pdenet.training.trainer import Progress, Trainer, stage_names
+
+STAGES = (
+    StageConfig(blocks=1, iterations=6, filters=False, penalties=False),
+    StageConfig(blocks=1, iterations=5),
+    StageConfig(blocks=3, iterations=5),
+)
+
+
+def config(**entries: object) -> TrainingConfig:
+    return TrainingConfig.model_validate(
+        {
+            "stages": STAGES,
+            "network": {"units": 2},
+            "values": 300,
+            "compile": "off",
+            **entries,
+        }
+    )
+
+
+def tensors(run) -> dict[str, torch.Tensor]:
+    found, _ = checkpoint.load(run / "checkpoint")
+    return found
+
+
+def assert_same_bits(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
+    assert first.keys() == second.keys()
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
+
+
+@pytest.fixture(scope="module")
+def straight(small_data, tmp_path_factory):
+    """The folder and the events of a run that nothing interrupts."""
+    folder, events = tmp_path_factory.mktemp("runs") / "straight", []
+    train(small_data, folder, config(), on_event=events.append)
+    return folder, events
+
+
+def of_kind(events: list[Event], kind: type) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def test_the_names_of_stages_differ():
+    same = tuple(StageConfig(blocks=n, iterations=1) for n in (1, 1, 2, 1, 2))
+    assert stage_names((STAGES[0], *same)) == (
+        "warm-up",
+        "1 block",
+        "1 block (2)",
+        "2 blocks",
+        "1 block (3)",
+        "2 blocks (2)",
+    )
+    assert stage_names((STAGES[0], STAGES[0])) == ("warm-up", "warm-up (2)")
+
+
+def test_every_stage_is_told_from_start_to_end(straight):
+    folder, events = straight
+    started, finished = of_kind(events, StageStarted), of_kind(events, StageFinished)
+    assert [(e.stage, e.blocks, e.index, e.stages) for e in started] == [
+        ("warm-up", 1, 0, 3),
+        ("1 block", 1, 1, 3),
+        ("3 blocks", 3, 2, 3),
+    ]
+    assert [e.stage for e in finished] == [e.stage for e in started]
+    assert all(math.isfinite(e.validation) and e.seconds > 0 for e in finished)
+    iterations = of_kind(events, Iteration)
+    assert [e.iteration for e in iterations] == [*range(1, 7), *range(1, 6), *range(1, 6)]
+    saved = of_kind(events, CheckpointSaved)
+    assert saved and saved[0].path == str(folder / "checkpoint")
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    assert len(lines) == len(events)
+
+
+def test_the_loss_falls_within_each_stage(straight):
+    _, events = straight
+    for name in stage_names(STAGES):
+        losses = [e.loss for e in of_kind(events, Iteration) if e.stage == name]
+        assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0]
+    warm_up, *_, last = of_kind(events, StageFinished)
+    assert warm_up.loss < 0.5  # a prediction of no change costs one
+    assert last.loss < warm_up.loss
+
+
+def test_the_warm_up_leaves_the_filters(small_data, tmp_path, straight):
+    train(small_data, tmp_path / "run", config(stages=STAGES[:1]))
+    assert not bool(tensors(tmp_path / "run")["model.rhs.filters.free"].any())
+    assert bool(tensors(straight[0])["model.rhs.filters.free"].any())
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(small_data, tmp_path, straight):
+    state = torch.get_rng_state()
+    train(small_data, tmp_path / "same", config())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert_same_bits(tensors(tmp_path / "same"), tensors(straight[0]))
+    train(small_data, tmp_path / "other", config(seed=1, stages=STAGES[:1]))
+    train(small_data, tmp_path / "first", config(stages=STAGES[:1]))
+    name = "model.rhs.symnet.linear"
+    assert not torch.equal(tensors(tmp_path / "other")[name], tensors(tmp_path / "first")[name])
+
+
+def stop_at(kind: type, count: int):
+    """A listener that presses Ctrl-C at the count-th event of a kind."""
+    seen = []
+
+    def listen(event: Event) -> None:
+        seen.extend([event] * isinstance(event, kind))
+        if len(seen) == count and isinstance(event, kind):
+            raise KeyboardInterrupt
+
+    return listen
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        (Iteration, 1),
+        (Iteration, 4),
+        (Iteration, 6),
+        (Iteration, 9),
+        (Iteration, 13),
+        (Iteration, 16),
+        (CheckpointSaved, 1),
+        (CheckpointSaved, 2),
+        (StageStarted, 1),
+        (StageStarted, 2),
+        (StageFinished, 1),
+        (StageFinished, 3),
+    ],
+)
+def test_a_run_that_was_stopped_goes_on_bitwise(small_data, tmp_path, straight, kind, count):
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(small_data, run, config(), on_event=stop_at(kind, count))
+    train(small_data, run, resume=True)
+    assert_same_bits(tensors(run), tensors(straight[0]))
+
+
+def test_a_run_that_is_stopped_again_and_again(small_data, tmp_path, straight):
+    run, stops = tmp_path / "run", 0
+    for resume in [False] + [True] * 30:
+        try:
+            train(small_data, run, config(), resume=resume, on_event=stop_at(Iteration, 1))
+            break
+        except KeyboardInterrupt:
+            stops += 1
+    assert stops == sum(stage.iterations for stage in STAGES)
+    assert_same_bits(tensors(run), tensors(straight[0]))
+
+
+def test_a_finished_run_stays_as_it_is(small_data, tmp_path, straight):
+    before = tensors(straight[0])
+    events: list[Event] = []
+    train(small_data, straight[0], resume=True, on_event=events.append)
+    assert of_kind(events, Iteration) == []
+    assert_same_bits(tensors(straight[0]), before)
+
+
+def test_frequent_checkpoints_change_no_bit(small_data, tmp_path, straight):
+    events: list[Event] = []
+    often = config(checkpoint_minutes=1e-9)
+    train(small_data, tmp_path / "often", often, on_event=events.append)
+    assert len(of_kind(events, CheckpointSaved)) >= len(of_kind(events, Iteration))
+    assert_same_bits(tensors(tmp_path / "often"), tensors(straight[0]))
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from pdenet.estimator import train
+from pdenet.training.config import TrainingConfig
+data, run, resume, settings = sys.argv[1:]
+config = TrainingConfig.model_validate_json(settings)
+train(Path(data), Path(run), config, resume=resume == "resume",
+      on_event=lambda event: print(type(event).__name__, flush=True))
+"""
+
+
+def start(data, run, resume: str, settings: TrainingConfig) -> subprocess.Popen:
+    command = [sys.executable, "-c", SCRIPT, str(data), str(run), resume]
+    return subprocess.Popen(
+        [*command, settings.model_dump_json()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGINT"])
+def test_a_process_that_is_stopped_goes_on_bitwise(small_data, tmp_path, name):
+    """A checkpoint after each iteration; the process is stopped some iterations into training."""
+    stages = (STAGES[0], STAGES[1], StageConfig(blocks=3, iterations=400))
+    settings = config(stages=stages, checkpoint_minutes=1e-9)
+    run = tmp_path / "run"
+    process = start(small_data, run, "new", settings)
+    assert process.stdout is not None
+    iterations = 0
+    for line in process.stdout:
+        iterations += line == "Iteration\n"
+        if iterations == 15:
+            break
+    process.send_signal(getattr(signal, name))
+    process.communicate(timeout=60)
+    assert process.returncode not in (0, None)
+    _, state = checkpoint.load(run / "checkpoint")
+    assert state["stage"] == 2
+    position = int(tensors(run)["optimiser.iteration"])
+    assert 15 - 11 - 1 <= position < 400
+    with pytest.raises(KeyboardInterrupt):
+        train(small_data, run, resume=True, on_event=stop_at(Iteration, 3))
+    reached = int(tensors(run)["optimiser.iteration"])
+    assert reached == position + 3
+    other = tmp_path / "other"
+    with pytest.raises(KeyboardInterrupt):
+        train(small_data, other, settings, on_event=stop_at(Iteration, 11 + reached))
+    assert_same_bits(tensors(run), tensors(other))
+
+
+def test_stages_with_more_blocks_than_frames_are_left_out(small_data, tmp_path, caplog):
+    stages = (STAGES[0], StageConfig(blocks=8, iterations=2), StageConfig(blocks=7, iterations=2))
+    events: list[Event] = []
+    train(small_data, tmp_path / "run", config(stages=stages), on_event=events.append)
+    assert [e.stage for e in of_kind(events, StageFinished)] == ["warm-up", "7 blocks"]
+    assert "8 blocks is left out: trajectories have 8 frames" in caplog.text
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_both_precisions_learn(small_data, tmp_path, dtype):
+    events: list[Event] = []
+    train(small_data, tmp_path / "run", config(dtype=dtype), on_event=events.append)
+    saved = tensors(tmp_path / "run")
+    assert saved["model.rhs.symnet.linear"].dtype == getattr(torch, dtype)
+    assert of_kind(events, StageFinished)[-1].loss < 0.2
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"pseudo_upwind": True},
+        {"constraint": "free"},
+        {"constraint": "frozen"},
+        {"integrator": "rk4", "units": 0},
+        {"max_order": 3, "filter_size": 7},
+    ],
+    ids=str,
+)
+def test_every_kind_of_network_learns(small_data, tmp_path, network):
+    events: list[Event] = []
+    short = tuple(stage.model_copy(update={"iterations": 3}) for stage in STAGES)
+    train(
+        small_data,
+        tmp_path / "run",
+        config(stages=short, network={"units": 2, **network}),
+        on_event=events.append,
+    )
+    for name in stage_names(short):
+        losses = [e.loss for e in of_kind(events, Iteration) if e.stage == name]
+        assert losses == sorted(losses, reverse=True) and math.isfinite(losses[0])
+    assert len(of_kind(events, StageFinished)) == 3
+
+
+def bare_trainer(
+    stages: tuple[StageConfig, ...], states: torch.Tensor, dt: float = 0.01
+) -> tuple[Trainer, list[Event]]:
+    grid = Grid((states.shape[-1],), (2 * math.pi,))
+    generator = torch.Generator().manual_seed(0)
+    model = PDENet(NetworkShape(("u",), grid, units=2), dt, generator)
+    events: list[Event] = []
+    trainer = Trainer(
+        model, config(stages=stages), states, states, generator, events.append, lambda p: None
+    )
+    return trainer, events
+
+
+def noise(size: float, frames: int = 6) -> torch.Tensor:
+    shape = (4, frames, 1, 16)
+    draw = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return size * draw
+
+
+def test_a_step_to_nan_is_undone_told_and_no_end(monkeypatch):
+    """Every third evaluation of the loss is NaN: training says so and goes on downhill."""
+    trainer, events = bare_trainer((StageConfig(blocks=1, iterations=12),), noise(1.0))
+    trainer.set_scales()
+    calls = 0
+    original = trainer._closure
+
+    def sometimes(stage, windows):
+        closure = original(stage, windows)
+
+        def broken(position):
+            nonlocal calls
+            calls += 1
+            loss, gradient = closure(position)
+            return (loss * math.nan if calls % 3 == 0 else loss), gradient
+
+        return broken
+
+    monkeypatch.setattr(trainer, "_closure", sometimes)
+    trainer.run(Progress())
+    undone = of_kind(events, StepUndone)
+    assert undone and all("not finite" in event.reason for event in undone)
+    losses = [event.loss for event in of_kind(events, Iteration)]
+    assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0]
+    assert all(map(math.isfinite, losses))
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e-20, 1.0, 1e20, 1e100])
+@pytest.mark.parametrize("dt", [1e-6, 1.0])
+def test_no_scale_of_the_data_ends_a_run(size, dt):
+    stages = (STAGES[0], StageConfig(blocks=4, iterations=4))
+    trainer, events = bare_trainer(stages, noise(size), dt)
+    trainer.set_scales()
+    trainer.run(Progress())
+    finished = of_kind(events, StageFinished)
+    assert len(finished) == 2 and all(math.isfinite(event.loss) for event in finished)
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0])
+def test_data_at_rest_do_not_end_a_run(value):
+    trainer, events = bare_trainer(STAGES, torch.full((4, 6, 1, 16), value).double())
+    trainer.set_scales()
+    trainer.run(Progress())
+    assert all(math.isfinite(event.loss) for event in of_kind(events, StageFinished))
+
+
+def test_a_network_that_blows_up_gets_substeps_or_says_why():
+    """u_t = -c u by Euler blows up for c dt > 2: more substeps are taken until it does not."""
+    trainer, _ = bare_trainer((StageConfig(blocks=5, iterations=1),), noise(1.0), dt=1.0)
+    symnet = trainer.model.symnet
+    with torch.no_grad():
+        for weight in symnet.weights():
+            weight.zero_()
+        symnet.linear[0, -1, 0] = -12.0
+    progress = trainer.run(Progress())
+    assert 8 <= progress.substeps <= 16
+    with torch.no_grad():
+        for weight in symnet.weights():
+            weight.zero_()
+        symnet.linear[0, -1, 0] = 1e200
+    with pytest.raises(TrainingError, match="blows up within 5 δt-blocks"):
+        trainer.run(Progress())
