@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import torch
 
 from pdenet.dataset import load
 from pdenet.discovery import DiscoveredEquation, read_out, save_equation
-from pdenet.errors import CheckpointError, DataError
+from pdenet.errors import CheckpointError, DataError, PDENetError
 from pdenet.events import Listener
 from pdenet.grid import Grid
 from pdenet.pde import PDE
@@ -151,16 +151,41 @@ def discover(
     scratch = tempfile.TemporaryDirectory() if output is None else nullcontext(str(output))
     with scratch as folder:
         run = Path(folder)
-        path = _as_file(source, run, grid, dt, fields)
-        with open_data(path) as opened:
-            known = truth or opened.problem.pde
-        started = time.perf_counter()
-        train(path, run, config, on_event=on_event)
+        with _removed_if_refused(source, run):
+            path = _as_file(source, run, grid, dt, fields)
+            known = _truth(path, truth)
+            started = time.perf_counter()
+            train(path, run, config, on_event=on_event)
         trained = time.perf_counter()
         found = extract(run, data=path, on_event=on_event)
         seconds = {"train": trained - started, "extract": time.perf_counter() - trained}
     comparison = compare(found.pde, known) if known is not None else None
     return Discovery(found.pde, found.stderr, comparison, seconds, found)
+
+
+@contextmanager
+def _removed_if_refused(source: Path | str | np.ndarray, run: Path) -> Iterator[None]:
+    """Remove what was made of an array where training did not begin, so that it can be retried."""
+    made, before = run / "data.h5", (run / "data.h5").exists()
+    new = not run.exists()
+    try:
+        yield
+    except PDENetError:
+        if isinstance(source, np.ndarray) and not before and not (run / "config.json").exists():
+            made.unlink(missing_ok=True)
+            if new and run.exists():
+                run.rmdir()
+        raise
+
+
+def _truth(path: Path, truth: PDE | None) -> PDE | None:
+    """The PDE to compare with. Raises EquationError for one of other fields before any work."""
+    with open_data(path) as opened:
+        problem = opened.problem
+    if truth is not None:
+        rest = PDE.from_terms({name: {} for name in problem.fields}, problem.grid.axes)
+        compare(rest, truth)
+    return truth or problem.pde
 
 
 def _as_file(
