@@ -19,7 +19,7 @@ import torch
 
 from pdenet.dataset import load
 from pdenet.discovery import DiscoveredEquation, read_out, save_equation
-from pdenet.errors import CheckpointError, DataError, PDENetError
+from pdenet.errors import CheckpointError, ConfigError, DataError, PDENetError
 from pdenet.events import Listener
 from pdenet.grid import Grid
 from pdenet.pde import PDE
@@ -71,6 +71,12 @@ def train(
         else:
             config = config or TrainingConfig()
             network_for(opened, config, torch.Generator().manual_seed(0))  # refuse before writing
+            shortest = min(stage.blocks for stage in config.stages)
+            if shortest >= opened.frames:
+                raise ConfigError(
+                    f"every stage has at least {shortest} blocks, but trajectories of "
+                    f"{opened.frames} frames hold at most {opened.frames - 1}: add a shorter stage"
+                )
             states = _sets(opened, config, getattr(torch, config.dtype))
             current = start_run(Path(run), config, opened)
         config = current.config

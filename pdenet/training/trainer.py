@@ -95,7 +95,11 @@ class Trainer:
             self.model.symnet.set_scales(jets.square().mean(axes).sqrt(), size)
 
     def run(self, progress: Progress) -> Progress:
-        """Train from `progress` to the end of the last stage."""
+        """Train from `progress` to the end of the last stage.
+
+        A stage that does not fit into the trajectories, or that no number of substeps keeps finite,
+        is left out, with a warning. Raises TrainingError where already the first is not finite.
+        """
         stages = self.config.stages
         while progress.stage < len(stages):
             stage = stages[progress.stage]
@@ -107,7 +111,13 @@ class Trainer:
                 )
                 progress = replace(progress, stage=progress.stage + 1)
                 continue
-            progress = self._stage(stage, progress)
+            try:
+                progress = self._stage(stage, progress)
+            except TrainingError as error:
+                if progress.stage == 0:
+                    raise
+                _log.warning("stage %s is left out: %s", self.names[progress.stage], error)
+                progress = Progress(progress.stage + 1, progress.substeps)
             self.save(progress)
         return progress
 
