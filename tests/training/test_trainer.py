@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from pdenet.errors import TrainingError
+from pdenet.errors import ConfigError, TrainingError
 from pdenet.estimator import train
 from pdenet.events import CheckpointSaved, Event, Iteration, StageFinished, StageStarted, StepUndone
 from pdenet.grid import Grid
@@ -359,3 +359,30 @@ def test_a_network_that_blows_up_gets_substeps_or_says_why():
         symnet.linear[0, -1, 0] = 1e200
     with pytest.raises(TrainingError, match="blows up within 5 δt-blocks"):
         trainer.run(Progress())
+
+
+def test_a_stage_that_cannot_begin_is_left_out(monkeypatch, caplog):
+    """The second of three stages is never finite: the first and the third are trained."""
+    stages = (STAGES[0], StageConfig(blocks=2, iterations=2), StageConfig(blocks=3, iterations=2))
+    trainer, events = bare_trainer(stages, noise(1.0))
+    trainer.set_scales()
+    original = trainer._closure
+
+    def closure_of(stage, windows):
+        closure = original(stage, windows)
+        if stage.blocks != 2:
+            return closure
+        return lambda position: (closure(position)[0] * math.nan, closure(position)[1])
+
+    monkeypatch.setattr(trainer, "_closure", closure_of)
+    progress = trainer.run(Progress())
+    assert progress.stage == 3
+    assert [event.stage for event in of_kind(events, StageFinished)] == ["warm-up", "3 blocks"]
+    assert "2 blocks is left out" in caplog.text
+
+
+def test_stages_that_never_fit_are_refused_before_anything_is_written(small_data, tmp_path):
+    never = config(stages=(StageConfig(blocks=8, iterations=2),))
+    with pytest.raises(ConfigError, match="8 frames"):
+        train(small_data, tmp_path / "run", never)
+    assert not (tmp_path / "run").exists()
