@@ -22,9 +22,10 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.func import jvp, vmap
+from torch.func import jacfwd
 
 from pdenet import integrators
+from pdenet.discovery.tangent import Tangents
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError
 from pdenet.model import spectral_radius, stable_substeps, stack_rollout
@@ -125,27 +126,19 @@ class Rollouts:
     ) -> Normal:
         """The linearised problem at x with the given scale (window, field) of the residuals."""
         at_once = max(1, self._block(windows) // (self.unknowns * _bytes(windows[0, 0])))
+        tangents = self.tangents(x, windows.shape[3:])
         parts = []
         for first in range(0, len(windows), at_once):
             rows = slice(first, first + at_once)
-            parts.append(self._chunk(x, windows[rows], scale[rows]))
+            parts.append(self._chunk(tangents, windows[rows], scale[rows]))
             on_chunk(min(1.0, (first + at_once) / len(windows)))
         return Normal(*(torch.cat(list(column)) for column in zip(*parts, strict=True)))
 
-    def _chunk(self, x: Tensor, windows: Trajectory, scale: Tensor) -> tuple[Tensor, ...]:
+    def _chunk(self, tangents: Tangents, windows: Trajectory, scale: Tensor) -> tuple[Tensor, ...]:
         u, y = windows[:, 0], windows[:, 1:]
-
-        def along(direction: Tensor) -> tuple[Tensor, Tensor]:
-            found = jvp(lambda unknown: self.predict(unknown, u, y.shape[1]), (x,), (direction,))
-            return found[0], found[1]
-
-        columns = []
         with torch.no_grad():
-            at_once = max(1, self._block(windows) // _bytes(u))
-            for directions in torch.eye(len(x)).to(x).split(at_once):
-                value, part = vmap(along, out_dims=(None, 0))(directions)  # type: ignore[arg-type]
-                columns.append(part.flatten(2))
-            jacobian = torch.cat(columns)  # (unknown, window, value)
+            value, jacobian = tangents.along(u, self.dt, y.shape[1], self.substeps)
+            jacobian = jacobian.flatten(2)
             residual = y - value
             weight = _weights(residual, scale).flatten(1)
             flat = residual.flatten(1)
@@ -155,6 +148,12 @@ class Rollouts:
             gradient = (weighted @ flat[:, :, None])[..., 0] / n
             misfit = (weight * flat.square()).sum(1) / n
         return matrix, gradient, misfit
+
+    def tangents(self, x: Tensor, shape: torch.Size) -> Tangents:
+        """The derivative of the rollout along each unknown at x, on a grid of this shape."""
+        terms = len(self.library.terms)
+        slopes = jacfwd(self.kernels)(x)[..., terms:].movedim(-1, 0).contiguous()
+        return Tangents(self.library, self.bank, x[:terms], self.kernels(x), slopes, shape)
 
     @staticmethod
     def _block(windows: Trajectory) -> int:

@@ -6,7 +6,7 @@ free moments φ of the filters that make the jets are the unknowns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +22,7 @@ from pdenet.pde.jet import AXES, Jet, sorted_jets
 from pdenet.pde.monomial import jet_powers
 from pdenet.types import Jets, State
 
-__all__ = ["Library", "Term"]
+__all__ = ["Library", "Term", "products"]
 
 
 @dataclass(frozen=True)
@@ -85,20 +85,10 @@ class Library:
 
     def combine(self, jets: Jets, order: Sequence[Jet], coefficients: Tensor) -> State:
         """Σ_j θ_j m_j at every point: jets (batch, variable, *space) -> (batch, field, *space)."""
-        place = {jet: k for k, jet in enumerate(order)}
-        products: dict[tuple[Jet, ...], Tensor] = {}
-
-        def product(factors: tuple[Jet, ...]) -> Tensor:
-            if factors not in products:
-                last = jets[:, place[factors[-1]]]
-                products[factors] = product(factors[:-1]) * last if len(factors) > 1 else last
-            return products[factors]
-
+        product = products(jets, order)
         totals: dict[str, Tensor] = {}
         for j, term in enumerate(self.terms):
-            value = coefficients[j] * (
-                product(term.factors) if term.factors else torch.ones_like(jets[:, 0])
-            )
+            value = coefficients[j] * product(term.factors)
             totals[term.field] = totals[term.field] + value if term.field in totals else value
         zero = torch.zeros_like(jets[:, 0])
         return torch.stack([totals.get(field, zero) for field in self.fields], 1)
@@ -113,3 +103,22 @@ class Library:
             return self.combine(bank(u, symbols), bank.jets, coefficients)
 
         return rhs
+
+
+def products(jets: Jets, order: Sequence[Jet]) -> Callable[[tuple[Jet, ...]], Tensor]:
+    """Products of jets at every point, (batch, *space), each made once.
+
+    jets: (batch, variable, *space); order: which jet each variable is.
+    """
+    place = {jet: k for k, jet in enumerate(order)}
+    known: dict[tuple[Jet, ...], Tensor] = {}
+
+    def product(factors: tuple[Jet, ...]) -> Tensor:
+        if not factors:
+            return torch.ones_like(jets[:, 0])
+        if factors not in known:
+            last = jets[:, place[factors[-1]]]
+            known[factors] = product(factors[:-1]) * last if len(factors) > 1 else last
+        return known[factors]
+
+    return product
