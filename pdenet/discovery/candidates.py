@@ -10,13 +10,13 @@ filters. Terms are ranked by it, and the smallest leave here, each with a reason
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from pdenet.discovery.expand import Expansion
+from pdenet.discovery.polynomial import Monomials, monomials
 from pdenet.events import Listener, TermDropped
 from pdenet.model import PDENet
 from pdenet.pde import PDE
@@ -31,12 +31,19 @@ MOST = 12
 """Largest number of candidates for one equation."""
 
 
+POINTS = 8192
+"""Points at which the size of a term is measured: it is then known to about a percent."""
+
+
 def shares(expansion: Expansion, model: PDENet, states: State) -> np.ndarray:
-    """The share of u_t of every term, (field, term), over states (batch, field, *space)."""
+    """The share of u_t of every term, (field, term), over states (batch, field, *space).
+
+    Of the points at most `POINTS`, evenly spread, are looked at.
+    """
     with torch.no_grad():
-        jets = model.filters(states).movedim(1, 0).flatten(1)
-        powers = torch.as_tensor(expansion.powers, device=jets.device)
-        size = _log_sizes(jets.abs(), powers)
+        jets = model.filters(states).movedim(1, 0).flatten(1).double()
+        jets = jets[:, :: -(-jets.shape[1] // POINTS)]
+        size = _log_sizes(jets, monomials(len(expansion.jets), expansion.degree))
         change = model.symnet.output_scale.detach().cpu().double().log()
         # In logarithms: powers of a field in other units may be beyond floating point.
         coefficients = torch.from_numpy(expansion.coefficients).abs().log()
@@ -44,15 +51,26 @@ def shares(expansion: Expansion, model: PDENet, states: State) -> np.ndarray:
     return share
 
 
-def _log_sizes(jets: torch.Tensor, powers: torch.Tensor) -> torch.Tensor:
-    """Logarithm of the root mean square of every monomial; jets: (variable, point), positive."""
-    # Products of up to `degree` jets as sums of logarithms: one matrix product.
-    logs = jets.double().clamp_min(1e-300).log()
-    sizes = torch.empty(len(powers), dtype=torch.float64)
-    for rows in torch.arange(len(powers)).split(256):
-        values = 2 * powers[rows].double() @ logs
-        sizes[rows] = 0.5 * (values.logsumexp(1) - math.log(logs.shape[1])).cpu()
-    return sizes
+def _log_sizes(jets: torch.Tensor, table: Monomials) -> torch.Tensor:
+    """Logarithm of the root mean square of every monomial; jets: (variable, point)."""
+    size = (jets.abs().amax(1).clamp_min(1e-300))[:, None]
+    size = size * (jets / size).square().mean(1, keepdim=True).sqrt().clamp_min(1e-100)
+    scaled = jets / size
+    powers = torch.from_numpy(table.powers)
+    degrees = powers.sum(1)
+    parent, factor = (torch.from_numpy(a).to(jets.device) for a in (table.parent, table.factor))
+    total = torch.zeros(len(table), dtype=torch.float64, device=jets.device)
+    for some in scaled.split(256, dim=1):  # so few points that all monomials stay in cache
+        values = torch.ones(len(table), some.shape[1], dtype=torch.float64, device=jets.device)
+        first = 1
+        for degree in range(1, int(degrees[-1]) + 1):
+            last = first + int((degrees == degree).sum())
+            rows = slice(first, last)
+            torch.mul(values[parent[rows]], some[factor[rows]], out=values[rows])
+            first = last
+        total += values.square_().sum(1)
+    mean = (total / jets.shape[1]).cpu()
+    return 0.5 * mean.log() + powers.double() @ size[:, 0].log().cpu()
 
 
 def candidates(

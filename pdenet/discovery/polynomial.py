@@ -25,13 +25,16 @@ class Monomials:
     """The monomials of `variables` variables up to `degree`.
 
     powers: (monomial, variable), int64, degree by degree; row 0 is the constant, rows 1..m the
-    variables themselves. left, right, target: the table of products.
+    variables themselves. left, right, target: the table of products. parent, factor: each monomial
+    but the constant is that of row `parent` times the variable `factor`.
     """
 
     powers: np.ndarray
     left: np.ndarray
     right: np.ndarray
     target: np.ndarray
+    parent: np.ndarray
+    factor: np.ndarray
 
     def __len__(self) -> int:
         return len(self.powers)
@@ -84,4 +87,8 @@ def monomials(variables: int, degree: int) -> Monomials:
         right.append(np.tile(fits, len(rows)))
     pairs = np.concatenate(left), np.concatenate(right)
     target = order[np.searchsorted(codes[order], codes[pairs[0]] + codes[pairs[1]])]
-    return Monomials(powers, *pairs, target)
+    linear = (pairs[0] >= 1) & (pairs[0] <= variables)
+    parent, factor = np.zeros(len(powers), dtype=np.int64), np.zeros(len(powers), dtype=np.int64)
+    parent[target[linear]] = pairs[1][linear]
+    factor[target[linear]] = pairs[0][linear] - 1
+    return Monomials(powers, *pairs, target, parent, factor)
