@@ -22,6 +22,7 @@ from pdenet.discovery import DiscoveredEquation, read_out, save_equation
 from pdenet.errors import CheckpointError, ConfigError, DataError, PDENetError
 from pdenet.events import Listener
 from pdenet.grid import Grid
+from pdenet.model import threads_for
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
@@ -88,12 +89,13 @@ def train(
     listen = current.listener(on_event)
     save = current.save(model, generator, listen)
     trainer = Trainer(model, config, *states, generator, listen, save)
-    if resume:
-        progress = current.restore(model, generator)
-    else:
-        trainer.set_scales()
-        progress = Progress()
-    trainer.run(progress)
+    with threads_for(states[0][0, 0]):
+        if resume:
+            progress = current.restore(model, generator)
+        else:
+            trainer.set_scales()
+            progress = Progress()
+        trainer.run(progress)
     return current
 
 
@@ -122,9 +124,9 @@ def extract(
         states = _sets(opened, current.config, torch.float64)
     model.double()
     generator.manual_seed(current.config.seed)
-    found = read_out(
-        model, *states, generator, current.config.readout.value(), current.listener(on_event)
-    )
+    readout, listen = current.config.readout.value(), current.listener(on_event)
+    with threads_for(states[0][0, 0]):
+        found = read_out(model, *states, generator, readout, listen)
     save_equation(found, current.folder / "equation.json")
     return found
 
