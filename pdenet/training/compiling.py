@@ -1,7 +1,7 @@
 """Whether the SymNet is compiled: where a compiler exists and the run is long enough to pay for it.
 
-Compilation costs about half a minute of one core. On CPUs it gains nothing (254 ns a point and
-field compiled, 259 ns not; benchmarks/network.py): there the products are bound by memory, not by
+Compilation costs many seconds of one core. On CPUs it gains nothing (0.25 µs a point and field
+plain, 0.26 compiled; benchmarks/network.py): there the products are bound by memory, not by
 Python. On GPUs it fuses dozens of small kernels into one.
 """
 
