@@ -22,11 +22,11 @@ from pdenet.discovery import DiscoveredEquation, read_out, save_equation
 from pdenet.errors import CheckpointError, ConfigError, DataError, PDENetError
 from pdenet.events import Listener
 from pdenet.grid import Grid
-from pdenet.model import threads_for
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
 from pdenet.storage import Data, open_data, write_arrays
+from pdenet.threads import threads_for
 from pdenet.training.compiling import compile_where_it_pays
 from pdenet.training.config import TrainingConfig, validated
 from pdenet.training.run import Run, device_named, network_for, read_run, start_run
@@ -89,7 +89,7 @@ def train(
     listen = current.listener(on_event)
     save = current.save(model, generator, listen)
     trainer = Trainer(model, config, *states, generator, listen, save)
-    with threads_for(states[0][0, 0]):
+    with threads_for(states[0][0, 0].numel(), states[0].device):
         if resume:
             progress = current.restore(model, generator)
         else:
@@ -125,7 +125,7 @@ def extract(
     model.double()
     generator.manual_seed(current.config.seed)
     readout, listen = current.config.readout.value(), current.listener(on_event)
-    with threads_for(states[0][0, 0]):
+    with threads_for(states[0][0, 0].numel(), states[0].device):
         found = read_out(model, *states, generator, readout, listen)
     save_equation(found, current.folder / "equation.json")
     return found

@@ -5,8 +5,6 @@ number are advanced together. So a trajectory does not depend on which others sh
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +13,7 @@ from torch import Tensor
 from pdenet.errors import StabilityError
 from pdenet.grid import Grid
 from pdenet.pde.definition import PDE
+from pdenet.threads import threads_for
 from simulators.config import Numerics
 from simulators.rhs import RightHandSide
 from simulators.stability import StabilityLimit, largest_step, require_substeps
@@ -23,10 +22,6 @@ from simulators.stepping import SCHEMES, Stepper
 __all__ = ["Solver", "substep_count"]
 
 _MOST_SUBSTEPS = 100_000
-
-# Below this many values of a state, threads cost more than they bring: each pass takes some ten
-# microseconds, and on a shared machine the threads wait for one another.
-_THREADED_VALUES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ class Solver:
 
         Raises StabilityError if the requested substeps are too few, or the state blows up.
         """
-        with _threads_for(u):
+        with threads_for(u.numel(), u.device):
             limits = self.largest_steps(t, u)
             counts = [self._count(t, dt, limit) for limit in limits]
             for count in sorted(set(counts)):
@@ -106,20 +101,6 @@ class Solver:
             limit = StabilityLimit(rhs)
             self._workspaces[size] = _Workspace(limit, Stepper(self._scheme, rhs, u))
         return self._workspaces[size]
-
-
-@contextmanager
-def _threads_for(u: Tensor) -> Iterator[None]:
-    """One thread for small states on the CPU, then as many as before."""
-    before = torch.get_num_threads()
-    if u.device.type != "cpu" or u.numel() >= _THREADED_VALUES or before == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def substep_count(needed: float) -> int:

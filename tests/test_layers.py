@@ -28,6 +28,7 @@ TABLE: dict[str, tuple[float, frozenset[str]]] = {
     "problem": (2.5, frozenset()),
     "storage": (3, frozenset({"numpy", "h5py"})),
     "types": (4, frozenset({"numpy", "torch"})),
+    "threads": (4, frozenset({"torch"})),
     "nn": (4.5, NUMERICS),
     "integrators": (4.5, NUMERICS),
     "dataset": (4.5, NUMERICS),

@@ -3,7 +3,6 @@
 from pdenet.model.pdenet import NetworkShape, PDENet, rollout, stack_rollout
 from pdenet.model.rhs import LearnedRHS
 from pdenet.model.stability import spectral_radius, stable_substeps
-from pdenet.model.threads import threads_for
 
 __all__ = [
     "LearnedRHS",
@@ -13,5 +12,4 @@ __all__ = [
     "spectral_radius",
     "stable_substeps",
     "stack_rollout",
-    "threads_for",
 ]

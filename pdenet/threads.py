@@ -14,16 +14,18 @@ import torch
 
 __all__ = ["threads_for"]
 
-THREADED_VALUES = 2**18
-"""Numbers in one frame from which operations are long enough to share: two fields of 362 points
-squared."""
+THREADED_VALUES = 2**20
+"""Numbers in one operation from which sharing it pays."""
 
 
 @contextmanager
-def threads_for(frame: torch.Tensor) -> Iterator[None]:
-    """One thread for work on small frames (field, *space) on a CPU, then as many as before."""
+def threads_for(values: int, device: torch.device) -> Iterator[None]:
+    """One thread on a CPU where an operation has fewer than `THREADED_VALUES` numbers.
+
+    As many as before afterwards.
+    """
     before = torch.get_num_threads()
-    if frame.device.type != "cpu" or frame.numel() >= THREADED_VALUES or before == 1:
+    if device.type != "cpu" or values >= THREADED_VALUES or before == 1:
         yield
         return
     torch.set_num_threads(1)
