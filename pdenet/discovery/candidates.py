@@ -42,13 +42,20 @@ def shares(expansion: Expansion, model: PDENet, states: State) -> np.ndarray:
     """
     with torch.no_grad():
         jets = model.filters(states).movedim(1, 0).flatten(1).double()
-        jets = jets[:, :: -(-jets.shape[1] // POINTS)]
+        jets = jets[:, _spread(jets.shape[1]).to(jets.device)]
         size = _log_sizes(jets, monomials(len(expansion.jets), expansion.degree))
         change = model.symnet.output_scale.detach().cpu().double().log()
         # In logarithms: powers of a field in other units may be beyond floating point.
         coefficients = torch.from_numpy(expansion.coefficients).abs().log()
         share: np.ndarray = (coefficients + size - change[:, None]).exp().numpy()
     return share
+
+
+def _spread(points: int) -> torch.Tensor:
+    """At most `POINTS` of so many points; by the golden ratio, in step with no row of a grid."""
+    if points <= POINTS:
+        return torch.arange(points)
+    return (torch.arange(POINTS, dtype=torch.float64) * (5**0.5 - 1) / 2 * points).long() % points
 
 
 def _log_sizes(jets: torch.Tensor, table: Monomials) -> torch.Tensor:
