@@ -25,6 +25,9 @@ __all__ = ["Interrupted", "Terminated", "describe", "one_line", "run"]
 
 FAULT, WRONG_INPUT, CTRL_C, TERMINATED = 1, 2, 130, 143
 
+MOMENT = 0.05
+"""Seconds after which an interrupt that was lost is raised again."""
+
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM: code that cleans up after Ctrl-C cleans up after it too."""
@@ -121,7 +124,12 @@ def _logging(debug: bool) -> Iterator[None]:
 
 @contextmanager
 def _termination() -> Iterator[None]:
-    """SIGTERM raises `Terminated` for as long as this lasts."""
+    """SIGTERM raises `Terminated` for as long as this lasts, and no interrupt is lost.
+
+    An exception that is raised while Python runs a weak reference's callback or a destructor is
+    printed and forgotten; h5py makes many of these. Such an interrupt is raised again a moment
+    later.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -131,6 +139,36 @@ def _termination() -> Iterator[None]:
 
     previous = signal.signal(signal.SIGTERM, terminate)
     try:
-        yield
+        with _no_interrupt_lost():
+            yield
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
+def _no_interrupt_lost() -> Iterator[None]:
+    """Raise an interrupt that Python could not raise again, from an alarm."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    lost: list[type[BaseException]] = []
+
+    def again(number: int, frame: FrameType | None) -> None:
+        if lost:
+            raise lost.pop()
+
+    def unraisable(found: sys.UnraisableHookArgs) -> None:
+        if issubclass(found.exc_type, KeyboardInterrupt):
+            lost[:] = [found.exc_type]
+            signal.setitimer(signal.ITIMER_REAL, MOMENT)
+        else:
+            hook(found)
+
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
+    previous = signal.signal(signal.SIGALRM, again)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+        sys.unraisablehook = hook

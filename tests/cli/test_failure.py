@@ -112,3 +112,38 @@ def test_sigterm_is_as_before_afterwards():
     before = signal.getsignal(signal.SIGTERM)
     run(ends_with(EquationError("wrong")), ["any"])
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+LOSES_AN_INTERRUPT = """
+import signal, sys, time, weakref
+import click
+from pdenet.cli import Commands
+from pdenet.cli.failure import run
+
+class Thing: pass
+
+@click.command()
+def work():
+    thing = Thing()
+    # In the callback of a weak reference Python cannot raise: it prints, and goes on.
+    watch = weakref.ref(thing, lambda gone: signal.raise_signal(signal.{name}))
+    del thing
+    for _ in range(1000):
+        time.sleep(0.01)
+
+group = Commands("pdenet", params=[])
+group.get_command = lambda context, name: work
+sys.exit(run(group, ["work"]))
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_an_interrupt_that_python_loses_is_raised_again(name, code):
+    done = subprocess.run(
+        [sys.executable, "-c", LOSES_AN_INTERRUPT.replace("{name}", name)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
