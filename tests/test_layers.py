@@ -16,16 +16,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Room -> (rank, third-party packages it may use). Rank 2.5 is "above 2, below 3": `problem` uses
-# `boundary`, and the rooms of the numerics row use `types`.
+# Room -> (rank, third-party packages it may use). The rooms of the numerics row, at 4.5, use
+# `types` and `threads`.
 NUMERICS = frozenset({"numpy", "torch", "scipy"})
 TABLE: dict[str, tuple[float, frozenset[str]]] = {
     "errors": (0, frozenset()),
+    "boundary": (0.5, frozenset()),
     "events": (0.5, frozenset()),
     "grid": (0.5, frozenset({"numpy"})),
     "pde": (1, frozenset({"numpy", "sympy"})),
-    "boundary": (2, frozenset()),
-    "problem": (2.5, frozenset()),
+    "problem": (2, frozenset()),
     "storage": (3, frozenset({"numpy", "h5py"})),
     "types": (4, frozenset({"numpy", "torch"})),
     "threads": (4, frozenset({"torch"})),

@@ -1,8 +1,8 @@
 """Named equations, each with its reference and values that work well.
 
-An entry says how its data are made by default: a periodic domain, an observed grid, the time
-between frames, and random Fourier initial fields as in the papers (wave numbers up to 4, scaled to
-a maximum of 2, plus a uniform constant from [-2, 2]).
+An entry says how its data are made by default: a domain, periodic or with walls, an observed grid,
+the time between frames, and random Fourier initial fields as in the papers (wave numbers up to 4,
+scaled to a maximum of 2, plus a uniform constant from [-2, 2]).
 
 References: PDE-Net is Z. Long, Y. Lu, X. Ma, B. Dong, ICML 2018, arXiv:1710.09668; PDE-Net 2.0 is
 Z. Long, Y. Lu, B. Dong, J. Comput. Phys. 399 (2019) 108925, arXiv:1812.04426.
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from pdenet.boundary import Boundaries, Dirichlet
 from pdenet.errors import EquationError
 from pdenet.pde.definition import PDE
 from pdenet.pde.names import closest
@@ -23,16 +24,22 @@ _PDE_NET = "PDE-Net (Long, Lu, Ma, Dong, ICML 2018, arXiv:1710.09668)"
 _PDE_NET_2 = "PDE-Net 2.0 (Long, Lu, Dong, J. Comput. Phys. 399, 2019, arXiv:1812.04426)"
 
 
+_SQUARE = (2 * math.pi, 2 * math.pi)
+
+
 @dataclass(frozen=True)
 class Entry:
     """A named equation and good values for its data.
 
-    lengths, shape: the periodic domain and the observed grid.
+    lengths, shape: the domain and the observed grid.
     dt, frames, trajectories: time between frames, frames of a trajectory, number of trajectories.
     refine: the simulation runs on a grid finer by this factor and is sampled on the observed one.
     noise: level of the noise, in units of the standard deviation of the first frame.
     initial: the random Fourier fields: wave numbers up to `waves`, scaled to `amplitude`, plus a
         uniform constant from [-constant, constant].
+    boundaries: the conditions at the ends of every axis; None where all axes are periodic.
+    late_start: every second trajectory has run for this long before its first frame.
+    preset: the name of the training preset that this kind of right-hand side needs, if any.
     """
 
     name: str
@@ -49,6 +56,9 @@ class Entry:
     initial: Mapping[str, int | float] = field(
         default_factory=lambda: {"waves": 4, "amplitude": 2.0, "constant": 2.0}
     )
+    boundaries: Boundaries | None = None
+    late_start: float = 1.0
+    preset: str | None = None
 
 
 def _entry(name: str, title: str, reference: str, pde: PDE, points: int = 64) -> Entry:
@@ -92,14 +102,49 @@ _ENTRIES = (
         f"{_PDE_NET}: the constant parts of its variable coefficients",
         PDE("u_t = a*u_x + b*u_y + c*u_xx + d*u_yy", a=0.6, b=0.8, c=0.2, d=0.3),
     ),
+    # With A = u^2 + v^2 the source is (1 - A)u + A v and (1 - A)v - A u: five terms when expanded.
     _entry(
-        "variable-coefficients",
-        "Convection and diffusion with coefficients that vary in space",
-        _PDE_NET,
+        "reactive-source",
+        "Convection and diffusion with a cubic reactive source",
+        _PDE_NET_2,
         PDE(
+            "u_t = -u*u_x - v*u_y + nu*laplace(u) + (1 - u^2 - v^2)*u + (u^2 + v^2)*v",
+            "v_t = -u*v_x - v*v_y + nu*laplace(v) - (u^2 + v^2)*u + (1 - u^2 - v^2)*v",
+            nu=0.1,
+        ),
+    ),
+    Entry(
+        name="variable-coefficients",
+        title="Convection and diffusion with coefficients that vary in space",
+        reference=_PDE_NET,
+        pde=PDE(
             "u_t = (0.5*(cos(y) + x*(2*pi - x)*sin(x)) + 0.6)*u_x"
             " + (2*(cos(y) + sin(x)) + 0.8)*u_y + 0.2*u_xx + 0.3*u_yy"
         ),
+        lengths=_SQUARE,
+        shape=(50, 50),
+        dt=0.015,
+        noise=0.015,
+        preset="variable-coefficients",
+    ),
+    # u = 0 is unstable with rate 15, u = ±pi is stable, and between them stand fronts of width
+    # (c/15)^(1/2) = 0.14, about one step of the grid: dt resolves the growth, and the trajectories
+    # end as the fronts form. Later frames, or a late start, would show nothing but fronts.
+    Entry(
+        name="nonlinear-source",
+        title="Diffusion with a nonlinear source between walls",
+        reference=_PDE_NET,
+        pde=PDE("u_t = c*(u_xx + u_yy) + 15*sin(u)", c=0.3),
+        lengths=_SQUARE,
+        shape=(50, 50),
+        dt=0.005,
+        frames=31,
+        refine=3,
+        noise=0.01,
+        initial={"waves": 2, "amplitude": 3.0, "constant": 1.0},
+        boundaries=((Dirichlet(0.0), Dirichlet(0.0)),) * 2,
+        late_start=0.0,
+        preset="nonlinear-source",
     ),
 )
 

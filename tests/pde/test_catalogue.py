@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pdenet.boundary import check_boundaries
 from pdenet.errors import EquationError
 from pdenet.grid import Grid
 from pdenet.pde import PDE, Jet
@@ -40,6 +41,25 @@ def test_variable_coefficients_at_a_point():
     assert a == pytest.approx(0.5 * (np.cos(y) + x * (2 * np.pi - x) * np.sin(x)) + 0.6)
     assert b == pytest.approx(2 * (np.cos(y) + np.sin(x)) + 0.8)
     assert (c, d) == (0.2, 0.3)
+
+
+def test_the_reactive_source_has_all_of_its_terms():
+    jets = (Jet("u", (0, 0)), Jet("v", (0, 0)))
+    pde = get("reactive-source").pde
+    assert [len(terms) for terms in pde.terms().values()] == [9, 9]
+    u, v = 0.7, -1.1
+    a = u**2 + v**2
+    names = pde.jets
+    values = np.array([{jets[0]: u, jets[1]: v}.get(jet, 0.0) for jet in names]).reshape(1, -1, 1)
+    rhs = compile_rhs(pde, names, np, (np.zeros(1), np.zeros(1)))(0.0, values)
+    assert rhs.ravel() == pytest.approx([(1 - a) * u + a * v, (1 - a) * v - a * u])
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_boundaries_fit_the_grid(entry):
+    assert entry.boundaries is None or check_boundaries(entry.boundaries, entry.pde.ndim)
+    # The data of the unstable source end before its fronts are all there is.
+    assert (entry.late_start == 0) == (entry.name == "nonlinear-source")
 
 
 def test_unknown_name_lists_the_names():
