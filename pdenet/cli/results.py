@@ -14,6 +14,7 @@ from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, Row, compare
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import Style, format_monomial, format_number, format_value
+from pdenet.report.records import document
 
 __all__ = ["FORMATS", "Result"]
 
@@ -44,28 +45,7 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """The document that `--json` prints."""
-        known = self.comparison
-        terms = [
-            {
-                "field": row.field,
-                "term": format_monomial(row.monomial),
-                "coefficient": row.found,
-                "stderr": self.error_of(row),
-                "truth": row.truth if known else None,
-                "relative_error": row.relative_error if known else None,
-            }
-            for row in self.rows()
-        ]
-        names = ("tpr", "recall", "precision", "e2", "einf")
-        scores: dict[str, Any] = {name: getattr(known, name) if known else None for name in names}
-        for name in ("extra", "missing"):
-            scores[name] = None if known is None else _pairs(getattr(known, name))
-        return {
-            "equations": list(self.found.equations()),
-            "terms": terms,
-            "scores": scores,
-            "seconds": dict(self.seconds),
-        }
+        return document(self.found, self.stderr, self.comparison, self.seconds)
 
     def table(self, style: Style) -> tuple[list[str], list[list[str]]]:
         """Header and rows: equation, term, found with its standard error, and the truth."""
@@ -123,7 +103,3 @@ class Result:
             )
         if self.seconds:
             print_text(", ".join(f"{name} {value:.1f} s" for name, value in self.seconds.items()))
-
-
-def _pairs(terms: tuple[tuple[str, Monomial], ...]) -> list[dict[str, str]]:
-    return [{"field": field, "term": format_monomial(monomial)} for field, monomial in terms]

@@ -1,4 +1,4 @@
-"""The report as plain values, for `--json` and for programs.
+"""A found equation and its report as plain values, for `--json` and for programs.
 
     {"equations": [...], "terms": [{"field", "term", "coefficient", "stderr", "truth",
      "relative_error"}], "scores": {"tpr", "recall", "precision", "e2", "einf", "extra", "missing"},
@@ -8,45 +8,58 @@ Numbers are those that are stored, unrounded; JSON has no NaN, so what is not fi
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
+from pdenet.pde import PDE
+from pdenet.pde.compare import Comparison, compare
+from pdenet.pde.expression import Monomial
 from pdenet.pde.render import format_monomial
 from pdenet.report.evidence import Evidence
-from pdenet.report.tables import term_rows
 
-__all__ = ["record"]
+__all__ = ["document", "record"]
 
 _SCORES = ("tpr", "recall", "precision", "e2", "einf")
 
 
-def record(evidence: Evidence) -> dict[str, Any]:
-    """The object above. Without a truth every score is None; "coefficient" is None for a term that
-    is missing, "truth" for one that is extra."""
+def document(
+    found: PDE,
+    stderr: Mapping[str, Mapping[Monomial, float]],
+    comparison: Comparison | None,
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:
+    """The object above. Without a comparison every score is None, and so is every "truth";
+    "coefficient" is None for a term that is missing, "truth" for one that is extra."""
+    known = comparison is not None
     return {
-        "equations": list(evidence.found.equations()),
+        "equations": list(found.equations()),
         "terms": [
             {
                 "field": row.field,
-                "term": row.term,
+                "term": format_monomial(row.monomial),
                 "coefficient": _number(row.found),
-                "stderr": _number(row.stderr),
-                "truth": _number(row.truth),
-                "relative_error": _number(row.relative_error),
+                "stderr": _number(stderr.get(row.field, {}).get(row.monomial)),
+                "truth": _number(row.truth) if known else None,
+                "relative_error": _number(row.relative_error) if known else None,
             }
-            for row in term_rows(evidence)
+            for row in (comparison or compare(found, found)).rows
         ],
-        "scores": _scores(evidence),
-        "seconds": {str(name): _number(value) for name, value in evidence.seconds.items()},
+        "scores": _scores(comparison),
+        "seconds": {str(name): _number(value) for name, value in seconds.items()},
     }
 
 
-def _scores(evidence: Evidence) -> dict[str, Any]:
-    comparison = evidence.comparison
+def record(evidence: Evidence) -> dict[str, Any]:
+    """The object above, of a report."""
+    return document(evidence.found, evidence.stderr, evidence.comparison, evidence.seconds)
+
+
+def _scores(comparison: Comparison | None) -> dict[str, Any]:
     if comparison is None:
         return dict.fromkeys((*_SCORES, "extra", "missing"))
     pairs = {
         name: [
-            {"field": field, "term": format_monomial(monomial, "text")}
+            {"field": field, "term": format_monomial(monomial)}
             for field, monomial in getattr(comparison, name)
         ]
         for name in ("extra", "missing")
