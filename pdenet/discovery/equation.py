@@ -36,11 +36,11 @@ class FittedFilter:
 class DiscoveredEquation:
     """What the read-out found.
 
-    pde: the equation in physical units. stderr: standard error of each coefficient,
-    {field: {monomial: number}}. dropped: the terms that left, in order, with reasons.
-    filters: the kernels that were fitted with the coefficients. steps: length of the fitted
-    windows. misfit: held-out r.m.s. error of prediction over these windows, as a fraction of the
-    r.m.s. change of the fields over them.
+    pde: the equation in physical units. stderr: standard error of each coefficient, {field:
+    {monomial, times its function of the coordinates: number}}. dropped: the terms that left, in
+    order, with reasons. filters: the kernels that were fitted with the coefficients. steps: length
+    of the fitted windows. misfit: held-out r.m.s. error of prediction over these windows, as a
+    fraction of the r.m.s. change of the fields over them.
     """
 
     pde: PDE
@@ -113,7 +113,10 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
     equations = (_as(str, text) for text in _as(list, record["equations"]))
     coordinates = tuple(_as(str, name) for name in _as(list, record["coordinates"]))
     pde = PDE(*equations, coordinates=coordinates)
-    named = {name: {format_monomial(m): m for m in table} for name, table in pde.terms().items()}
+    named = {
+        name: {format_monomial(m * b): m * b for m, bases in table.items() for b in bases}
+        for name, table in pde.expansions().items()
+    }
     seconds = _as(dict, record["seconds"])
     return DiscoveredEquation(
         pde=pde,

@@ -192,7 +192,7 @@ class _Reading:
         jets = library.jets or self.model.filters.jets[:1]
         bank = FilterBank(jets, library.fields, grid.spacing, size=size, constraint=order)
         bank = bank.to(self.train)
-        return Rollouts(library, bank, learned_axes(bank), self.model.dt)
+        return Rollouts(library.on(grid, self.train), bank, learned_axes(bank), self.model.dt)
 
     def windows(self, states: Trajectory, values: int) -> Trajectory:
         """Windows whose first frames hold about `values` numbers, at least four of them."""

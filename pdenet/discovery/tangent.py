@@ -5,11 +5,12 @@ of u along an unknown obeys
 
     w_t = F⁻¹[L̂ ŵ] + Σ_v ∂N/∂v · v(w) + s,      v(w) = F⁻¹[Q_v ŵ] a jet of w,
 
-where s = m_j along the coefficient θ_j; along a moment of the filter of v the symbols in L̂ and Q_v
-change, which adds their derivatives times û to the transforms. The factors ∂N/∂v and û are the same
-for all unknowns and made once; each unknown costs one transform, and one back for L and for each
-derivative in N. This is forward-mode differentiation of the rollout, written out: the same numbers
-as `torch.func.jvp`, several times faster.
+where s = m_j along the coefficient θ_j (with the function of the coordinates before it; terms that
+have one count to N). Along a moment of the filter of v the symbols in L̂ and Q_v change, which adds
+their derivatives times û to the transforms. The factors ∂N/∂v and û are the same for all unknowns
+and made once; each unknown costs one transform, and one back for L and for each derivative in N.
+This is forward-mode differentiation of the rollout, written out: the same numbers as
+`torch.func.jvp`, several times faster.
 
 Reference: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, section I.14
 (derivatives with respect to parameters: the variational equation).
@@ -23,7 +24,8 @@ import torch
 from torch import Tensor
 
 from pdenet import integrators
-from pdenet.discovery.terms import Library, products
+from pdenet.discovery.product import Product, values_of
+from pdenet.discovery.terms import Library
 from pdenet.model import rollout
 from pdenet.nn import FilterBank
 from pdenet.nn.filters import symbols_of_kernels
@@ -72,27 +74,30 @@ class Tangents:
         """Sort the terms into L̂, its derivatives along moments, and the factors ∂N/∂v."""
         self._linear: dict[tuple[int, int], Tensor] = {}
         self._linear_changes: dict[tuple[int, int, int], Tensor] = {}
-        self._varying: dict[Jet, dict[tuple[int, tuple[Jet, ...]], float]] = {}
+        self._varying: dict[Jet, dict[tuple[int, Product], float]] = {}
         half = (*self.shape[:-1], self.shape[-1] // 2 + 1)
         values = self.coefficients.tolist()
         one = torch.ones(half, dtype=self._symbols.dtype, device=self._symbols.device)
+        fields, ndim = self.library.fields, self.library.ndim
         for term, value, f in zip(self.library.terms, values, self._equation, strict=True):
-            for k, jet in enumerate(term.factors):
-                g, kernel = self.library.fields.index(jet.field), self._kernel.get(jet.index)
-                if len(term.factors) > 1:
-                    others = (f, term.factors[:k] + term.factors[k + 1 :])
-                    found = self._varying.setdefault(jet, {})
-                    found[others] = found.get(others, 0.0) + value
-                    continue
-                symbol = one if kernel is None else self._symbols[kernel]
-                self._linear[f, g] = self._linear.get((f, g), 0) + value * symbol
-                for moment, changed, change in self._changes:
-                    if changed == kernel:
-                        key = (f, g, moment)
-                        known = self._linear_changes.get(key, 0)
-                        self._linear_changes[key] = known + value * change
+            if term.product.linear is not None:
+                self._add_linear(f, term.product.linear, value, one)
+                continue
+            for jet, others in term.product.derivatives(fields, ndim):
+                found = self._varying.setdefault(jet, {})
+                found[f, others] = found.get((f, others), 0.0) + value
         self._derived = [jet for jet in self._varying if jet.order]
         self._equations = sorted({f for f, _ in self._linear})
+
+    def _add_linear(self, f: int, jet: Jet, value: float, one: Tensor) -> None:
+        """Add value · jet to L̂ of equation f, and what moments change in it."""
+        g, kernel = self.library.fields.index(jet.field), self._kernel.get(jet.index)
+        symbol = one if kernel is None else self._symbols[kernel]
+        self._linear[f, g] = self._linear.get((f, g), 0) + value * symbol
+        for moment, changed, change in self._changes:
+            if changed == kernel:
+                known = self._linear_changes.get((f, g, moment), 0)
+                self._linear_changes[f, g, moment] = known + value * change
 
     def along(self, u: State, dt: float, steps: int, substeps: int) -> tuple[Tensor, Tensor]:
         """The rollout from u, and its derivative along each unknown.
@@ -112,7 +117,7 @@ class Tangents:
         """u_t and all w_t: (1 + unknown, window, field, *space) to the same shape."""
         u, tangents = state[0], state[1:]
         jets = self.bank(u, self._symbols if self.bank.indices else None)
-        product = products(jets, self.bank.jets)
+        product = values_of(jets, self.bank.jets, self.library.bases)
         slope = torch.empty_like(state)
         slope[0] = self.library.combine(jets, self.bank.jets, self.coefficients)
         factors = {jet: _factors(parts, product) for jet, parts in self._varying.items()}
@@ -123,7 +128,7 @@ class Tangents:
             some = range(len(tangents))[first : first + at_once]
             self._advance(slope[1:], tangents, some, modes, factors)
         for j, term in enumerate(self.library.terms):
-            slope[1 + j, :, self._equation[j]] += product(term.factors)
+            slope[1 + j, :, self._equation[j]] += product(term.product)
         return slope
 
     def _advance(
@@ -173,8 +178,8 @@ class Tangents:
 
 
 def _factors(
-    parts: Mapping[tuple[int, tuple[Jet, ...]], float],
-    product: Callable[[tuple[Jet, ...]], Tensor],
+    parts: Mapping[tuple[int, Product], float],
+    product: Callable[[Product], Tensor],
 ) -> dict[int, Tensor]:
     """∂N/∂v at every point, for each equation f that has v in a product."""
     factors: dict[int, Tensor] = {}

@@ -1,97 +1,124 @@
-"""A right-hand side that is linear in its coefficients: u_t = Σ_j θ_j m_j(jets of u).
+"""A right-hand side that is linear in its coefficients: u_t = Σ_j θ_j B_j(x) m_j(jets of u).
 
-The form in which an equation is fitted: the monomials m_j are known, the coefficients θ and the
-free moments φ of the filters that make the jets are the unknowns.
+The form in which an equation is fitted: the monomials m_j and the functions B_j of the coordinates
+are known, the coefficients θ and the free moments φ of the filters that make the jets are the
+unknowns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+import sympy
 import torch
 from torch import Tensor
 
+from pdenet.discovery.product import ONE, Product, evaluate, values_of
 from pdenet.errors import DiscoveryError
+from pdenet.grid import Grid
 from pdenet.integrators import RHS
 from pdenet.nn import FilterBank
 from pdenet.nn.filters import symbols_of_kernels
 from pdenet.pde import PDE
 from pdenet.pde.expression import Monomial
 from pdenet.pde.jet import AXES, Jet, sorted_jets
-from pdenet.pde.monomial import jet_powers
 from pdenet.types import Jets, State
 
-__all__ = ["Library", "Term", "products"]
+__all__ = ["Library", "Term"]
 
 
 @dataclass(frozen=True)
 class Term:
-    """One monomial in the equation of one field, as the jets that are multiplied."""
+    """One monomial in the equation of one field, with the function of the coordinates before it."""
 
     field: str
     monomial: Monomial
-    factors: tuple[Jet, ...]
+    product: Product
+
+    @property
+    def name(self) -> Monomial:
+        """Monomial and function together: what a coefficient belongs to."""
+        return self.monomial * self.product.basis
 
 
 @dataclass(frozen=True)
 class Library:
-    """The terms of all equations, in a fixed order; coefficients are vectors in this order."""
+    """The terms of all equations, in a fixed order; coefficients are vectors in this order.
+
+    bases: the values on the grid of the functions of coordinates that occur (`on` makes them).
+    """
 
     fields: tuple[str, ...]
     ndim: int
     terms: tuple[Term, ...]
+    bases: Mapping[sympy.Expr, Tensor] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, pde: PDE) -> tuple[Library, Tensor]:
         """The terms of a PDE and their coefficients.
 
-        Raises DiscoveryError for terms that are no products of jets with constant coefficients.
+        Raises DiscoveryError for coefficients that depend on time.
         """
         terms, values = [], []
-        for field, found in pde.numeric_terms().items():
-            for monomial, value in found.items():
-                powers = jet_powers(monomial, pde.fields, pde.ndim)
-                if powers is None or not isinstance(value, float):
-                    raise DiscoveryError(
-                        f"the term {value}*{monomial} of {field}_t cannot be refitted: only "
-                        "products of jets with constant coefficients can"
-                    )
-                factors = tuple(jet for jet, power in powers for _ in range(power))
-                terms.append(Term(field, monomial, factors))
-                values.append(value)
+        for name, found in pde.expansions().items():
+            for monomial, bases in found.items():
+                for basis, value in bases.items():
+                    if any(symbol.name == "t" for symbol in basis.free_symbols):
+                        raise DiscoveryError(
+                            f"the term {value}*{basis}*{monomial} of {name}_t cannot be refitted: "
+                            "its coefficient depends on time"
+                        )
+                    product = Product.of(monomial, pde.fields, pde.ndim, basis)
+                    terms.append(Term(name, monomial, product))
+                    values.append(value)
         return cls(pde.fields, pde.ndim, tuple(terms)), torch.tensor(values, dtype=torch.float64)
 
     @property
     def jets(self) -> tuple[Jet, ...]:
         """Every jet that occurs."""
-        return sorted_jets({jet for term in self.terms for jet in term.factors}, self.fields)
+        found = (term.product.all_jets(self.fields, self.ndim) for term in self.terms)
+        return sorted_jets(set().union(*found), self.fields)
+
+    def on(self, grid: Grid, like: Tensor) -> Library:
+        """The same with its functions of the coordinates evaluated on a grid."""
+        wanted = {term.product.basis for term in self.terms} - {ONE}
+        missing = [basis for basis in wanted if basis not in self.bases]
+        if not missing:
+            return self
+        known: dict[sympy.Expr, Tensor | float] = {
+            sympy.Symbol(name, real=True): torch.from_numpy(values).to(like)
+            for name, values in zip(grid.axes, grid.mesh(), strict=True)
+        }
+        one = torch.ones(grid.shape, dtype=like.dtype, device=like.device)
+        made = {basis: one * evaluate(basis, known) for basis in missing}
+        return replace(self, bases={**self.bases, **made})
 
     def only(self, kept: Sequence[bool]) -> Library:
         """The library of the terms that are kept."""
         terms = tuple(term for term, keep in zip(self.terms, kept, strict=True) if keep)
-        return Library(self.fields, self.ndim, terms)
+        return replace(self, terms=terms)
 
     def pde(self, coefficients: Tensor | Sequence[float]) -> PDE:
         """The PDE with these coefficients."""
         return PDE.from_terms(self.by_field(coefficients), AXES[: self.ndim])
 
     def by_field(self, values: Tensor | Sequence[float]) -> Mapping[str, dict[Monomial, float]]:
-        """One number for each term, as {field: {monomial: number}}."""
-        table: dict[str, dict[Monomial, float]] = {field: {} for field in self.fields}
+        """One number for each term, as {field: {monomial with its basis: number}}."""
+        table: dict[str, dict[Monomial, float]] = {name: {} for name in self.fields}
         for term, value in zip(self.terms, values, strict=True):
-            table[term.field][term.monomial] = float(value)
+            table[term.field][term.name] = float(value)
         return table
 
     def combine(self, jets: Jets, order: Sequence[Jet], coefficients: Tensor) -> State:
-        """Σ_j θ_j m_j at every point: jets (batch, variable, *space) -> (batch, field, *space)."""
-        product = products(jets, order)
+        """Σ_j θ_j B_j m_j at every point: jets (batch, variable, *space) -> (batch, field, ..)."""
+        value_of = values_of(jets, order, self.bases)
         totals: dict[str, Tensor] = {}
         for j, term in enumerate(self.terms):
-            value = coefficients[j] * product(term.factors)
+            value = coefficients[j] * value_of(term.product)
             totals[term.field] = totals[term.field] + value if term.field in totals else value
         zero = torch.zeros_like(jets[:, 0])
-        return torch.stack([totals.get(field, zero) for field in self.fields], 1)
+        return torch.stack([totals.get(name, zero) for name in self.fields], 1)
 
     def rhs(
         self, bank: FilterBank, coefficients: Tensor, kernels: Tensor, shape: torch.Size
@@ -103,22 +130,3 @@ class Library:
             return self.combine(bank(u, symbols), bank.jets, coefficients)
 
         return rhs
-
-
-def products(jets: Jets, order: Sequence[Jet]) -> Callable[[tuple[Jet, ...]], Tensor]:
-    """Products of jets at every point, (batch, *space), each made once.
-
-    jets: (batch, variable, *space); order: which jet each variable is.
-    """
-    place = {jet: k for k, jet in enumerate(order)}
-    known: dict[tuple[Jet, ...], Tensor] = {}
-
-    def product(factors: tuple[Jet, ...]) -> Tensor:
-        if not factors:
-            return torch.ones_like(jets[:, 0])
-        if factors not in known:
-            last = jets[:, place[factors[-1]]]
-            known[factors] = product(factors[:-1]) * last if len(factors) > 1 else last
-        return known[factors]
-
-    return product

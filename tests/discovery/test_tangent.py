@@ -7,6 +7,7 @@ from torch.func import jvp
 from pdenet.discovery import tangent
 from pdenet.discovery.fit import Rollouts, learned_axes
 from pdenet.discovery.terms import Library
+from pdenet.grid import Grid
 from pdenet.nn import FilterBank
 from pdenet.pde import PDE
 from pdenet.pde.jet import Jet
@@ -24,12 +25,21 @@ CASES = {
     "three dimensions": (PDE("u_t = -u*u_x - 0.5*u_y + 0.1*u*u_zz"), (8, 9, 8)),
     "no derivatives": (PDE("u_t = 0.5*u - u**2"), (11,)),
     "products without derivatives": (PDE("u_t = 0.3 + 0.5*u*v", "v_t = -v**2"), (11,)),
+    "coefficients that vary": (
+        PDE("u_t = (1 + sin(x))*u_x - x*cos(y)*u*u_y + 0.1*u_xx + cos(x)*u + sin(y)"),
+        (12, 10),
+    ),
+    "functions": (
+        PDE("u_t = 0.3*u_xx + 2*sin(u) + u*exp(-u)*v_x", "v_t = cos(x)*v/(1 + u**2) + sin(2*u_x)"),
+        (24,),
+    ),
     "an equation without terms": (PDE("u_t = 0.5*v_x*u", "v_t = 0"), (12,)),
 }
 
 
 def problem(pde, shape, dtype=torch.float64, substeps=2):
     library, coefficients = Library.of(pde)
+    library = library.on(Grid(shape, [0.5 * n for n in shape]), torch.zeros(1, dtype=dtype))
     bank = FilterBank(
         library.jets or (Jet("u", (0,) * len(shape)),),
         library.fields,
