@@ -1,11 +1,13 @@
 """A uniform Cartesian grid in one, two or three space dimensions.
 
 Point i of an axis lies at x_i = origin + i Δx. Without an endpoint (periodic axes) Δx = L/N and
-the point at L is the point at 0; with one Δx = L/(N - 1). Arrays on the grid are indexed "ij":
-index i of the first space axis is the x coordinate.
+the point at L is the point at 0; with one (walls) Δx = L/(N - 1), and the first and the last point
+lie on the walls. Arrays on the grid are indexed "ij": index i of the first space axis is the x
+coordinate.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,7 +26,8 @@ class Grid:
     shape: number of points along x[, y[, z]].
     lengths: length of the domain along each axis, in the units of the coordinates.
     origin: coordinates of the first point; zeros when None.
-    endpoint: whether the last point lies at origin + length (walls) or one step before (periodic).
+    endpoint: whether the last point lies at origin + length (walls) or one step before (periodic);
+        one flag for each axis, or one for all. It is kept as one flag for each axis.
 
     Raises GridError when the numbers do not describe a grid.
     """
@@ -32,7 +35,7 @@ class Grid:
     shape: tuple[int, ...]
     lengths: tuple[float, ...]
     origin: tuple[float, ...] | None = None
-    endpoint: bool = False
+    endpoint: bool | tuple[bool, ...] = False
 
     def __post_init__(self) -> None:
         shape = tuple(int(n) for n in self.shape)
@@ -56,6 +59,7 @@ class Grid:
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "lengths", lengths)
         object.__setattr__(self, "origin", origin)
+        object.__setattr__(self, "endpoint", _flags(self.endpoint, len(shape)))
 
     @classmethod
     def square(cls, n: int, ndim: int, length: float = 2 * math.pi) -> "Grid":
@@ -73,10 +77,17 @@ class Grid:
         return AXES[: self.ndim]
 
     @property
+    def endpoints(self) -> tuple[bool, ...]:
+        """For each axis whether its last point lies at origin + length."""
+        assert isinstance(self.endpoint, tuple)
+        return self.endpoint
+
+    @property
     def spacing(self) -> tuple[float, ...]:
         """Distance Δx between neighbouring points along each axis."""
         return tuple(
-            length / (n - self.endpoint) for length, n in zip(self.lengths, self.shape, strict=True)
+            length / (n - last)
+            for length, n, last in zip(self.lengths, self.shape, self.endpoints, strict=True)
         )
 
     @property
@@ -99,8 +110,8 @@ class Grid:
     def refine(self, factor: int) -> "Grid":
         """The grid with steps `factor` times smaller; it contains every point of this one."""
         factor = _factor(factor)
-        last = int(self.endpoint)
-        return replace(self, shape=tuple((n - last) * factor + last for n in self.shape))
+        ends = zip(self.shape, self.endpoints, strict=True)
+        return replace(self, shape=tuple((n - last) * factor + last for n, last in ends))
 
     def coarsen(self, factor: int) -> "Grid":
         """Every `factor`-th point of this grid.
@@ -108,13 +119,24 @@ class Grid:
         Raises GridError when the steps of an axis cannot be grouped by `factor`.
         """
         factor = _factor(factor)
-        last = int(self.endpoint)
-        if any((n - last) % factor for n in self.shape):
+        ends = tuple(zip(self.shape, self.endpoints, strict=True))
+        if any((n - last) % factor for n, last in ends):
             raise GridError(
                 f"grid shape {self.shape} cannot be coarsened by {factor}: "
                 f"every axis must have a multiple of {factor} steps"
             )
-        return replace(self, shape=tuple((n - last) // factor + last for n in self.shape))
+        return replace(self, shape=tuple((n - last) // factor + last for n, last in ends))
+
+
+def _flags(endpoint: bool | Iterable[bool], ndim: int) -> tuple[bool, ...]:
+    """One flag for each axis, from one for each or one for all."""
+    flags = tuple(endpoint) if isinstance(endpoint, Iterable) else (endpoint,) * ndim
+    if len(flags) != ndim or not all(flag in (True, False) for flag in flags):
+        raise GridError(
+            f"endpoint {endpoint!r} does not fit {ndim} axes: give True, False or one of them for "
+            "each axis"
+        )
+    return tuple(bool(flag) for flag in flags)
 
 
 def _factor(factor: int) -> int:

@@ -6,13 +6,34 @@ This is what a data file stores and what a network learns from.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pdenet.boundary import Boundaries, Periodic, check_boundaries, periodic
+from pdenet.boundary import Boundaries, check_boundaries, endpoints, periodic
 from pdenet.errors import EquationError, GridError
 from pdenet.grid import Grid
 from pdenet.pde.definition import PDE
 from pdenet.pde.names import check_fields
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "boundaries_on"]
+
+
+def boundaries_on(grid: Grid, boundaries: Boundaries | None) -> Boundaries:
+    """The boundaries of a grid, checked; None stands for periodic ones.
+
+    The first and the last point of an axis with walls lie on the walls, so it has an endpoint; a
+    periodic axis has none. Raises GridError that names the axis where this is not so.
+    """
+    checked = periodic(grid.ndim) if boundaries is None else boundaries
+    checked = check_boundaries(checked, grid.ndim)
+    wanted = endpoints(checked)
+    for axis, has, wants in zip(grid.axes, grid.endpoints, wanted, strict=True):
+        if has != wants:
+            why = (
+                f"{axis} has walls, and its last point lies on one of them"
+                if wants
+                else f"{axis} is periodic, and has no point at its far end"
+            )
+            asked = wants if len(set(wanted)) == 1 else wanted
+            raise GridError(f"{why}: make the grid with endpoint={asked}")
+    return checked
 
 
 @dataclass(frozen=True)
@@ -36,7 +57,7 @@ class Problem:
         fields = check_fields(self.fields)
         if len(set(fields)) != len(fields):
             raise EquationError(f"fields {fields} must have different names")
-        boundaries = check_boundaries(self.boundaries, self.grid.ndim)
+        boundaries = boundaries_on(self.grid, self.boundaries)
         if self.pde is not None and self.pde.ndim != self.grid.ndim:
             raise GridError(
                 f"the equation has {self.pde.ndim} space dimensions, the grid {self.grid.ndim}: "
@@ -46,8 +67,6 @@ class Problem:
             raise EquationError(
                 f"the equation is for {', '.join(self.pde.fields)}, not {', '.join(fields)}"
             )
-        if self.grid.endpoint and any(isinstance(pair[0], Periodic) for pair in boundaries):
-            raise GridError("a periodic axis has no point at its far end: use endpoint=False")
         known = (*fields, *self.grid.axes, "t")
         unknown = sorted(self.units.keys() - set(known))
         if unknown:

@@ -25,6 +25,16 @@ def test_endpoint_and_origin():
     np.testing.assert_allclose(grid.coordinates()[0], [-1.0, -0.5, 0.0, 0.5, 1.0])
 
 
+def test_one_flag_for_all_axes_or_one_for_each():
+    assert Grid((4, 5), (1.0, 1.0), endpoint=True) == Grid((4, 5), (1.0, 1.0), None, (True, True))
+    channel = Grid((4, 5), (1.0, 1.0), endpoint=(False, True))
+    assert channel.endpoints == (False, True)
+    assert channel.spacing == (0.25, 0.25)
+    assert channel.refine(3).shape == (12, 13)
+    assert channel.refine(3).coarsen(3) == channel
+    assert Grid((4, 5), (1.0, 1.0)).endpoint == (False, False)
+
+
 def test_mesh_is_indexed_ij():
     x, y = Grid((3, 4), (3.0, 4.0)).mesh()
     assert x.shape == y.shape == (3, 4)
@@ -41,9 +51,10 @@ def test_square():
 @given(
     st.lists(st.integers(2, 9), min_size=1, max_size=3),
     st.integers(1, 4),
-    st.booleans(),
+    st.lists(st.booleans(), min_size=3, max_size=3),
 )
-def test_refine_keeps_every_point_and_coarsen_undoes_it(shape, factor, endpoint):
+def test_refine_keeps_every_point_and_coarsen_undoes_it(shape, factor, flags):
+    endpoint = tuple(flags[: len(shape)])
     grid = Grid(tuple(shape), (1.7,) * len(shape), (0.3,) * len(shape), endpoint)
     fine = grid.refine(factor)
     for points, fine_points in zip(grid.coordinates(), fine.coordinates(), strict=True):
@@ -63,6 +74,9 @@ def test_refine_keeps_every_point_and_coarsen_undoes_it(shape, factor, endpoint)
         lambda: Grid((4,), (0.0,)),
         lambda: Grid((4,), (math.nan,)),
         lambda: Grid((4,), (1.0,), (math.inf,)),
+        lambda: Grid((4, 4), (1.0, 1.0), endpoint=(True,)),
+        lambda: Grid((4,), (1.0,), endpoint="walls"),  # type: ignore[arg-type]
+        lambda: Grid((4,), (1.0,), endpoint=2),  # type: ignore[arg-type]
         lambda: Grid((9, 8), (1.0, 1.0)).coarsen(2),
         lambda: Grid((8,), (1.0,)).refine(0),
         lambda: Grid((8,), (1.0,)).coarsen(1.5),  # type: ignore[arg-type]

@@ -2,11 +2,11 @@
 
 import pytest
 
-from pdenet.boundary import Dirichlet, periodic
+from pdenet.boundary import Dirichlet, Neumann, Periodic, periodic
 from pdenet.errors import EquationError, GridError
 from pdenet.grid import Grid
 from pdenet.pde import PDE
-from pdenet.problem import Problem
+from pdenet.problem import Problem, boundaries_on
 
 HEAT = PDE("u_t = u_xx + u_yy")
 GRID = Grid.square(8, 2)
@@ -25,9 +25,22 @@ def test_an_unknown_equation():
     assert Problem(None, GRID, periodic(2), ("u", "v")).pde is None
 
 
-def test_walls_may_have_an_endpoint():
-    grid = Grid((5,), (1.0,), endpoint=True)
-    assert Problem(None, grid, ((Dirichlet(), Dirichlet(1.0)),), ("u",)).grid.endpoint
+WALLS = (Dirichlet(), Neumann(1.0))
+ENDS = (Periodic(), Periodic())
+
+
+def test_axes_with_walls_have_an_endpoint_and_others_have_none():
+    line = Grid((5,), (1.0,), endpoint=True)
+    assert Problem(None, line, (WALLS,), ("u",)).grid is line
+    channel = Grid((8, 5), (1.0, 1.0), endpoint=(False, True))
+    assert Problem(HEAT, channel, (ENDS, WALLS), ("u",)).boundaries == (ENDS, WALLS)
+    assert boundaries_on(GRID, None) == periodic(2)
+    with pytest.raises(GridError, match=r"y has walls.*endpoint=\(False, True\)"):
+        boundaries_on(GRID, (ENDS, WALLS))
+    with pytest.raises(GridError, match=r"x is periodic.*endpoint=\(False, True\)"):
+        boundaries_on(Grid((5, 5), (1.0, 1.0), endpoint=True), (ENDS, WALLS))
+    with pytest.raises(GridError, match=r"x has walls.*endpoint=True$"):
+        boundaries_on(GRID, (WALLS, WALLS))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ _FIELDS = ("u", "v", "w")
 def write_arrays(
     path: Path | str,
     states: np.ndarray,
-    grid: Grid,
+    grid: Grid | Problem,
     dt: float,
     *,
     fields: Sequence[str] | None = None,
@@ -29,13 +29,23 @@ def write_arrays(
     metadata: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write periodic trajectories (trajectory, frame, field, *space) to a file; returns its path.
+    """Write trajectories (trajectory, frame, field, *space) to a file; returns its path.
 
-    grid: the points; dt: time between two frames. fields: their names, those of `pde` or u, v, w
-    by default. pde: the true equation, where it is known. float32 stays float32, every other
-    number becomes float64. Raises DataError where the shapes do not fit, OutputError as `create`.
+    grid: the points of a periodic domain, or the whole problem, which also says what holds at
+    walls; then neither fields nor pde is given. dt: time between two frames. fields: their names,
+    those of `pde` or u, v, w by default. pde: the true equation, where it is known. float32 stays
+    float32, every other number becomes float64. Raises DataError where the shapes do not fit,
+    GridError where the grid has points at both ends, OutputError as `create`.
     """
     states = np.asarray(states)
+    if isinstance(grid, Problem):
+        if fields is not None or pde is not None:
+            raise DataError("a problem has fields and an equation of its own: leave out the others")
+        given, grid = grid, grid.grid
+        fields, pde, boundaries = given.fields, given.pde, given.boundaries
+        units = given.units
+    else:
+        boundaries, units = periodic(grid.ndim), {}
     if states.ndim != grid.ndim + 3 or states.shape[3:] != grid.shape:
         raise DataError(
             f"states have shape {states.shape}, a grid of shape {grid.shape} needs (trajectory, "
@@ -50,7 +60,7 @@ def write_arrays(
         raise DataError(
             f"states have {states.shape[2]} fields, but the names are {names}: name each field"
         )
-    problem = Problem(pde, grid, periodic(grid.ndim), names)
+    problem = Problem(pde, grid, boundaries, names, units)
     dtype = "float32" if states.dtype == np.float32 else "float64"
     times = dt * np.arange(states.shape[1])
     with create(

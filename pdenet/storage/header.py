@@ -73,7 +73,7 @@ def describe(
         "/pdenet@parameters": parameters,
         "/pdenet@lengths": np.array(grid.lengths),
         "/pdenet@origin": np.array(grid.origin),
-        "/pdenet@endpoint": grid.endpoint,
+        "/pdenet@endpoint": np.array(grid.endpoints),
         "/pdenet@boundaries": [[to_json(end) for end in ends] for ends in problem.boundaries],
         "/pdenet@units": dict(problem.units),
         "/pdenet@metadata": rest,
@@ -221,7 +221,8 @@ def _grid(found: Scan, axes: Sequence[str]) -> Grid:
         if found.native:
             lengths = tuple(values["/pdenet@lengths"].tolist())
             origin = tuple(values["/pdenet@origin"].tolist())
-            grid = Grid(shape, lengths, origin, values["/pdenet@endpoint"])
+            flags = np.broadcast_to(values["/pdenet@endpoint"], len(shape))
+            grid = Grid(shape, lengths, origin, tuple(flags.tolist()))
         else:
             steps = [(x[-1] - x[0]) / max(len(x) - 1, 1) for x in points]
             lengths = tuple(float(dx * len(x)) for dx, x in zip(steps, points, strict=True))

@@ -125,6 +125,9 @@ def _fits(shape: tuple[int, ...], place: Place, found: Scan) -> None:
     # The Well's own example stores a list of one name as a plain string.
     if place.item.kind == "text" and wanted == ["*"] and shape == ():
         return
+    # Files from before axes with and without walls could be mixed hold one flag for all.
+    if place.address == "/pdenet@endpoint" and shape == ():
+        return
     expected = [-1 if s == "*" else found.sizes.get(s, -1) for s in wanted]
     agree = len(shape) == len(wanted) and all(
         want in (-1, have) for have, want in zip(shape, expected, strict=True)

@@ -156,9 +156,10 @@ SCHEMA: tuple[Item, ...] = (
     Item(
         "/pdenet@endpoint",
         "flag",
-        (),
+        ("D",),
         "native",
-        "whether the last point lies at origin + length (walls) or one step before (periodic)",
+        "for each axis whether the last point lies at origin + length (walls) or one step before "
+        "(periodic); one flag in older files, for all axes",
     ),
     Item("/pdenet@boundaries", "json", (), "native", "the condition at both ends of each axis"),
     Item("/pdenet@units", "json", (), "native", "units by name; may be empty"),

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -71,12 +72,37 @@ def test_walls_units_and_an_unknown_equation_survive(tmp_path: Path):
     assert Periodic() not in problem.boundaries[0]
 
 
+@pytest.mark.parametrize("old", [False, True])
+def test_a_channel_survives_and_older_files_have_one_flag(tmp_path: Path, old: bool):
+    walls, ends = (Dirichlet(1.5), Neumann(-0.25)), (Periodic(), Periodic())
+    grid = Grid((8, 5), (1.0, 2.0), endpoint=True if old else (False, True))
+    problem = Problem(None, grid, (walls, walls) if old else (ends, walls), ("u",))
+    path = tmp_path / "a.h5"
+    write(path, problem, np.ones((4, 6, 1, 8, 5)))
+    if old:
+        with h5py.File(path, "r+") as file:
+            del file["pdenet"].attrs["endpoint"]
+            file["pdenet"].attrs["endpoint"] = True
+    with open_data(path) as data:
+        assert data.problem == problem
+    assert check(path) == []
+
+
 def test_the_same_states_give_the_same_bytes(tmp_path: Path, problem, states):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         write(tmp_path / name / "data.h5", problem, states, metadata={"seed": 1})
     first, second = ((tmp_path / name / "data.h5").read_bytes() for name in ("a", "b"))
     assert first == second
+
+
+def test_arrays_with_walls_are_written_with_their_problem(tmp_path: Path):
+    ends = ((Dirichlet(1.5), Neumann(-0.25)),)
+    problem = Problem(None, Grid((9,), (1.0,), endpoint=True), ends, ("u",), {"u": "K"})
+    with open_data(write_arrays(tmp_path / "a.h5", np.ones((1, 2, 1, 9)), problem, 0.1)) as data:
+        assert data.problem == problem
+    with pytest.raises(DataError, match="fields and an equation of its own"):
+        write_arrays(tmp_path / "b.h5", np.ones((1, 2, 1, 9)), problem, 0.1, fields=("u",))
 
 
 def test_an_existing_file_is_kept_unless_told_otherwise(path: Path, problem, states):
