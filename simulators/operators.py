@@ -1,9 +1,11 @@
-"""Derivatives of fields on a periodic grid, as products of blocked banded matrices.
+"""Derivatives of fields on a grid, as products of blocked banded matrices.
 
 A stencil on an axis of n points is a banded n × n matrix. Cut into blocks of B outputs, every block
 is the same small matrix of (rows × B) × (B + 2 reach) numbers, applied to overlapping windows of
 the padded field: one matrix product gives all derivatives along that axis. On one core this costs
-about half of what adding shifted slices costs, and it is the same code on a GPU.
+about half of what adding shifted slices costs, and it is the same code on a GPU. The padding is
+the other end of a periodic axis; beyond a wall it is another small matrix product
+(`simulators.walls`).
 
 The results stay where the product wrote them. They are views of shape (batch, field, *blocked),
 where `blocked` splits every axis n into (n/B, B), so that nothing is copied; `Derivatives.blocked`
@@ -18,13 +20,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pdenet.boundary import Boundary, Periodic
+from pdenet.boundary import Boundaries
 from pdenet.errors import GridError
 from pdenet.grid import Grid
 from pdenet.pde.jet import Jet
+from pdenet.problem import boundaries_on
 from simulators.stencils import Stencil, central
+from simulators.walls import Closure, check_size, closures, ghosts
 
-__all__ = ["Derivatives", "Operator", "block_length", "check_periodic", "jets", "operator"]
+__all__ = ["Derivatives", "Operator", "block_length", "jets", "operator"]
 
 #: One stencil (or None) for each axis: their product is a partial derivative.
 Operator = tuple[Stencil | None, ...]
@@ -46,21 +50,6 @@ def block_length(n: int) -> int:
     return min(divisors, key=lambda b: abs(b - _BLOCK)) if divisors else n
 
 
-def check_periodic(boundaries: Sequence[tuple[Boundary, Boundary]] | None, ndim: int) -> None:
-    """Raise GridError unless all boundaries are periodic; None means periodic."""
-    if boundaries is None:
-        return
-    if len(boundaries) != ndim:
-        raise GridError(f"{ndim} axes need {ndim} pairs of boundaries, given {len(boundaries)}")
-    for pair in boundaries:
-        for boundary in pair:
-            if not isinstance(boundary, Periodic):
-                raise GridError(
-                    f"the simulators know only Periodic() boundaries, given {boundary}: "
-                    "use pdenet.boundary.periodic(ndim)"
-                )
-
-
 class Derivatives:
     """Applies a fixed set of operators to states (batch, field, *space) of a fixed shape.
 
@@ -74,24 +63,31 @@ class Derivatives:
         grid: Grid,
         channels: tuple[int, int],
         *,
+        walls: Sequence[Closure | None] | None = None,
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> None:
-        """channels: (batch, field), the leading shape of the states."""
+        """channels: (batch, field), the leading shape of the states.
+
+        walls: what closes each axis, None for periodic ones.
+        """
         self.operators = tuple(operators)
         lengths = [block_length(n) for n in grid.shape]
         split = ((n // b, b) for n, b in zip(grid.shape, lengths, strict=True))
         self.shape = (*channels, *itertools.chain.from_iterable(split))
         root: Operator = (None,) * grid.ndim
+        like = torch.empty(0, dtype=dtype, device=device)
         made: dict[Operator, Tensor | None] = {root: None}
         self._passes: list[tuple[Tensor | None, _AxisPass]] = []
         for axis in range(grid.ndim):
             for source, targets in _targets(self.operators, axis).items():
                 rows = [target[axis] for target in targets]
                 stencils = [row for row in rows if row is not None]
-                step = _AxisPass(
-                    stencils, axis, grid, channels, self.shape, dtype=dtype, device=device
-                )
+                closure = walls[axis] if walls is not None else None
+                if closure is not None and source != root:
+                    closure = closure.homogeneous
+                check_size(stencils, closure, grid, axis)
+                step = _AxisPass(stencils, axis, grid, channels, self.shape, closure, like)
                 self._passes.append((made[source], step))
                 made.update(zip(targets, step.views, strict=True))
         #: the result of every operator, None for the identity, whose result is u itself
@@ -131,22 +127,15 @@ class _AxisPass:
         grid: Grid,
         channels: tuple[int, int],
         blocked: tuple[int, ...],
-        *,
-        dtype: torch.dtype,
-        device: torch.device | str,
+        closure: Closure | None,
+        like: Tensor,
     ) -> None:
         n = grid.shape[axis]
         reach = max(stencil.reach for stencil in stencils)
-        if n < 2 * reach + 1:
-            raise GridError(
-                f"the grid has {n} points along {grid.axes[axis]}, but the stencils span "
-                f"{2 * reach + 1}: use at least {2 * reach + 1} points or a lower order"
-            )
         block = block_length(n)
         whole = block == n and n > 20  # no divisor fits: work in blocks of 8, gather at the end
         block = _BLOCK if whole else block
-        weights = _block_matrix(stencils, grid.spacing[axis], block, reach)
-        weights = weights.to(dtype=dtype, device=device)
+        weights = _block_matrix(stencils, grid.spacing[axis], block, reach).to(like)
         outer = math.prod(channels) * math.prod(grid.shape[:axis])
         inner = math.prod(grid.shape[axis + 1 :])
         last = axis == grid.ndim - 1
@@ -155,26 +144,78 @@ class _AxisPass:
         self._left, self._right, self._out = made.left, made.right, made.out
         padded, parts = made.padded, made.parts
         self._interior = padded[:, reach : reach + n].view(blocked)
-        self._before = [
-            (padded[:, :reach], padded[:, n : n + reach]),
-            (padded[:, n + reach : n + 2 * reach], padded[:, reach : 2 * reach]),
-            *made.gathers,
-        ]
+        self._fills: list[_Fill] = []
+        self._before = list(made.gathers)
+        if closure is None:
+            self._before = [
+                (padded[:, :reach], padded[:, n : n + reach]),
+                (padded[:, n + reach : n + 2 * reach], padded[:, reach : 2 * reach]),
+                *made.gathers,
+            ]
+        else:
+            lines = (n, reach, grid.spacing[axis])
+            self._fills = _wall_fills(closure, padded, lines, channels[0] if last else None)
         self._after: list[tuple[Tensor, Tensor]] = []
         if whole:
             for k, part in enumerate(parts):
-                target = torch.zeros(part.shape, dtype=dtype, device=device)
+                target = like.new_zeros(part.shape)
                 self._after.append((target, part))
                 parts[k] = target.view(outer, -1, inner)[:, :n]
         self.views = [part.view(blocked) for part in parts]
 
     def __call__(self, source: Tensor) -> None:
         self._interior.copy_(source)
+        for fill in self._fills:
+            fill()
         for target, part in self._before:
             target.copy_(part)
         torch.bmm(self._left, self._right, out=self._out)
         for target, part in self._after:
             target.copy_(part)
+
+
+class _Fill(NamedTuple):
+    """The ghosts beyond one wall: target = constant + left @ right."""
+
+    target: Tensor
+    constant: Tensor
+    left: Tensor
+    right: Tensor
+    affine: bool
+
+    def __call__(self) -> None:
+        torch.baddbmm(self.constant, self.left, self.right, beta=int(self.affine), out=self.target)
+
+
+def _wall_fills(
+    closure: Closure, padded: Tensor, line: tuple[int, int, float], batch: int | None
+) -> list[_Fill]:
+    """How to fill the ghosts at both ends of the lines of padded (outer, length, inner).
+
+    line: points, reach and step of a line. batch: states, where lines are rows (the last axis).
+    """
+    n, reach, dx = line
+    fills = []
+    for upper, condition in enumerate((closure.lower, closure.upper)):
+        matrix, offsets = ghosts(condition, closure.degree, reach)
+        if upper:
+            matrix, offsets = matrix[::-1, ::-1], offsets[::-1]
+        weights = torch.from_numpy(matrix.copy()).to(padded)
+        constant = torch.from_numpy(dx * offsets).to(padded)
+        used = matrix.shape[1]
+        near = slice(reach + n - used, reach + n) if upper else slice(reach, reach + used)
+        beyond = slice(n + reach, n + 2 * reach) if upper else slice(0, reach)
+        affine = bool(offsets.any())
+        if batch is None:
+            left = weights.expand(len(padded), -1, -1)
+            right = padded[:, near]
+            fills.append(_Fill(padded[:, beyond], constant[:, None], left, right, affine))
+        else:
+            # One product for each state, as for the derivatives along this axis.
+            rows = padded.view(batch, -1, padded.shape[1])
+            right = weights.t().contiguous().expand(batch, -1, -1)
+            fills.append(_Fill(rows[..., beyond], constant, rows[..., near], right, affine))
+    return fills
 
 
 class _Layout(NamedTuple):
@@ -242,7 +283,7 @@ def _block_matrix(stencils: list[Stencil], dx: float, block: int, reach: int) ->
 def jets(
     u: Tensor,
     grid: Grid,
-    boundaries: Sequence[tuple[Boundary, Boundary]] | None,
+    boundaries: Boundaries | None,
     variables: Sequence[Jet],
     *,
     fields: Sequence[str] | None = None,
@@ -250,12 +291,12 @@ def jets(
 ) -> Tensor:
     """The jet variables of u by central differences.
 
-    u: (batch, field, *space), contiguous or not; boundaries: periodic, or None for the same.
+    u: (batch, field, *space), contiguous or not; boundaries: None where all are periodic.
     fields: names of u's fields; by default those of `variables` in the order of appearance.
     Returns (batch, variable, *space).
     Raises GridError if shapes, names or boundaries do not fit.
     """
-    check_periodic(boundaries, grid.ndim)
+    walls = closures(boundaries_on(grid, boundaries), order)
     names = tuple(fields if fields is not None else dict.fromkeys(v.field for v in variables))
     if u.ndim != grid.ndim + 2 or tuple(u.shape[2:]) != grid.shape or u.shape[1] != len(names):
         raise GridError(
@@ -267,7 +308,7 @@ def jets(
         raise GridError(f"{unknown[0]} is no jet of the fields {names} in {grid.ndim} dimensions")
     operators = list(dict.fromkeys(operator(v.index, order) for v in variables))
     channels = (u.shape[0], u.shape[1])
-    apply = Derivatives(operators, grid, channels, dtype=u.dtype, device=u.device)
+    apply = Derivatives(operators, grid, channels, walls=walls, dtype=u.dtype, device=u.device)
     views = dict(zip(operators, apply(u.contiguous()), strict=True))
     columns = [views[operator(v.index, order)][:, names.index(v.field)] for v in variables]
     return torch.stack(columns, dim=1).reshape(u.shape[0], len(variables), *grid.shape)

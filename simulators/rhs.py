@@ -16,13 +16,16 @@ import sympy
 import torch
 from torch import Tensor
 
+from pdenet.boundary import Boundaries
 from pdenet.grid import Grid
 from pdenet.pde.compile import compile_rhs
 from pdenet.pde.definition import PDE
 from pdenet.pde.jet import Jet
 from pdenet.pde.monomial import jet_powers
+from pdenet.problem import boundaries_on
 from simulators.operators import Derivatives, Operator, block_length, operator
 from simulators.stencils import upwind
+from simulators.walls import check_orders, closures, rest
 
 __all__ = [
     "UPWIND",
@@ -37,6 +40,7 @@ __all__ = [
 Order = int | str
 UPWIND = "upwind"
 _CENTRAL_BESIDE_UPWIND = 4
+_UPWIND_ORDER = 3
 
 
 def blocked_coordinates(grid: Grid, like: Tensor) -> tuple[Tensor, ...]:
@@ -83,9 +87,10 @@ class TermSum:
     def __init__(
         self, pde: PDE, jets: Sequence[Jet], coordinates: Sequence[Tensor], scratch: Tensor
     ) -> None:
-        self._products, rest = _split(pde, jets, coordinates, scratch)
-        some = any(rest.numeric_terms().values())
-        self._rest = compile_rhs(rest, jets, torch, coordinates) if some else None
+        self._products, others = _split(pde, jets, coordinates, scratch)
+        some = any(others.numeric_terms().values())
+        self._places = [list(jets).index(jet) for jet in others.jets]
+        self._rest = compile_rhs(others, others.jets, torch, coordinates) if some else None
         self._scratch = scratch
 
     def __call__(self, t: float, views: Sequence[Tensor], out: Tensor) -> None:
@@ -97,7 +102,8 @@ class TermSum:
             out.zero_()
         else:
             nothing = out.new_empty((out.shape[0], 0, *out.shape[2:]))
-            jets = torch.stack(list(views), dim=1) if views else nothing
+            used = [views[place] for place in self._places]
+            jets = torch.stack(used, dim=1) if used else nothing
             values = self._rest(t, jets)
             out.copy_(values[:, : out.shape[1]])
         columns = out.unbind(1)
@@ -123,17 +129,31 @@ class RightHandSide:
     """u_t = F of one PDE for states (batch, field, *space) of one shape.
 
     Calls write into the given output and overwrite the buffers of the last call.
-    Raises GridError if the grid is too small for the stencils.
+    The points on Dirichlet walls have u_t = 0; others, corners too, evolve by F.
+    Raises GridError if the grid is too small for the stencils, or does not fit its boundaries.
     """
 
-    def __init__(self, pde: PDE, grid: Grid, order: Order, like: Tensor) -> None:
-        """like: a state (batch, field, *space); its shape, dtype and device are adopted."""
+    def __init__(
+        self,
+        pde: PDE,
+        grid: Grid,
+        order: Order,
+        like: Tensor,
+        boundaries: Boundaries | None = None,
+    ) -> None:
+        """like: a state (batch, field, *space); its shape, dtype and device are adopted.
+
+        boundaries: at the ends of every axis; None where all are periodic.
+        """
         self.pde, self.grid, self.order = pde, grid, order
+        self.boundaries = boundaries_on(grid, boundaries)
+        check_orders(pde, self.boundaries)
+        self.walls = closures(self.boundaries, _UPWIND_ORDER if order == UPWIND else int(order))
         operators = {jet.index: central_operator(jet.index, order) for jet in pde.jets}
         unique = list(dict.fromkeys(operators.values()))
         channels = (like.shape[0], like.shape[1])
         self._derivatives = Derivatives(
-            unique, grid, channels, dtype=like.dtype, device=like.device
+            unique, grid, channels, walls=self.walls, dtype=like.dtype, device=like.device
         )
         # A jet is column `field` of derivative `place`; the views of the derivatives stay the same.
         self._places = [
@@ -167,6 +187,7 @@ class RightHandSide:
     def __call__(self, t: float, u: Tensor, out: Tensor) -> None:
         """Write F(t, u) into out; both contiguous (batch, field, *space)."""
         self._terms(t, self.views(t, u), self._derivatives.blocked(out))
+        rest(out, self.boundaries)
 
 
 class _Wind:
@@ -174,13 +195,15 @@ class _Wind:
 
     def __init__(self, rhs: "RightHandSide", axis: int, like: Tensor) -> None:
         pde, grid = rhs.pde, rhs.grid
-        stencil = upwind()
+        stencil = upwind(_UPWIND_ORDER)
         sides: list[Operator] = [
             tuple(side if k == axis else None for k in range(grid.ndim))
             for side in (stencil, stencil.mirrored())
         ]
         channels = (like.shape[0], like.shape[1])
-        self._sides = Derivatives(sides, grid, channels, dtype=like.dtype, device=like.device)
+        self._sides = Derivatives(
+            sides, grid, channels, walls=rhs.walls, dtype=like.dtype, device=like.device
+        )
         self._jets = [
             (place, pde.fields.index(jet.field))
             for place, jet in enumerate(pde.jets)

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pdenet.boundary import Boundaries
 from pdenet.errors import StabilityError
 from pdenet.grid import Grid
 from pdenet.pde.definition import PDE
+from pdenet.problem import boundaries_on
 from pdenet.threads import threads_for
 from simulators.config import Numerics
 from simulators.rhs import RightHandSide
 from simulators.stability import StabilityLimit, largest_step, require_substeps
 from simulators.stepping import SCHEMES, Stepper
+from simulators.walls import check_orders, hold
 
 __all__ = ["Solver", "substep_count"]
 
@@ -33,14 +36,24 @@ class _Workspace:
 
 
 class Solver:
-    """Solves one PDE on one periodic grid.
+    """Solves one PDE on one grid, periodic or between walls.
 
     States are contiguous (batch, field, *space) tensors; buffers are made for each batch size and
-    kept. Raises GridError if the grid is too small for the stencils.
+    kept. Raises GridError if the grid is too small for the stencils, or does not fit the boundaries
+    (an axis with walls needs an endpoint), or if a derivative needs more conditions at a wall.
     """
 
-    def __init__(self, pde: PDE, grid: Grid, numerics: Numerics | None = None) -> None:
+    def __init__(
+        self,
+        pde: PDE,
+        grid: Grid,
+        numerics: Numerics | None = None,
+        boundaries: Boundaries | None = None,
+    ) -> None:
+        """boundaries: at the ends of every axis, for all fields; None where all are periodic."""
         self.pde, self.grid = pde.numeric(), grid
+        self.boundaries = boundaries_on(grid, boundaries)
+        check_orders(self.pde, self.boundaries)
         self.numerics = numerics or Numerics()
         self._scheme = SCHEMES[self.numerics.scheme]
         self._workspaces: dict[int, _Workspace] = {}
@@ -48,8 +61,10 @@ class Solver:
     def advance(self, t: float, dt: float, u: Tensor) -> None:
         """Replace u(t) by u(t + dt), in place.
 
+        Points on Dirichlet walls take the value that is given there, whatever they held before.
         Raises StabilityError if the requested substeps are too few, or the state blows up.
         """
+        hold(u, self.boundaries)
         with threads_for(u.numel(), u.device):
             limits = self.largest_steps(t, u)
             counts = [self._count(t, dt, limit) for limit in limits]
@@ -97,7 +112,7 @@ class Solver:
     def _workspace(self, u: Tensor) -> _Workspace:
         size = u.shape[0]
         if size not in self._workspaces:
-            rhs = RightHandSide(self.pde, self.grid, self.numerics.order, u)
+            rhs = RightHandSide(self.pde, self.grid, self.numerics.order, u, self.boundaries)
             limit = StabilityLimit(rhs)
             self._workspaces[size] = _Workspace(limit, Stepper(self._scheme, rhs, u))
         return self._workspaces[size]

@@ -1,7 +1,8 @@
 """How large a step may be: the linearised PDE, the stencils' symbols, the scheme's region.
 
 Around a state, u_t = F becomes w_t = Σ_J (∂F/∂u_J) w_J. With frozen coefficients a wave is
-multiplied by λ(θ) = Σ_J c_J s_J(θ), s_J the symbol of the stencil of jet J. Each trajectory gets
+multiplied by λ(θ) = Σ_J c_J s_J(θ), s_J the symbol of the stencil of jet J; between walls the
+eigenvalues of the stencil's matrix on a line join the symbol's values. Each trajectory gets
 the rectangle [-decay, 0] × [-rotation, rotation]i that holds all its λ, and the step h must keep h
 times that rectangle inside the region |R(z)| ≤ 1 of the Runge-Kutta scheme.
 
@@ -24,13 +25,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pdenet.errors import StabilityError
-from pdenet.grid import Grid
 from pdenet.pde.definition import PDE
 from pdenet.pde.jet import Jet
 from simulators.operators import Operator
 from simulators.rhs import (
     UPWIND,
-    Order,
     RightHandSide,
     TermSum,
     central_operator,
@@ -38,6 +37,7 @@ from simulators.rhs import (
 )
 from simulators.stencils import upwind
 from simulators.stepping import Scheme
+from simulators.walls import spectrum
 
 __all__ = ["StabilityLimit", "largest_step", "require_substeps"]
 
@@ -96,7 +96,7 @@ def _slopes(rhs: RightHandSide, jet: Jet) -> list[_Slope]:
     """∂F/∂(jet) of every equation that depends on it; a linearised PDE is made of PDE values."""
     pde = rhs.pde
     sided = rhs.order == UPWIND and first_order_axis(jet) is not None
-    falls, rises, turns = _extent(jet, rhs.grid, rhs.order, sided)
+    falls, rises, turns = _extent(jet, rhs, sided)
     column = pde.fields.index(jet.field)
     found = []
     for row, field in enumerate(pde.fields):
@@ -127,18 +127,23 @@ def _scalar_terms(rhs: RightHandSide, field: str, expression: sympy.Expr) -> Ter
     return TermSum(system, pde.jets, rhs.coordinates, rhs.scratch)
 
 
-def _extent(jet: Jet, grid: Grid, order: Order, sided: bool) -> tuple[float, float, float]:
-    """max(-Re s), max(Re s), max|Im s| of the operator of a jet over all waves, in 1/length^m."""
+def _extent(jet: Jet, rhs: RightHandSide, sided: bool) -> tuple[float, float, float]:
+    """max(-Re s), max(Re s), max|Im s| of the operator of a jet over all waves, in 1/length^m.
+
+    Along axes with walls the eigenvalues of the operator between them count as well.
+    """
+    grid = rhs.grid
     stencils: Operator = (
         tuple(upwind() if count else None for count in jet.index)
         if sided
-        else central_operator(jet.index, order)
+        else central_operator(jet.index, rhs.order)
     )
     theta = np.linspace(-np.pi, np.pi, 513 if grid.ndim < 3 else 97)
     symbol = np.ones(1, dtype=np.complex128)
-    for stencil, dx in zip(stencils, grid.spacing, strict=True):
+    lines = zip(stencils, grid.spacing, rhs.walls, grid.shape, strict=True)
+    for stencil, dx, closure, n in lines:
         if stencil is not None:
-            line = stencil.symbol(theta) / dx**stencil.derivative
+            line = spectrum(stencil, closure, n, theta) / dx**stencil.derivative
             symbol = np.multiply.outer(symbol, line).ravel()
     real, imaginary = symbol.real, symbol.imag
     scale = 1e-12 * float(np.abs(symbol).max())
