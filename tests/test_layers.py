@@ -31,6 +31,7 @@ TABLE: dict[str, tuple[float, frozenset[str]]] = {
     "threads": (4, frozenset({"torch"})),
     "nn": (4.5, NUMERICS),
     "integrators": (4.5, NUMERICS),
+    "optimise": (4.5, NUMERICS),
     "dataset": (4.5, NUMERICS),
     "baselines": (4.5, NUMERICS | {"sympy"}),
     "simulators": (4.5, NUMERICS | {"sympy"}),

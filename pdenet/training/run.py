@@ -22,10 +22,10 @@ import torch
 from pdenet.errors import CheckpointError, DeviceError, OutputError
 from pdenet.events import CheckpointSaved, Event, Listener, to_record
 from pdenet.model import NetworkShape, PDENet
+from pdenet.optimise import LBFGSState
 from pdenet.storage import Data
 from pdenet.training import checkpoint
 from pdenet.training.config import TrainingConfig, validated
-from pdenet.training.optimiser import LBFGSState
 from pdenet.training.trainer import Progress
 
 __all__ = ["Run", "device_named", "network_for", "read_run", "start_run"]

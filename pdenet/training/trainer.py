@@ -22,10 +22,10 @@ from pdenet.discovery import expansion, leading, shares
 from pdenet.errors import TrainingError
 from pdenet.events import Iteration, Listener, StageFinished, StageStarted, StepUndone
 from pdenet.model import PDENet, spectral_radius, stable_substeps
+from pdenet.optimise import LBFGS, LBFGSState
 from pdenet.pde.render import to_text
 from pdenet.training.config import StageConfig, TrainingConfig
 from pdenet.training.loss import penalty, prediction_loss
-from pdenet.training.optimiser import LBFGS, LBFGSState
 from pdenet.types import Trajectory
 
 __all__ = ["Progress", "Trainer", "stage_names"]

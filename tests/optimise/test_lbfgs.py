@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from pdenet.errors import CheckpointError, TrainingError
+from pdenet.optimise import LBFGS, Closure, LBFGSState, StepInfo
+from pdenet.optimise.line_search import Point, search
 from pdenet.training import checkpoint
-from pdenet.training.line_search import Point, search
-from pdenet.training.optimiser import LBFGS, Closure, LBFGSState, StepInfo
 
 Loss = Callable[[Tensor], Tensor]
 

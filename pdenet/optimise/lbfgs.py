@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from pdenet.errors import CheckpointError, TrainingError
-from pdenet.training.line_search import Point, search
+from pdenet.optimise.line_search import Point, search
 
 __all__ = ["LBFGS", "Closure", "LBFGSState", "StepInfo"]
 

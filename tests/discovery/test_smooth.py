@@ -1,0 +1,40 @@
+"""First frames without their noise."""
+
+import math
+
+import pytest
+import torch
+
+from pdenet.discovery.smooth import Smoothing
+from pdenet.grid import Grid
+
+
+def waves(shape, frames=5, windows=3, speed=0.3):
+    """Windows of a moving sum of long waves, (window, frame, 2, *space)."""
+    grid = Grid(shape, (2 * math.pi,) * len(shape))
+    mesh = [torch.from_numpy(axis) for axis in grid.mesh()]
+    phase = torch.arange(windows, dtype=torch.float64)[:, None] + speed * torch.arange(frames)
+    phase = phase.reshape(windows, frames, *[1] * len(shape))
+    u = torch.sin(mesh[0] + phase) + 0.5 * torch.cos(2 * mesh[-1] - phase)
+    return torch.stack([u, 1 + u**2], 2)
+
+
+@pytest.mark.parametrize("shape", [(64,), (32, 48), (31, 40), (12, 12, 14)])
+def test_most_of_the_noise_goes_and_the_signal_stays(shape):
+    clean = waves(shape)
+    generator = torch.Generator().manual_seed(0)
+    noise = 0.02 * torch.randn(clean.shape, generator=generator, dtype=torch.float64)
+    found = Smoothing.of(clean + noise).starts(clean + noise)
+    before, after = noise[:, 0], found[:, 0] - clean[:, 0]
+    assert after.square().mean() < 0.5 * before.square().mean()
+    torch.testing.assert_close(found[:, 1:], (clean + noise)[:, 1:], rtol=0, atol=0)
+
+
+def test_frames_without_noise_stay_as_they_are():
+    clean = waves((32, 32))
+    torch.testing.assert_close(Smoothing.of(clean).starts(clean), clean, rtol=0, atol=1e-12)
+
+
+def test_constant_frames_stay_constant():
+    still = torch.ones(2, 4, 1, 16, dtype=torch.float64)
+    torch.testing.assert_close(Smoothing.of(still).starts(still), still)
