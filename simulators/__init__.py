@@ -1,4 +1,6 @@
-"""Data from equations: finite differences and Runge-Kutta steps for any PDE on a periodic grid.
+"""Data from equations: finite differences and Runge-Kutta steps for any PDE on a uniform grid.
+
+Every axis is periodic or lies between two walls with Dirichlet or Neumann conditions.
 
 This is another discretisation than the one that learns (finer grid, other stencils, smaller
 steps), so that recovering an equation from its data is no inverse crime.

@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 
+from pdenet.boundary import Boundaries, check_boundaries, endpoints, periodic
 from pdenet.errors import ConfigError, DeviceError
+from pdenet.grid import Grid
 from simulators.initial import FourierInitial
 from simulators.rhs import UPWIND, Order
 from simulators.stencils import ORDERS
@@ -52,7 +54,9 @@ class Numerics:
 class SimulationConfig(Numerics):
     """Everything that decides the bytes of a simulation, beside the equation and the device.
 
-    shape, lengths: the observed grid, periodic, and the size of its domain.
+    shape, lengths: the observed grid and the size of its domain.
+    boundaries: what holds at the ends of each axis, for all fields; None where all are periodic.
+        An axis with walls has its first and last point on them.
     dt, frames: time between stored frames, and their number; the first is at time 0.
     trajectories: how many; trajectory i is the same however many others there are.
     refine: the equation is solved on a grid with this many times more points along each axis,
@@ -61,6 +65,7 @@ class SimulationConfig(Numerics):
         the standard deviation of the trajectory and field.
     late_start: every second trajectory is first run for this long, so that its first stored
         frame is not a Fourier field; 1.0 in the papers. 0 switches it off.
+    initial: the random fields at the start; they satisfy the boundaries.
     seed: of the initial fields and the noise.
     """
 
@@ -76,6 +81,7 @@ class SimulationConfig(Numerics):
     seed: int = 0
     dtype: str = "float64"
     device: str = "auto"
+    boundaries: Boundaries | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -90,8 +96,20 @@ class SimulationConfig(Numerics):
             raise ConfigError(
                 f"shape {self.shape} and lengths {self.lengths} must have one number per axis"
             )
+        if self.boundaries is not None:
+            check_boundaries(self.boundaries, len(self.shape))
         if self.dtype not in _DTYPES:
             raise ConfigError(f"dtype is float64 or float32, given {self.dtype!r}")
+
+    @property
+    def ends(self) -> Boundaries:
+        """The boundaries, with None spelt out as periodic ones."""
+        return periodic(len(self.shape)) if self.boundaries is None else self.boundaries
+
+    @property
+    def grid(self) -> Grid:
+        """The observed grid. Raises GridError when the numbers do not describe one."""
+        return Grid(self.shape, self.lengths, endpoint=endpoints(self.ends))
 
     @property
     def torch_dtype(self) -> torch.dtype:

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from pdenet.errors import ConfigError, GridError
-from pdenet.grid import Grid
 from pdenet.pde.definition import PDE
 from simulators.config import SimulationConfig, resolve_device
 from simulators.initial import initial_state, trajectory_generator
@@ -63,7 +62,7 @@ def generate(pde: PDE, config: SimulationConfig, *, chunk: int | None = None) ->
     Blocks without frames report the progress of late starts.
     Raises ConfigError, GridError, DeviceError, and StabilityError on the way.
     """
-    grid = Grid(config.shape, config.lengths)
+    grid = config.grid
     if grid.ndim != pde.ndim:
         raise GridError(
             f"the equation has {pde.ndim} space dimensions, the grid {config.shape} has "
@@ -73,7 +72,7 @@ def generate(pde: PDE, config: SimulationConfig, *, chunk: int | None = None) ->
         raise ConfigError(f"shape must hold whole numbers, given {config.shape}")
     device = resolve_device(config.device)
     fine = grid.refine(config.refine)
-    solver = Solver(pde, fine, config)
+    solver = Solver(pde, fine, config, config.ends)
     size = chunk or chunk_size(len(pde.fields) * fine.size, device)
     run = _Run(solver, config, device, _total_work(config))
     logger.info(
@@ -108,7 +107,8 @@ class _Run:
         config, solver = self.config, self.solver
         fields = len(solver.pde.fields)
         states = [
-            initial_state(config.initial, fields, solver.grid, config.seed, i) for i in members
+            initial_state(config.initial, fields, solver.grid, config.seed, i, config.ends)
+            for i in members
         ]
         u = torch.stack(states).to(device=self.device, dtype=config.torch_dtype)
         yield from self._late(members, u)

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from pdenet import __version__
 from pdenet.errors import ConfigError
-from pdenet.grid import Grid
 from pdenet.pde.catalogue import Entry, get
 from pdenet.pde.definition import PDE
 from pdenet.problem import Problem
@@ -25,6 +24,10 @@ from simulators.initial import FourierInitial
 
 __all__ = ["Trajectories", "configure", "simulate", "trajectories"]
 
+_ENTRY_SETTINGS = (
+    *("shape", "lengths", "boundaries", "dt", "frames", "trajectories", "refine", "noise"),
+    "late_start",
+)
 _POINTS = {1: 256, 2: 64, 3: 32}
 
 
@@ -42,7 +45,7 @@ def configure(
     """The PDE and the settings of a simulation.
 
     equation: a name of the catalogue, whose good values are the defaults, or a PDE, whose defaults
-        are a square of side 2π with 256, 64 or 32 points along each of 1, 2 or 3 axes.
+        are a periodic square of side 2π with 256, 64 or 32 points along each of 1, 2 or 3 axes.
     config: replaces those defaults. overrides: settings of `SimulationConfig`; `initial` may be a
         mapping of the settings of `FourierInitial`.
     Raises EquationError for an unknown name, ConfigError for an unknown or wrong setting.
@@ -63,6 +66,7 @@ def configure(
             shape = tuple(overrides["shape"])
             if len(shape) != pde.ndim:
                 defaults["lengths"] = (2 * math.pi,) * len(shape)
+                defaults["boundaries"] = None
         return pde, SimulationConfig(**{**defaults, **overrides})
     return pde, dataclasses.replace(config, **overrides)
 
@@ -86,7 +90,7 @@ def simulate(
     >>> simulate("burgers", "burgers.h5", seed=0)  # doctest: +SKIP
     """
     pde, chosen = configure(equation, config, **overrides)
-    problem = Problem.periodic(pde, Grid(chosen.shape, chosen.lengths))
+    problem = Problem(pde, chosen.grid, chosen.ends, pde.fields)
     path = Path(output)
     writer = create(
         path,
@@ -115,7 +119,7 @@ def trajectories(
 ) -> Trajectories:
     """The same numbers as `simulate` would write, in memory, on the CPU."""
     pde, chosen = configure(equation, config, **overrides)
-    problem = Problem.periodic(pde, Grid(chosen.shape, chosen.lengths))
+    problem = Problem(pde, chosen.grid, chosen.ends, pde.fields)
     shape = (chosen.trajectories, chosen.frames, len(pde.fields), *chosen.shape)
     states = torch.empty(shape, dtype=chosen.torch_dtype)
     for block in generate(pde, chosen):
@@ -136,8 +140,7 @@ def _defaults(pde: PDE, entry: Entry | None) -> dict[str, Any]:
     if entry is None:
         ndim = pde.ndim
         return {"shape": (_POINTS[ndim],) * ndim, "lengths": (2 * math.pi,) * ndim}
-    names = ("shape", "lengths", "dt", "frames", "trajectories", "refine", "noise")
-    values = {name: getattr(entry, name) for name in names}
+    values = {name: getattr(entry, name) for name in _ENTRY_SETTINGS}
     return {**values, "initial": _initial(entry.initial)}
 
 

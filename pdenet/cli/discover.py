@@ -28,7 +28,7 @@ __all__ = ["command"]
 # Options that make data; they mean nothing for data that are there already.
 MAKES_DATA = (
     *("pde", "parameters", "grid", "lengths", "refine", "trajectories", "frames", "dt", "noise"),
-    *("order", "scheme", "substeps"),
+    *("boundary", "order", "scheme", "substeps"),
 )
 
 

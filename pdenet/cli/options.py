@@ -15,7 +15,11 @@ from typing import Any, TypeVar
 
 import click
 
+from pdenet.boundary import Boundary, parse
+from pdenet.errors import GridError
+
 __all__ = [
+    "BOUNDARY",
     "DATA",
     "LENGTHS",
     "OUTPUT",
@@ -84,7 +88,19 @@ class _Parameter(click.ParamType[tuple[str, float]]):
         return name, parsed
 
 
-SHAPE, LENGTHS, PARAMETER = _Shape(), _Lengths(), _Parameter()
+class _Boundary(click.ParamType[tuple[str, tuple[Boundary, Boundary]]]):
+    name = "[AXIS:]KIND[=VALUE]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, tuple[Boundary, Boundary]]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return parse(str(value))
+        except GridError as error:
+            self.fail(str(error), param, ctx)
+
+
+BOUNDARY, SHAPE, LENGTHS, PARAMETER = _Boundary(), _Shape(), _Lengths(), _Parameter()
 
 
 def quiet() -> bool:
@@ -166,6 +182,14 @@ def simulation(function: Command) -> Command:
         ),
         click.option("--grid", type=SHAPE, help="Observed grid points, e.g. 64x64."),
         click.option("--lengths", type=LENGTHS, help="Size of the domain, e.g. 2pix2pi."),
+        click.option(
+            "--boundary",
+            type=BOUNDARY,
+            multiple=True,
+            help="What holds at the ends of the axes, or of one: dirichlet=0, y:neumann=0, "
+            "x:periodic, or x:dirichlet=0,dirichlet=1 for lower and upper; may be repeated. "
+            "[periodic]",
+        ),
         click.option("--refine", type=positive, help="Solve on a grid so many times finer."),
         click.option("--trajectories", type=positive, help="Number of initial fields."),
         click.option("--frames", type=positive, help="Observed times of each trajectory."),

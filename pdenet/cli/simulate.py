@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pdenet.boundary import join
 from pdenet.cli.console import note
 from pdenet.cli.options import OUTPUT, common, given, machine, simulation
 from pdenet.cli.progress import Monitor
@@ -51,6 +52,8 @@ def overrides(pde: PDE, options: Mapping[str, Any]) -> dict[str, Any]:
     for option, name in (("grid", "shape"), ("lengths", "lengths")):
         if options.get(option):
             chosen[name] = _per_axis(f"--{option}", options[option], pde.ndim)
+    if options.get("boundary"):
+        chosen["boundaries"] = join(options["boundary"], pde.coordinates)
     if options.get("order"):
         order = options["order"]
         chosen["order"] = int(order) if order.isdecimal() else order
@@ -98,6 +101,7 @@ def command(name: str | None, output: Path, **options: Any) -> None:
     \b
     pdenet simulate burgers -o data.h5
     pdenet simulate --pde 'u_t = -u*u_x + nu*u_xx' --param nu=0.1 --grid 128 -o data.h5
+    pdenet simulate --pde 'u_t = u_xx + u_yy' --boundary x:periodic --boundary y:dirichlet=0 -o d.h5
 
     NAME is one of 'pdenet equations'. What is not given takes the good values of the equation.
     """
