@@ -3,7 +3,9 @@
 from pdenet.discovery.candidates import candidates, leading, shares
 from pdenet.discovery.equation import (
     DiscoveredEquation,
+    FittedCurve,
     FittedFilter,
+    FittedMap,
     load_equation,
     save_equation,
 )
@@ -13,7 +15,9 @@ from pdenet.discovery.readout import ReadoutConfig, read_out
 __all__ = [
     "DiscoveredEquation",
     "Expansion",
+    "FittedCurve",
     "FittedFilter",
+    "FittedMap",
     "ReadoutConfig",
     "assign",
     "candidates",

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,14 @@ from pdenet.pde import PDE
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import format_monomial
 
-__all__ = ["DiscoveredEquation", "FittedFilter", "load_equation", "save_equation"]
+__all__ = [
+    "DiscoveredEquation",
+    "FittedCurve",
+    "FittedFilter",
+    "FittedMap",
+    "load_equation",
+    "save_equation",
+]
 
 FORMAT = "pdenet-equation"
 FORMAT_VERSION = 1
@@ -33,6 +40,39 @@ class FittedFilter:
 
 
 @dataclass(frozen=True, eq=False)
+class FittedMap:
+    """The coefficient of one term as it was found on the grid, before any formula.
+
+    field: whose equation. term: what it multiplies, as text ("u_x"). kind: how it was found to be.
+    values: (*space), in physical units; constant for "constant", 0 for "zero". formula: the
+    expression that stands for it in the equation, as text; None where no formula predicts held-out
+    data as well as the map, and the equation has a series instead.
+    """
+
+    field: str
+    term: str
+    kind: Literal["varying", "constant", "zero"]
+    values: np.ndarray
+    formula: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FittedCurve:
+    """The source f(u) of one equation as it was found, before any formula.
+
+    field: whose equation, and the argument. points, values: u and f(u), over the range that the
+    data visit; beyond it the formula is an extrapolation. density: share of the data's values near
+    each point. formula: as in `FittedMap`.
+    """
+
+    field: str
+    points: np.ndarray
+    values: np.ndarray
+    density: np.ndarray
+    formula: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class DiscoveredEquation:
     """What the read-out found.
 
@@ -40,7 +80,8 @@ class DiscoveredEquation:
     {monomial, times its function of the coordinates: number}}. dropped: the terms that left, in
     order, with reasons. filters: the kernels that were fitted with the coefficients. steps: length
     of the fitted windows. misfit: held-out r.m.s. error of prediction over these windows, as a
-    fraction of the r.m.s. change of the fields over them.
+    fraction of the r.m.s. change of the fields over them. maps, curves: coefficients that may vary
+    in space, and sources, where the network has them.
     """
 
     pde: PDE
@@ -50,6 +91,8 @@ class DiscoveredEquation:
     steps: int = 0
     misfit: float = float("nan")
     seconds: Mapping[str, float] = field(default_factory=dict)
+    maps: tuple[FittedMap, ...] = ()
+    curves: tuple[FittedCurve, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """As JSON: exact numbers, from which `load_equation` makes the same value."""
@@ -70,7 +113,16 @@ class DiscoveredEquation:
             "steps": self.steps,
             "misfit": self.misfit if np.isfinite(self.misfit) else None,
             "seconds": dict(self.seconds),
+            "maps": [{**vars(m), "values": m.values.tolist()} for m in self.maps],
+            "curves": [{**vars(c), **_lists(c, _CURVE_ARRAYS)} for c in self.curves],
         }
+
+
+_CURVE_ARRAYS = ("points", "values", "density")
+
+
+def _lists(value: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(value, name).tolist() for name in names}
 
 
 def save_equation(found: DiscoveredEquation, path: Path) -> None:
@@ -129,6 +181,8 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         steps=_as(int, record["steps"]),
         misfit=float("nan") if record["misfit"] is None else _as(float, record["misfit"]),
         seconds={name: _as(float, value) for name, value in seconds.items()},
+        maps=tuple(map(_map, _as(list, record.get("maps", [])))),
+        curves=tuple(map(_curve, _as(list, record.get("curves", [])))),
     )
 
 
@@ -143,6 +197,26 @@ def _filter(record: Any) -> FittedFilter:
     if learned.shape != frozen.shape:
         raise ValueError(f"kernels of shapes {learned.shape} and {frozen.shape} do not fit")
     return FittedFilter(_as(str, record["name"]), learned, frozen)
+
+
+def _map(record: Any) -> FittedMap:
+    kind = _as(str, record["kind"])
+    if kind not in ("varying", "constant", "zero"):
+        raise ValueError(f"a coefficient is of no kind {kind!r}")
+    values = np.array(_numbers(_as(list, record["values"])))
+    texts = (_as(str, record[name]) for name in ("field", "term"))
+    return FittedMap(*texts, kind, values, _formula(record))  # type: ignore[arg-type]
+
+
+def _curve(record: Any) -> FittedCurve:
+    arrays = [np.array(_numbers(_as(list, record[name]))) for name in _CURVE_ARRAYS]
+    if any(array.shape != arrays[0].shape or array.ndim != 1 for array in arrays):
+        raise ValueError("the points and values of a curve do not fit")
+    return FittedCurve(_as(str, record["field"]), *arrays, _formula(record))
+
+
+def _formula(record: Any) -> str | None:
+    return None if record["formula"] is None else _as(str, record["formula"])
 
 
 def _numbers(value: Any) -> Any:
