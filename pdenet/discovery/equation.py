@@ -27,7 +27,9 @@ __all__ = [
 ]
 
 FORMAT = "pdenet-equation"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+WITHOUT_MAPS = 1
+"""The format before coefficients that vary and sources; still read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,8 +152,11 @@ def load_equation(path: Path) -> DiscoveredEquation:
     """
     try:
         record = _as(dict, json.loads(path.read_text(encoding="utf-8")))
-        if record["format"] != FORMAT or _as(int, record["format_version"]) != FORMAT_VERSION:
+        version = _as(int, record["format_version"])
+        if record["format"] != FORMAT or version not in (WITHOUT_MAPS, FORMAT_VERSION):
             raise ValueError(f"it is no {FORMAT} of version {FORMAT_VERSION}")
+        if version == WITHOUT_MAPS:
+            record = {**record, "maps": [], "curves": []}
         return _from_record(record)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = "an entry is missing: " * isinstance(error, KeyError) + str(error)
@@ -181,8 +186,8 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         steps=_as(int, record["steps"]),
         misfit=float("nan") if record["misfit"] is None else _as(float, record["misfit"]),
         seconds={name: _as(float, value) for name, value in seconds.items()},
-        maps=tuple(map(_map, _as(list, record.get("maps", [])))),
-        curves=tuple(map(_curve, _as(list, record.get("curves", [])))),
+        maps=tuple(map(_map, _as(list, record["maps"]))),
+        curves=tuple(map(_curve, _as(list, record["curves"]))),
     )
 
 
@@ -204,15 +209,17 @@ def _map(record: Any) -> FittedMap:
     if kind not in ("varying", "constant", "zero"):
         raise ValueError(f"a coefficient is of no kind {kind!r}")
     values = np.array(_numbers(_as(list, record["values"])))
-    texts = (_as(str, record[name]) for name in ("field", "term"))
-    return FittedMap(*texts, kind, values, _formula(record))  # type: ignore[arg-type]
+    field, term = (_as(str, record[name]) for name in ("field", "term"))
+    return FittedMap(field, term, kind, values, _formula(record))
 
 
 def _curve(record: Any) -> FittedCurve:
-    arrays = [np.array(_numbers(_as(list, record[name]))) for name in _CURVE_ARRAYS]
-    if any(array.shape != arrays[0].shape or array.ndim != 1 for array in arrays):
+    points, values, density = (
+        np.array(_numbers(_as(list, record[name]))) for name in _CURVE_ARRAYS
+    )
+    if not points.shape == values.shape == density.shape or points.ndim != 1:
         raise ValueError("the points and values of a curve do not fit")
-    return FittedCurve(_as(str, record["field"]), *arrays, _formula(record))
+    return FittedCurve(_as(str, record["field"]), points, values, density, _formula(record))
 
 
 def _formula(record: Any) -> str | None:

@@ -7,7 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from pdenet.discovery import DiscoveredEquation, FittedFilter, load_equation, save_equation
+from pdenet.discovery import (
+    DiscoveredEquation,
+    FittedCurve,
+    FittedFilter,
+    FittedMap,
+    load_equation,
+    save_equation,
+)
 from pdenet.errors import CheckpointError, OutputError
 from pdenet.events import TermDropped
 from pdenet.pde import PDE
@@ -27,6 +34,11 @@ def equation(misfit: float = 0.1 + 0.2) -> DiscoveredEquation:
         7,
         misfit,
         {"total": 1 / 7},
+        (
+            FittedMap("u", "v_xx", "varying", generator.normal(size=9), "0.1*cos(x)"),
+            FittedMap("u", "v", "zero", np.zeros(9)),
+        ),
+        (FittedCurve("v", *generator.normal(size=(3, 5))),),
     )
 
 
@@ -43,6 +55,8 @@ def test_the_round_trip_is_exact(tmp_path):
         np.testing.assert_array_equal(a.learned, b.learned)
         np.testing.assert_array_equal(a.frozen, b.frozen)
     assert back.record() == found.record()
+    assert [vars(m)["formula"] for m in back.maps] == ["0.1*cos(x)", None]
+    np.testing.assert_array_equal(back.maps[0].values, found.maps[0].values)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +137,24 @@ def test_a_cut_file_is_refused_at_every_length(tmp_path):
     for length in range(0, len(whole) - 2, 37):
         path.write_bytes(whole[:length])
         refused(path)
+
+
+def test_records_without_maps_are_read(tmp_path):
+    path = tmp_path / "equation.json"
+    old = {name: value for name, value in RECORD.items() if name not in ("maps", "curves")}
+    path.write_text(json.dumps({**old, "format_version": 1}))
+    assert load_equation(path).maps == () == load_equation(path).curves
+
+
+def test_coefficients_that_vary_keep_their_errors(tmp_path):
+    pde = PDE("u_t = (0.6 + 0.5*cos(y) - 0.5*x**2*sin(x))*u_x + 15*sin(u)", "v_t = 2*x*u")
+    stderr = {
+        field: {m * b: 0.25 for m, bases in table.items() for b in bases}
+        for field, table in pde.expansions().items()
+    }
+    save_equation(DiscoveredEquation(pde, stderr), tmp_path / "e.json")
+    back = load_equation(tmp_path / "e.json")
+    assert back.pde == pde and back.stderr == stderr
 
 
 def test_a_missing_file_is_refused(tmp_path):
