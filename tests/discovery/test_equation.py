@@ -101,6 +101,8 @@ def test_a_wrong_type_anywhere_is_refused(tmp_path, wrong):
             target = target[key]
         if type(target[last]) is type(wrong) or (place == ("misfit",) and wrong is None):
             continue
+        if last == "formula" and (wrong is None or isinstance(wrong, str)):
+            continue
         target[last] = wrong
         path.write_text(json.dumps(record))
         try:
