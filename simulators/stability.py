@@ -2,7 +2,7 @@
 
 Around a state, u_t = F becomes w_t = Σ_J (∂F/∂u_J) w_J. With frozen coefficients a wave is
 multiplied by λ(θ) = Σ_J c_J s_J(θ), s_J the symbol of the stencil of jet J; between walls the
-eigenvalues of the stencil's matrix on a line join the symbol's values. Each trajectory gets
+numerical range of the stencil's matrix joins the symbol's values. Each trajectory gets
 the rectangle [-decay, 0] × [-rotation, rotation]i that holds all its λ, and the step h must keep h
 times that rectangle inside the region |R(z)| ≤ 1 of the Runge-Kutta scheme.
 
@@ -37,7 +37,7 @@ from simulators.rhs import (
 )
 from simulators.stencils import upwind
 from simulators.stepping import Scheme
-from simulators.walls import spectrum
+from simulators.walls import Extent, extent
 
 __all__ = ["StabilityLimit", "largest_step", "require_substeps"]
 
@@ -130,7 +130,8 @@ def _scalar_terms(rhs: RightHandSide, field: str, expression: sympy.Expr) -> Ter
 def _extent(jet: Jet, rhs: RightHandSide, sided: bool) -> tuple[float, float, float]:
     """max(-Re s), max(Re s), max|Im s| of the operator of a jet over all waves, in 1/length^m.
 
-    Along axes with walls the eigenvalues of the operator between them count as well.
+    Along an axis with walls what the stencil does between them counts as well; of a mixed
+    derivative that meets a wall the norm is taken, for each of the three.
     """
     grid = rhs.grid
     stencils: Operator = (
@@ -139,16 +140,27 @@ def _extent(jet: Jet, rhs: RightHandSide, sided: bool) -> tuple[float, float, fl
         else central_operator(jet.index, rhs.order)
     )
     theta = np.linspace(-np.pi, np.pi, 513 if grid.ndim < 3 else 97)
-    symbol = np.ones(1, dtype=np.complex128)
-    lines = zip(stencils, grid.spacing, rhs.walls, grid.shape, strict=True)
-    for stencil, dx, closure, n in lines:
-        if stencil is not None:
-            line = spectrum(stencil, closure, n, theta) / dx**stencil.derivative
-            symbol = np.multiply.outer(symbol, line).ravel()
-    real, imaginary = symbol.real, symbol.imag
-    scale = 1e-12 * float(np.abs(symbol).max())
-    extent = (float((-real).max()), float(real.max()), float(np.abs(imaginary).max()))
-    return tuple(value if value > scale else 0.0 for value in extent)  # type: ignore[return-value]
+    symbol, norm = np.ones(1, dtype=np.complex128), 1.0
+    between: list[Extent] = []
+    for stencil, dx, closure, n in zip(stencils, grid.spacing, rhs.walls, grid.shape, strict=True):
+        if stencil is None:
+            continue
+        scale = dx**-stencil.derivative
+        line = scale * stencil.symbol(theta)
+        symbol = np.multiply.outer(symbol, line).ravel()
+        largest = float(np.abs(line).max())
+        if closure is not None:
+            found = extent(stencil, closure, n)
+            between.append(Extent(*(scale * number for number in found)))
+            largest = max(largest, scale * found.norm)
+        norm *= largest
+    waves = (float((-symbol.real).max()), float(symbol.real.max()), float(symbol.imag.max()))
+    if between and jet.order > 1 and max(jet.index) < jet.order:
+        return norm, norm, norm
+    found = between[0] if between else Extent(*waves, norm)
+    small = 1e-12 * norm
+    falls, rises, turns = (max(pair) for pair in zip(waves, found[:3], strict=True))
+    return tuple(x if x > small else 0.0 for x in (falls, rises, turns))  # type: ignore[return-value]
 
 
 def _radius(matrices: NDArray[np.float64]) -> NDArray[np.float64]:

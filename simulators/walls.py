@@ -1,4 +1,4 @@
-"""Walls: ghost values beyond them, the points that they hold, and what they do to a spectrum.
+"""Walls: ghost values beyond them, the points that they hold, and what they do to stability.
 
 Beyond a wall a field is continued by the polynomial of degree p that has the values of the wall
 point and of the points next to it; at a Neumann wall the condition ∂u/∂n = g takes the place of the
@@ -11,23 +11,27 @@ so the same central stencils serve every point, for any equation: nothing is ass
 symmetry of the solution, as a reflection would. At a Dirichlet wall the wall point is held at its
 value; at a Neumann wall it evolves.
 
-The degree is min(order, 5), and 3 beside upwind stencils. Measured, with orders 2 to 8:
+The degree is min(order, 5), and 3 beside upwind stencils. Measured with order 8, if nothing else is
+said:
 
-- Diffusion is stable for every degree up to the order: all eigenvalues are real and negative or
-  nearly so, and the largest grows, at Neumann walls only, by 1.4 at degree 5 and by 1.9 at 8.
-- Convection with diffusion between Dirichlet walls is stable up to a cell Péclet number |c| dx/ν of
-  50 at degree 5 and of 5 at degree 8; upwind, at any at degree 3 and up to 20 at degree 5.
-- The error with order 8 falls as dx^6.9 (Dirichlet), dx^4.9 (Neumann) and dx^5.3 (a boundary layer
-  of convection and diffusion) at degree 5, and as dx^8 at degree 8.
+- Diffusion is stable for every degree up to the order. The largest eigenvalue grows at Neumann
+  walls only, by 1.4 at degree 5 and by 1.9 at degree 8.
+- Convection with diffusion is stable up to a cell Péclet number |c| dx/ν of 20 between any walls at
+  degree 5, of 5 at degree 8; upwind, up to any at degree 3, but not up to 5 at degree 5.
+- The error falls as dx^6.9 (diffusion, Dirichlet), dx^4.9 (diffusion, Neumann) and dx^5.3 (a
+  boundary layer of convection and diffusion) at degree 5, and as dx^8 at degree 8. Orders 2 and 4
+  keep their order at their degree.
 
-Degree 5 is the highest that stays stable wherever the grid resolves the solution at all.
-tests/simulators/test_walls.py measures these again. Without diffusion, a condition at both ends is
-one too many, and no scheme is stable.
+Degree 5 is the highest that is stable wherever the grid resolves the solution. Without diffusion,
+two conditions are one too many for the equation itself. tests/simulators/test_walls.py measures
+orders and stability again.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,18 +45,19 @@ from simulators.stencils import Stencil, fornberg
 
 __all__ = [
     "Closure",
+    "Extent",
     "check_orders",
     "check_size",
     "closures",
+    "extent",
     "ghosts",
     "hold",
     "rest",
-    "spectrum",
     "wall_matrix",
 ]
 
 _DEGREE = 5
-_LINE = 40  # points of the line whose eigenvalues stand for those of any longer one
+_LINE = 40  # points of the line whose matrix stands for that of any longer one
 
 
 @dataclass(frozen=True)
@@ -89,10 +94,15 @@ def closures(boundaries: Boundaries, order: int) -> tuple[Closure | None, ...]:
 
 
 def check_orders(pde: PDE, boundaries: Boundaries) -> None:
-    """Raise GridError for derivatives of more than second order towards a wall.
+    """Raise GridError for derivatives of more than second order towards a wall, or too few axes.
 
-    Such an equation needs more than one condition at each end.
+    With such a derivative the equation needs more than one condition at each end.
     """
+    if pde.ndim != len(boundaries):
+        raise GridError(
+            f"the equation has {pde.ndim} space dimensions, the grid {len(boundaries)}: give a "
+            f"grid with {pde.ndim} axes, or the equation coordinates=('x', 'y') or alike"
+        )
     for jet in pde.jets:
         for axis, count, ends in zip(pde.coordinates, jet.index, boundaries, strict=True):
             if count > 2 and not isinstance(ends[0], Periodic):
@@ -147,23 +157,40 @@ def wall_matrix(stencil: Stencil, closure: Closure, n: int) -> NDArray[np.float6
     return np.asarray(matrix[free, free])
 
 
+class Extent(NamedTuple):
+    """A stencil's reach in the complex plane: max(-Re), max(Re), max|Im|, and its norm."""
+
+    falls: float
+    rises: float
+    turns: float
+    norm: float
+
+
+def extent(stencil: Stencil, closure: Closure, n: int) -> Extent:
+    """How far a stencil's matrix between walls reaches, for lines of n points, in units of dx⁻ᵐ.
+
+    It is the numerical range {v*Mv : v*v = 1} in the norm of the trapezoidal rule, where a Neumann
+    point counts half. The range of a sum lies in the sum of the ranges, which eigenvalues do not:
+    near Neumann walls those of diffusion with convection exceed the sum by up to 8 %.
+    """
+    ways = {closure, closure.mirrored}
+    found = [_extent(stencil, way, min(n, _LINE)) for way in ways]
+    return Extent(*(max(numbers) for numbers in zip(*found, strict=True)))
+
+
 @cache
-def _eigenvalues(stencil: Stencil, closure: Closure, n: int) -> NDArray[np.complex128]:
-    return np.asarray(np.linalg.eigvals(wall_matrix(stencil, closure, n)), dtype=np.complex128)
-
-
-def spectrum(
-    stencil: Stencil, closure: Closure | None, n: int, theta: NDArray[np.float64]
-) -> NDArray[np.complex128]:
-    """What a stencil multiplies a line of n points by: its symbol, and the eigenvalues at walls."""
-    symbol = stencil.symbol(theta)
-    if closure is None:
-        return symbol
-    line = min(n, _LINE)
-    found = [_eigenvalues(stencil, closure, line)]
-    if closure.lower != closure.upper:
-        found.append(_eigenvalues(stencil, closure.mirrored, line))
-    return np.concatenate([symbol, *found])
+def _extent(stencil: Stencil, closure: Closure, n: int) -> Extent:
+    matrix = wall_matrix(stencil, closure, n)
+    scale = np.ones(len(matrix))
+    for place, end in ((0, closure.lower), (-1, closure.upper)):
+        if isinstance(end, Neumann):
+            scale[place] = math.sqrt(0.5)
+    matrix = scale[:, None] * matrix / scale
+    real = np.linalg.eigvalsh((matrix + matrix.T) / 2)
+    imaginary = np.linalg.eigvalsh((matrix - matrix.T) / 2j)
+    return Extent(
+        float(-real[0]), float(real[-1]), float(imaginary[-1]), float(np.linalg.norm(matrix, 2))
+    )
 
 
 def hold(u: Tensor, boundaries: Boundaries) -> None:
