@@ -11,6 +11,7 @@ import time
 import pytest
 import torch
 
+from pdenet.boundary import Dirichlet, Neumann, Periodic
 from pdenet.cli import main
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import catalogue
@@ -48,6 +49,32 @@ def test_own_equation_with_parameter_lengths_and_order(tmp_path):
         assert opened.problem.pde == PDE(text, nu=0.2)
         assert opened.problem.grid.lengths == (2.0,)
         assert opened.metadata["solver"]["order"] == 4
+
+
+def test_walls_and_a_channel(tmp_path, capsys):
+    data = tmp_path / "data.h5"
+    arguments = ["simulate", "--pde", "u_t = 0.1*(u_xx + u_yy)", "-o", str(data), "--grid", "17"]
+    walls = ["--boundary", "x:periodic", "--boundary", "dirichlet=0,neumann=0.5"]
+    assert main([*arguments, *walls, *SMALL]) == 0
+    with open_data(data) as opened:
+        assert opened.problem.boundaries == (
+            (Periodic(), Periodic()),
+            (Dirichlet(0.0), Neumann(0.5)),
+        )
+    assert described(data, capsys)["boundaries"]["y"] == ["Dirichlet", "Neumann"]
+
+
+def test_a_named_equation_has_its_own_walls(tmp_path):
+    data = tmp_path / "data.h5"
+    arguments = ["simulate", "nonlinear-source", "-o", str(data), "--grid", "20", *SMALL]
+    for more, ends in (
+        ([], catalogue["nonlinear-source"].boundaries),
+        (["--param", "c=0.4"], catalogue["nonlinear-source"].boundaries),
+        (["--boundary", "neumann"], ((Neumann(), Neumann()),) * 2),
+    ):
+        assert main([*arguments, *more, "--overwrite"]) == 0
+        with open_data(data) as opened:
+            assert opened.problem.boundaries == ends
 
 
 def test_two_equations_of_your_own(tmp_path):
@@ -105,6 +132,13 @@ def refused(arguments, capsys, tmp_path):
         (["burgers", "--grid", "8x8x8"], ["--grid", "3 axes", "2"]),
         (["burgers", "--grid", "16", "--substeps", "1", "--dt", "1"], ["substeps"]),
         (["burgers", "--dt", "-1"], ["dt"]),
+        (["burgers", "--boundary", "wall=0"], ["--boundary", "'wall=0'", "type e.g. dirichlet=0"]),
+        (["burgers", "--boundary", "x:dirichlet"], ["for y", "y:periodic"]),
+        (["burgers-1d", "--boundary", "y:dirichlet"], ["no axis 'y'", "axes are x"]),
+        (["burgers-1d", "--boundary", "periodic,neumann"], ["both ends or at none"]),
+        (["burgers", *("--boundary", "neumann") * 2], ["given twice"]),
+        (["burgers", "--boundary", "x:dirichlet=1", "--boundary", "dirichlet"], ["corners"]),
+        (["--pde", "u_t = u_xxx", "--boundary", "dirichlet"], ["u_xxx", "periodic"]),
         (["burgers", "--noise", "-1"], ["noise"]),
         (["burgers", "--grid", "2"], ["stencils", "9 points"]),
         (["burgers", "--device", "tpu"], ["tpu", "cpu"]),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from pdenet.boundary import Dirichlet, Neumann, Periodic
 from pdenet.errors import (
     ConfigError,
     DeviceError,
@@ -71,6 +72,50 @@ def test_late_start_runs_up_to_time_zero_where_the_equation_knows_the_time():
     assert found[1].tolist() == pytest.approx(
         [math.sin(1.0), math.sin(1.0) + math.sin(0.5)], abs=1e-3
     )
+
+
+CHANNEL = ((Periodic(), Periodic()), (Dirichlet(0.5), Neumann(0.2)))
+
+
+def test_walls_reach_the_states_and_the_file(tmp_path):
+    pde = PDE("u_t = 0.2*(u_xx + u_yy) - u*u_x + sin(u)")
+    settings = {**SMALL, "shape": (16, 17), "boundaries": CHANNEL}
+    with open_data(simulate(pde, tmp_path / "a.h5", **settings)) as data:
+        assert data.problem.boundaries == CHANNEL
+        assert data.problem.grid.endpoints == (False, True)
+        stored = data.read()
+    found = trajectories(pde, **settings)
+    assert found.problem.boundaries == CHANNEL
+    assert (stored == found.states.numpy()).all()
+    assert (stored[..., 0] == 0.5).all()
+    assert np.ptp(stored[..., -1]) > 0.1
+    assert check(tmp_path / "a.h5") == []
+
+
+def test_refinement_between_walls_keeps_the_field_and_sharpens_the_rest():
+    pde = PDE("u_t = 0.05*(u_xx + u_yy) - u*u_x")
+    settings = {**SMALL, "shape": (16, 17), "boundaries": CHANNEL, "late_start": 0.0}
+    coarse, fine, finer = (trajectories(pde, **settings, refine=k).states for k in (1, 3, 5))
+    assert torch.allclose(coarse[:, 0], finer[:, 0], rtol=0, atol=1e-12)
+    assert (fine - finer).abs().max() < 0.05 * (coarse - finer).abs().max()
+
+
+def test_the_nonlinear_source_grows_from_small_fields_and_saturates():
+    """Between walls at 0, towards the stable values -pi and pi."""
+    found = trajectories("nonlinear-source", trajectories=4, noise=0.0, refine=2)
+    states = found.states
+    assert states.shape[-2:] == (50, 50) and found.problem.grid.endpoint == (True, True)
+    assert (states[..., 0, :] == 0).all() and (states[..., :, -1] == 0).all()
+    first, last = states[:, 0], states[:, -1]
+    assert (first.abs() < 1).double().mean() > 0.3
+    assert (last.abs() > 2.5).double().mean() > 2 * (first.abs() > 2.5).double().mean()
+    assert last.abs().max() < 3.6
+
+
+def test_noise_is_on_the_walls_too():
+    clean = trajectories("nonlinear-source", trajectories=1, frames=2, noise=0.0).states
+    noisy = trajectories("nonlinear-source", trajectories=1, frames=2, noise=0.1).states
+    assert ((noisy - clean)[..., 0, :] != 0).all()
 
 
 def test_noise_has_the_level_it_says():
