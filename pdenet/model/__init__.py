@@ -1,6 +1,6 @@
 """The network: filters, symbolic network and integrator as δt-blocks with shared parameters."""
 
-from pdenet.model.pdenet import NetworkShape, PDENet, rollout, stack_rollout
+from pdenet.model.pdenet import NetworkShape, PDENet, SplineShape, rollout, stack_rollout
 from pdenet.model.rhs import LearnedRHS
 from pdenet.model.stability import spectral_radius, stable_substeps
 
@@ -8,6 +8,7 @@ __all__ = [
     "LearnedRHS",
     "NetworkShape",
     "PDENet",
+    "SplineShape",
     "rollout",
     "spectral_radius",
     "stable_substeps",

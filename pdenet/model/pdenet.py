@@ -15,19 +15,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pdenet import integrators
+from pdenet.boundary import Boundaries
 from pdenet.errors import ConfigError
 from pdenet.grid import Grid
 from pdenet.integrators import RHS
 from pdenet.model.rhs import LearnedRHS
-from pdenet.nn import FilterBank, SymNet
+from pdenet.nn import CoefficientMaps, FilterBank, PiecewiseSource, SymNet
 from pdenet.nn.moments import Constraint
+from pdenet.nn.padding import hold
 from pdenet.pde.jet import Jet
 from pdenet.types import State, Trajectory
 
-__all__ = ["NetworkShape", "PDENet", "rollout", "stack_rollout"]
+__all__ = ["NetworkShape", "PDENet", "SplineShape", "rollout", "stack_rollout"]
+
+
+@dataclass(frozen=True)
+class SplineShape:
+    """Piecewise polynomials: equal pieces, of each axis or of a field's range, and their degree."""
+
+    pieces: int
+    degree: int
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,8 @@ class NetworkShape:
     fields, grid: of the states. max_order: highest order of the jets. size, constraint: of the
     filters. units: products of each SymNet. pseudo_upwind: one-sided first derivatives.
     integrator: the Runge-Kutta method of a block; substeps: steps of it in a block.
+    boundaries: at the ends of each axis, periodic by default. coefficients: where given, every jet
+    has a coefficient that varies in space. source: where given, every field has a source.
     """
 
     fields: tuple[str, ...]
@@ -48,6 +60,9 @@ class NetworkShape:
     pseudo_upwind: bool = False
     integrator: str = "midpoint"
     substeps: int = 1
+    boundaries: Boundaries | None = None
+    coefficients: SplineShape | None = None
+    source: SplineShape | None = None
 
 
 class PDENet(nn.Module):
@@ -73,12 +88,23 @@ class PDENet(nn.Module):
             size=shape.size,
             constraint=shape.constraint,
             parity="none" if shape.pseudo_upwind else "mirror",
+            boundaries=shape.boundaries,
         )
-        symnet = SymNet(len(jets), len(shape.fields), shape.units, generator)
+        fields = len(shape.fields)
+        symnet = SymNet(len(jets), fields, shape.units, generator)
+        maps = source = None
+        if shape.coefficients is not None:
+            pieces, degree = shape.coefficients.pieces, shape.coefficients.degree
+            count = fields * len(jets)
+            maps = CoefficientMaps(count, shape.grid, pieces, degree, shape.boundaries)
+        if shape.source is not None:
+            source = PiecewiseSource(fields, shape.source.pieces, shape.source.degree)
         self.shape, self.dt = shape, dt
         self.substeps = shape.substeps
         self.integrator = integrators.get(shape.integrator)
-        self.rhs = LearnedRHS(filters, symnet, pseudo_upwind=shape.pseudo_upwind)
+        self.rhs = LearnedRHS(
+            filters, symnet, maps=maps, source=source, pseudo_upwind=shape.pseudo_upwind
+        )
 
     @property
     def filters(self) -> FilterBank:
@@ -90,6 +116,24 @@ class PDENet(nn.Module):
         """The network that makes u_t of them."""
         return self.rhs.symnet
 
+    @property
+    def maps(self) -> CoefficientMaps | None:
+        """The coefficients that vary in space, in the scale of the SymNet's weights."""
+        return self.rhs.maps
+
+    @property
+    def source(self) -> PiecewiseSource | None:
+        """The source of each field, in units of the SymNet's output scale."""
+        return self.rhs.source
+
+    def splines(self) -> list[Tensor]:
+        """The trained tensors of maps and source, (function, *mesh)."""
+        return [module.weights for module in (self.maps, self.source) if module is not None]
+
+    def weights(self) -> list[Tensor]:
+        """All trained tensors but the filters."""
+        return [*self.symnet.weights(), *self.splines()]
+
     def forward(self, u: State, blocks: int) -> Trajectory:
         """The states after 1 .. `blocks` blocks, (batch, blocks, field, *space)."""
         return torch.stack(list(self.states(u, blocks)), 1)
@@ -97,6 +141,7 @@ class PDENet(nn.Module):
     def states(self, u: State, blocks: int) -> Iterator[State]:
         """The states after each of `blocks` blocks, one by one."""
         rhs = self.rhs.bind(u.shape[2:])
+        u = hold(u, self.filters.boundaries)
         return rollout(rhs, self.integrator, u, self.dt, blocks, self.substeps)
 
 

@@ -5,10 +5,12 @@ constrained (`pdenet.nn.moments`); the jets of a state u on spacing dx are
 
     u_a(x) = dx⁻ᵃ Σ_k q_a[k] u(x + k dx),
 
-a correlation, periodic in every axis. It is computed as a product in Fourier space,
+a correlation, periodic in every axis without walls. It is computed as a product in Fourier space,
 F[u_a] = Q_a F[u] with the symbol Q_a(ξ) = dx⁻ᵃ Σ_k q_a[k] exp(ikξ): the transform of u is
 shared by all kernels and the cost does not grow with their size. On CPUs in float64, forward plus
-backward, this takes half the time of a direct convolution in 2-D and a twentieth in 3-D.
+backward, this takes half the time of a direct convolution in 2-D and a twentieth in 3-D. Between
+walls the state gets ghost cells first (`pdenet.nn.padding`), as many as a kernel reaches; what
+wraps around falls on ghost cells alone, which are cut off again.
 
 Reference: Long, Lu, Dong, "PDE-Net 2.0", J. Comput. Phys. 399 (2019) 108925, section 2.1.
 Not a spectral method: the symbol is that of a kernel with N points, its accuracy that of the
@@ -23,8 +25,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from pdenet.boundary import Boundaries, Periodic, periodic
 from pdenet.errors import ConfigError, GridError
 from pdenet.nn.moments import Constraint, Parity, along_axes, constraint, vandermonde
+from pdenet.nn.padding import pad_walls
 from pdenet.pde.jet import Jet
 from pdenet.types import Jets, State
 
@@ -78,6 +82,7 @@ class FilterBank(nn.Module):
     constraint: order p >= 1 kept while the moments above it are trained, "frozen", or "free"; see
       `pdenet.nn.moments.constraint`.
     parity: "mirror" keeps each kernel as symmetric as its derivative; "none" does not.
+    boundaries: at the ends of each axis; periodic by default.
 
     The trainable numbers are `free`, one flat vector θ (0 at the start, which is the frozen
     kernel, the classical finite difference). A free moment of derivative a is
@@ -108,8 +113,11 @@ class FilterBank(nn.Module):
         size: int = 5,
         constraint: Constraint = 2,
         parity: Parity = "mirror",
+        boundaries: Boundaries | None = None,
     ) -> None:
         super().__init__()
+        self.boundaries = boundaries or periodic(len(spacing))
+        self.walled = any(not isinstance(low, Periodic) for low, _ in self.boundaries)
         self.jets, self.fields = tuple(jets), tuple(fields)
         self.spacing, self.size = tuple(float(dx) for dx in spacing), size
         self.constraint: Constraint = constraint
@@ -165,12 +173,37 @@ class FilterBank(nn.Module):
         return self.kernels() * self.per_length.reshape([-1] + [1] * self.ndim)
 
     def symbols(self, shape: Sequence[int]) -> Tensor:
-        """Fourier symbols of all derivatives on a periodic grid, in physical units.
+        """Fourier symbols of all derivatives on a grid of this shape, in physical units.
 
-        Returns complex (derivative, *half grid). Compute them once where many states follow.
+        Returns complex (derivative, *half grid), of the padded grid where there are walls. Compute
+        them once where many states follow.
         Raises GridError where the grid is smaller than the kernels.
         """
-        return symbols_of_kernels(self.scaled_kernels(), shape)
+        return symbols_of_kernels(self.scaled_kernels(), self.padded(shape))
+
+    def padded(self, shape: Sequence[int]) -> torch.Size:
+        """The shape of a state with its ghost cells."""
+        ghosts = 2 * (self.size // 2)
+        return torch.Size(
+            n if isinstance(low, Periodic) else n + ghosts
+            for n, (low, _) in zip(shape, self.boundaries, strict=True)
+        )
+
+    def pad(self, u: Tensor, *, homogeneous: bool = False) -> Tensor:
+        """`u` (*batch, *space) with its ghost cells; homogeneous: for differences of states."""
+        if not self.walled:
+            return u
+        width = self.size // 2
+        return pad_walls(u, width, self.boundaries, self.spacing, homogeneous=homogeneous)
+
+    def crop(self, padded: Tensor) -> Tensor:
+        """What `pad` was given, as a view."""
+        width = self.size // 2
+        for axis, (low, _) in enumerate(self.boundaries):
+            if not isinstance(low, Periodic):
+                place = padded.dim() - self.ndim + axis
+                padded = padded.narrow(place, width, padded.shape[place] - 2 * width)
+        return padded
 
     def forward(self, u: State, symbols: Tensor | None = None) -> Jets:
         """The jets of the state `u`.
@@ -188,7 +221,8 @@ class FilterBank(nn.Module):
             return u[:, self.order]
         if symbols is None:
             symbols = self.symbols(shape)
-        every = torch.cat([u.unsqueeze(2), correlate(u, symbols)], 2).flatten(1, 2)
+        derivatives = self.crop(correlate(self.pad(u), symbols))
+        every = torch.cat([u.unsqueeze(2), derivatives], 2).flatten(1, 2)
         return every if self._in_order else every.index_select(1, self.order)
 
     def extra_repr(self) -> str:
@@ -203,6 +237,10 @@ class FilterBank(nn.Module):
             raise ConfigError(f"the fields are {self.fields}; give each name once")
         if not 1 <= self.ndim <= 3 or not all(0 < dx < math.inf for dx in self.spacing):
             raise ConfigError(f"the spacing is {self.spacing}; give 1 to 3 positive numbers")
+        if len(self.boundaries) != self.ndim:
+            raise ConfigError(
+                f"boundaries of {len(self.boundaries)} axes were given for {self.ndim} axes"
+            )
         if not self.jets or len(set(self.jets)) != len(self.jets):
             raise ConfigError("the jets must be given, each of them once")
         for jet in self.jets:

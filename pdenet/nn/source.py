@@ -27,8 +27,8 @@ class PiecewiseSource(nn.Module):
 
     fields: how many. pieces: of the range. degree: of the polynomials.
 
-    `weights` (field, pieces + degree) is trained; `low`, `high` (field,) are the range, [0, 1] until
-    `set_range` is called.
+    `weights` (field, pieces + degree) is trained; `low`, `high` (field,) are the range, [0, 1]
+    until `set_range` is called.
     Good values: 16 pieces of degree 3.
     Raises ConfigError for fewer than one piece or a degree below 1.
     """
@@ -65,7 +65,7 @@ class PiecewiseSource(nn.Module):
         inside = place.clamp(0, self.pieces)
         piece = inside.detach().floor().clamp(max=self.pieces - 1)
         local = inside - piece
-        # In each piece the polynomial Σ_p c_p s^p of s in [0, 1], its coefficients from d+1 weights.
+        # In each piece the polynomial Σ_p c_p s^p of s in [0, 1], from its degree + 1 weights.
         windows = self.weights.unfold(1, self.degree + 1, 1)  # (field, piece, degree + 1)
         rows = (windows @ self.polynomials).flatten(0, 1)  # (field · piece, power)
         offset = torch.arange(self.fields, device=u.device).reshape(shape) * self.pieces

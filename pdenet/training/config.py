@@ -25,8 +25,10 @@ else:
 
 __all__ = [
     "PRESETS",
+    "CoefficientsSection",
     "NetworkConfig",
     "ReadoutSection",
+    "SourceSection",
     "StageConfig",
     "TrainingConfig",
     "load",
@@ -52,10 +54,27 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class CoefficientsSection(_Section):
+    """Coefficients that vary in space. pieces: of the mesh along each axis. degree: of the
+    polynomials on it."""
+
+    pieces: Annotated[int, Field(ge=1, le=256)] = 10
+    degree: Annotated[int, Field(ge=1, le=5)] = 3
+
+
+class SourceSection(_Section):
+    """A source f(u) of each field. pieces: of the range that the data visit. degree: of the
+    polynomials on it."""
+
+    pieces: Annotated[int, Field(ge=1, le=256)] = 16
+    degree: Annotated[int, Field(ge=1, le=5)] = 3
+
+
 class NetworkConfig(_Section):
     """filter_size: odd number of points of each filter along each axis. constraint: order of
     accuracy that the filters keep while they learn, "frozen" or "free". max_order: of the jets.
-    units: products of each SymNet. integrator, of each δt-block."""
+    units: products of each SymNet. integrator, of each δt-block. coefficients: where given, every
+    jet has a coefficient that varies in space. source: where given, every field has a source."""
 
     filter_size: _Size = 5
     constraint: _Order = 2
@@ -63,6 +82,8 @@ class NetworkConfig(_Section):
     units: Annotated[int, Field(ge=0, le=20)] = 5
     pseudo_upwind: bool = False
     integrator: Literal["euler", "midpoint", "heun", "ssprk3", "rk4"] = "midpoint"
+    coefficients: CoefficientsSection | None = None
+    source: SourceSection | None = None
 
 
 class StageConfig(_Section):
@@ -127,9 +148,21 @@ PRESETS: dict[str, dict[str, Any]] = {
         "stages": _stages(1, 2, 3, 4, 5, 6, 9, iterations=30),
         "values": 57344,
     },
+    "variable-coefficients": {
+        "network": {"filter_size": 7, "max_order": 4, "units": 0, "coefficients": {}},
+        "stages": _stages(1, 3, 6, iterations=60),
+        "values": 65536,
+    },
+    "nonlinear-source": {
+        "network": {"filter_size": 7, "max_order": 2, "units": 0, "source": {}},
+        "stages": _stages(1, 3, 6, iterations=60),
+        "values": 65536,
+    },
 }
 """Named settings. "paper": 5×5 filters of order 2, five products, 28 windows of 32², and the
-papers' stages up to 9 blocks. Theirs go on to 18 to sharpen coefficients; here the refit does."""
+papers' stages up to 9 blocks. Theirs go on to 18 to sharpen coefficients; here the refit does.
+"variable-coefficients" and "nonlinear-source": the two problems of PDE-Net 1.0, linear in the jets,
+with maps of all coefficients up to order 4, or with a source."""
 
 
 def preset(name: str) -> TrainingConfig:
@@ -178,6 +211,10 @@ def validated(entries: Any, source: str = "the configuration") -> TrainingConfig
 
 def _section(place: tuple[int | str, ...]) -> type[BaseModel]:
     """The section in which an entry stands."""
+    if place[:2] == ("network", "coefficients") and len(place) > 2:
+        return CoefficientsSection
+    if place[:2] == ("network", "source") and len(place) > 2:
+        return SourceSection
     sections: dict[str, type[BaseModel]] = {
         "network": NetworkConfig,
         "stages": StageConfig,

@@ -4,7 +4,8 @@
 
 over n blocks, with w_f the r.m.s. of u_t = (u_1 − u_0)/δt of field f, so that the first term is
 about one where no change is predicted. H is Huber's norm, a²/(2s) below s and |a| − s/2 above: near
-to the sum of moduli that makes weights vanish, but smooth.
+to the sum of moduli that makes weights vanish, but smooth. A map or a source adds the mean of H
+over its mesh.
 
 Reference: Long, Lu, Dong, "PDE-Net 2.0", J. Comput. Phys. 399 (2019) 108925, section 2.4.
 """
@@ -40,4 +41,8 @@ def prediction_loss(model: PDENet, windows: Trajectory) -> Tensor:
 def penalty(model: PDENet, sparsity: float, moments: float) -> Tensor:
     """The other two terms of L for one block."""
     weights = torch.cat([tensor.flatten() for tensor in model.symnet.weights()])
-    return sparsity * huber(weights, 1e-3) + moments * huber(model.filters.free_moments(), 1e-2)
+    total = sparsity * huber(weights, 1e-3) + moments * huber(model.filters.free_moments(), 1e-2)
+    for spline in model.splines():
+        # A whole function counts as one weight, however fine its mesh.
+        total = total + sparsity * huber(spline, 1e-3) / spline[0].numel()
+    return total

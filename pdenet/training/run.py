@@ -21,11 +21,16 @@ import torch
 
 from pdenet.errors import CheckpointError, DeviceError, OutputError
 from pdenet.events import CheckpointSaved, Event, Listener, to_record
-from pdenet.model import NetworkShape, PDENet
+from pdenet.model import NetworkShape, PDENet, SplineShape
 from pdenet.optimise import LBFGSState
 from pdenet.storage import Data
 from pdenet.training import checkpoint
-from pdenet.training.config import TrainingConfig, validated
+from pdenet.training.config import (
+    CoefficientsSection,
+    SourceSection,
+    TrainingConfig,
+    validated,
+)
 from pdenet.training.trainer import Progress
 
 __all__ = ["Run", "device_named", "network_for", "read_run", "start_run"]
@@ -191,7 +196,10 @@ def device_named(name: str) -> torch.device:
 
 
 def network_for(data: Data, config: TrainingConfig, generator: torch.Generator) -> PDENet:
-    """The untrained network that a configuration describes for a data file."""
+    """The untrained network that a configuration describes for a data file.
+
+    Raises ConfigError or GridError for filters, meshes or boundaries that do not fit.
+    """
     network = config.network
     shape = NetworkShape(
         fields=data.fields,
@@ -202,9 +210,16 @@ def network_for(data: Data, config: TrainingConfig, generator: torch.Generator) 
         units=network.units,
         pseudo_upwind=network.pseudo_upwind,
         integrator=network.integrator,
+        boundaries=data.problem.boundaries,
+        coefficients=_spline(network.coefficients),
+        source=_spline(network.source),
     )
     model = PDENet(shape, data.dt, generator)
     return model.to(device=device_named(config.device), dtype=getattr(torch, config.dtype))
+
+
+def _spline(section: CoefficientsSection | SourceSection | None) -> SplineShape | None:
+    return None if section is None else SplineShape(section.pieces, section.degree)
 
 
 def _finite(record: dict[str, Any]) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class Trainer:
         self._spoken = 0.0
 
     def set_scales(self) -> None:
-        """Scale inputs and outputs of the SymNets by the data."""
+        """Scale inputs and outputs of the SymNets, and the range of sources, by the data."""
         frames = self.train.flatten(0, 1)
         some = frames[:: max(1, frames[:, 0].numel() // 2**18)]
         change = (self.train[:, 1:] - self.train[:, :-1]).div(self.model.dt)
@@ -93,6 +93,9 @@ class Trainer:
             axes = [0, *range(2, jets.dim())]
             size = change.square().movedim(2, 0).flatten(1).mean(1).sqrt()
             self.model.symnet.set_scales(jets.square().mean(axes).sqrt(), size)
+            if self.model.source is not None:
+                visited = frames.movedim(1, 0).flatten(1)
+                self.model.source.set_range(visited.amin(1), visited.amax(1))
 
     def run(self, progress: Progress) -> Progress:
         """Train from `progress` to the end of the last stage.
@@ -244,7 +247,7 @@ class Trainer:
         return closure
 
     def _learning(self, stage: StageConfig) -> list[Tensor]:
-        weights = self.model.symnet.weights()
+        weights = self.model.weights()
         return [*weights, self.model.filters.free] if stage.filters else weights
 
     def _parameters(self, stage: StageConfig) -> Tensor:
