@@ -49,6 +49,7 @@ class NetworkShape:
     integrator: the Runge-Kutta method of a block; substeps: steps of it in a block.
     boundaries: at the ends of each axis, periodic by default. coefficients: where given, every jet
     has a coefficient that varies in space. source: where given, every field has a source.
+    functions: units of each SymNet beside the products, see `pdenet.nn.symnet`.
     """
 
     fields: tuple[str, ...]
@@ -63,6 +64,7 @@ class NetworkShape:
     boundaries: Boundaries | None = None
     coefficients: SplineShape | None = None
     source: SplineShape | None = None
+    functions: tuple[str, ...] = ()
 
 
 class PDENet(nn.Module):
@@ -91,7 +93,7 @@ class PDENet(nn.Module):
             boundaries=shape.boundaries,
         )
         fields = len(shape.fields)
-        symnet = SymNet(len(jets), fields, shape.units, generator)
+        symnet = SymNet(len(jets), fields, shape.units, generator, shape.functions)
         maps = source = None
         if shape.coefficients is not None:
             pieces, degree = shape.coefficients.pieces, shape.coefficients.degree

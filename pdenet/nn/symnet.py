@@ -1,4 +1,4 @@
-"""SymNet: a network of products that is a polynomial, one for each field.
+"""SymNet: a network of products that is a polynomial, and of functions where asked for.
 
 For m inputs z (the jets, each divided by its scale) and k product units,
 
@@ -9,12 +9,22 @@ which holds every polynomial with up to k multiplications in O(k (m + k)) work a
 library of all monomials of degree l needs C(m + l, l). The scales of inputs and output make all
 weights O(1) and are constants, undone when the network is read.
 
-Reference: Long, Lu, Dong, "PDE-Net 2.0", J. Comput. Phys. 399 (2019) 108925, section 2.2.
+Function units make F more than a polynomial. Each has affine arguments in (z, f_1, .., f_k),
+
+    F += s Σ_g w_g φ_g,    φ = sin ξ, cos ξ, exp ξ,   or η/ξ made safe:   φ = η ξ / (ξ² + ε²),
+
+a quotient that differs from η/ξ by a share of (ε/ξ)² and stays below |η|/(2ε) at ξ = 0. As it is
+what the network computes, it is also what is read out of it. An overflow of exp makes the loss
+infinite, and the optimiser takes that step back.
+
+References: Long, Lu, Dong, "PDE-Net 2.0", J. Comput. Phys. 399 (2019) 108925, section 2.2; Sahoo,
+Lampert, Martius, "Learning equations for extrapolation and control", ICML 2018 (such units).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,34 +32,63 @@ from torch import Tensor, nn
 from pdenet.errors import ConfigError
 from pdenet.types import Jets, State
 
-__all__ = ["SymNet"]
+__all__ = ["DIVISION_FLOOR", "FUNCTIONS", "SymNet"]
+
+FUNCTIONS: dict[str, tuple[float, ...]] = {
+    "sin": (0.0,),
+    "cos": (0.0,),
+    "exp": (0.0,),
+    "divide": (0.0, 1.0),
+}
+"""The functions that a unit can be, and where each of its arguments starts."""
+
+DIVISION_FLOOR = 1e-2
+"""ε of the quotient, where denominators are of size one."""
 
 
 class SymNet(nn.Module):
     """One network of product units for each field, evaluated at every point.
 
     inputs: number m of jets. fields: number of equations. units: number k of products of each.
-    generator: source of the initial weights.
+    generator: source of the initial weights. functions: names from `FUNCTIONS`, a unit for each;
+    a name may occur more than once.
 
     Weights: `linear` (field, 2k + 1, m) holds the rows of η_1, ξ_1, .., η_k, ξ_k and of the output,
     `bias` (field, 2k + 1) their constants, `products[l - 1]` (field, 2, l) what f_1..f_l add to η
-    and ξ of unit l + 1, and `output` (field, k) what the products add to the output.
+    and ξ of unit l + 1, and `output` (field, k) what the products add to the output. With functions
+    also `arguments` (field, R, m), `argument_bias` (field, R) and `argument_products`
+    (field, R, k) for their R arguments, in the order of the units and η before ξ, and `shares`
+    (field, functions), the w_g. Denominators start near one, all other arguments near zero.
 
     Good values: 5 units for quadratic right-hand sides (the papers).
-    Raises ConfigError for negative sizes.
+    Raises ConfigError for negative sizes and for unknown functions.
     """
 
     input_scale: Tensor
     output_scale: Tensor
 
-    def __init__(self, inputs: int, fields: int, units: int, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        fields: int,
+        units: int,
+        generator: torch.Generator,
+        functions: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         if inputs < 1 or fields < 1 or units < 0:
             raise ConfigError(
                 f"a SymNet of {inputs} inputs, {fields} fields and {units} units was asked for; "
                 "give at least one input, one field and no negative number of units"
             )
+        unknown = [name for name in functions if name not in FUNCTIONS]
+        if unknown:
+            raise ConfigError(
+                f"a SymNet has no units {', '.join(map(repr, unknown))}; choose from "
+                f"{', '.join(FUNCTIONS)}"
+            )
         self.inputs, self.fields, self.units = inputs, fields, units
+        self.functions = tuple(functions)
 
         def normal(size: float, *shape: int) -> nn.Parameter:
             draw = torch.randn(*shape, generator=generator, dtype=torch.float64)
@@ -61,6 +100,14 @@ class SymNet(nn.Module):
             [normal(0.3 / math.sqrt(inputs), fields, 2, unit) for unit in range(1, units)]
         )
         self.output = normal(0.1, fields, units)
+        if self.functions:  # none is registered without them: checkpoints stay as they are
+            starts = [start for name in self.functions for start in FUNCTIONS[name]]
+            size = 0.3 / math.sqrt(inputs)
+            self.arguments = normal(size, fields, len(starts), inputs)
+            bias = torch.tensor(starts, dtype=torch.float64)
+            self.argument_bias = nn.Parameter(bias.repeat(fields, 1))
+            self.argument_products = normal(size, fields, len(starts), units)
+            self.shares = normal(0.1, fields, len(self.functions))
         one = torch.ones(1, dtype=torch.float64)
         self.register_buffer("input_scale", one.repeat(inputs))
         self.register_buffer("output_scale", one.repeat(fields))
@@ -77,9 +124,10 @@ class SymNet(nn.Module):
         """F at every point: jets (batch, m, *space) -> (batch, field, *space)."""
         fields, units = self.fields, self.units
         points = jets.flatten(2)
-        weight = (self.linear / self.input_scale).flatten(0, 1)
-        rows = torch.matmul(weight, points).unflatten(1, (fields, 2 * units + 1))
-        total = rows[:, :, -1] + self.bias[:, -1, None]
+        linear = torch.cat([self.linear, self.arguments], 1) if self.functions else self.linear
+        weight = (linear / self.input_scale).flatten(0, 1)
+        rows = torch.matmul(weight, points).unflatten(1, (fields, linear.shape[1]))
+        total = rows[:, :, 2 * units] + self.bias[:, -1, None]
         found: list[Tensor] = []
         for unit in range(units):
             pair = rows[:, :, 2 * unit : 2 * unit + 2]
@@ -89,13 +137,37 @@ class SymNet(nn.Module):
                 pair = torch.addcmul(pair, share, product[:, :, None])
             found.append(pair[:, :, 0] * pair[:, :, 1])
             total = torch.addcmul(total, self.output[:, unit, None], found[-1])
+        if self.functions:
+            total = total + self._functions(rows[:, :, 2 * units + 1 :], found)
         scaled: Tensor = total * self.output_scale[:, None]
         return scaled.reshape(-1, fields, *jets.shape[2:])
 
     def weights(self) -> list[Tensor]:
         """All trained tensors, the ones that a sparsity penalty acts on."""
-        return [self.linear, self.bias, self.output, *self.products]
+        weights: list[Tensor] = [self.linear, self.bias, self.output, *self.products]
+        if self.functions:
+            weights += [self.arguments, self.argument_bias, self.argument_products, self.shares]
+        return weights
 
     def extra_repr(self) -> str:
         """Sizes."""
-        return f"inputs={self.inputs}, fields={self.fields}, units={self.units}"
+        sizes = f"inputs={self.inputs}, fields={self.fields}, units={self.units}"
+        return sizes + f", functions={self.functions}" * bool(self.functions)
+
+    def _functions(self, rows: Tensor, products: list[Tensor]) -> Tensor:
+        """Σ_g w_g φ_g, (batch, field, point), from the linear parts (.., R, point) of arguments."""
+        rows = rows + self.argument_bias[..., None]
+        for unit, product in enumerate(products):
+            rows = torch.addcmul(
+                rows, self.argument_products[:, :, unit, None], product[:, :, None]
+            )
+        arguments = iter(rows.unbind(2))
+        total = torch.zeros_like(rows[:, :, 0])
+        for unit, name in enumerate(self.functions):
+            if name == "divide":
+                above, below = next(arguments), next(arguments)
+                value = above * below / (below * below + DIVISION_FLOOR**2)
+            else:
+                value = getattr(torch, name)(next(arguments))
+            total = torch.addcmul(total, self.shares[:, unit, None], value)
+        return total

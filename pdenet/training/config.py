@@ -74,7 +74,8 @@ class NetworkConfig(_Section):
     """filter_size: odd number of points of each filter along each axis. constraint: order of
     accuracy that the filters keep while they learn, "frozen" or "free". max_order: of the jets.
     units: products of each SymNet. integrator, of each δt-block. coefficients: where given, every
-    jet has a coefficient that varies in space. source: where given, every field has a source."""
+    jet has a coefficient that varies in space. source: where given, every field has a source.
+    functions: further units of each SymNet, one for each name."""
 
     filter_size: _Size = 5
     constraint: _Order = 2
@@ -84,6 +85,7 @@ class NetworkConfig(_Section):
     integrator: Literal["euler", "midpoint", "heun", "ssprk3", "rk4"] = "midpoint"
     coefficients: CoefficientsSection | None = None
     source: SourceSection | None = None
+    functions: tuple[Literal["sin", "cos", "exp", "divide"], ...] = ()
 
 
 class StageConfig(_Section):

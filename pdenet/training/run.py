@@ -213,6 +213,7 @@ def network_for(data: Data, config: TrainingConfig, generator: torch.Generator) 
         boundaries=data.problem.boundaries,
         coefficients=_spline(network.coefficients),
         source=_spline(network.source),
+        functions=network.functions,
     )
     model = PDENet(shape, data.dt, generator)
     return model.to(device=device_named(config.device), dtype=getattr(torch, config.dtype))
