@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,46 +12,22 @@ import click
 
 from pdenet.cli.console import note
 from pdenet.cli.extract import truth_in
-from pdenet.cli.options import OUTPUT, common, given, learning, machine, simulation
+from pdenet.cli.named import with_preset
+from pdenet.cli.options import OUTPUT, common, learning, machine, simulation
+from pdenet.cli.origin import check_origin, check_resumed_data, data_file
+from pdenet.cli.plan import Typed
 from pdenet.cli.progress import Monitor
+from pdenet.cli.repeats import Repeated, repeat
 from pdenet.cli.reporting import write_report
 from pdenet.cli.results import Result
 from pdenet.cli.runs import how_to_go_on, new_run
 from pdenet.cli.settings import check_resumed, training_config
-from pdenet.cli.simulate import equation_of, generate
+from pdenet.cli.simulate import generate
 from pdenet.errors import ConfigError
 from pdenet.estimator import extract, train
-from pdenet.storage import open_data
+from pdenet.training.config import PRESETS, TrainingConfig
 
 __all__ = ["command"]
-
-# Options that make data; they mean nothing for data that are there already.
-MAKES_DATA = (
-    *("pde", "parameters", "grid", "lengths", "refine", "trajectories", "frames", "dt", "noise"),
-    *("boundary", "order", "scheme", "substeps"),
-)
-
-
-def data_file(source: str | None) -> Path | None:
-    """`source` as a data file, or None if it names an equation."""
-    if source is None:
-        return None
-    path = Path(source)
-    is_file = path.suffix in (".h5", ".hdf5") or len(path.parts) > 1 or path.is_file()
-    return path if is_file else None
-
-
-def check(source: str | None, options: Mapping[str, Any]) -> None:
-    """Look at what was asked for before an earlier run is touched."""
-    data = data_file(source)
-    if data is None:
-        equation_of(source, options["pde"], dict(options["parameters"]))
-        return
-    useless = list(given(options, *MAKES_DATA))
-    if useless:
-        typed = "param" if useless[0] == "parameters" else useless[0]
-        raise ConfigError(f"--{typed} makes data, but '{data}' holds them already: leave it out")
-    open_data(data).close()
 
 
 @contextmanager
@@ -62,29 +38,71 @@ def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     seconds[name] = time.perf_counter() - started
 
 
-@click.command(short_help="Do all of it: simulate if need be, train, extract, report.")
+@click.command(cls=Typed, short_help="Do all of it: simulate if need be, train, extract, report.")
 @click.argument("source", required=False, metavar="[NAME|DATA.h5]")
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The folder of the run.")
 @simulation
 @learning
 @machine
-@click.option("--preset", type=click.Choice(["paper"]), help="Data and settings of the papers.")
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    help='Settings; "paper": data and settings of the papers. [that of the equation]',
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    help="So many repeats with the seeds from --seed on, side by side, and a summary of them.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Repeats at once. [as many as cores; 1 on a GPU]"
+)
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")
 @common
-def command(source: str | None, output: Path, as_json: bool, **options: Any) -> None:
+def command(
+    source: str | None,
+    output: Path,
+    as_json: bool,
+    repeats: int | None,
+    jobs: int | None,
+    **options: Any,
+) -> None:
     """Do all of it: simulate if need be, train, extract, report.
 
     \b
     pdenet discover burgers -o run
     pdenet discover data.h5 -o run
     pdenet discover --pde 'u_t = -u*u_x + nu*u_xx' --param nu=0.1 -o run
+    pdenet discover burgers -o runs --repeats 10
 
-    The folder gets the data, the trained network, the equation and report.html.
+    The folder gets the data, the trained network, the equation and report.html. With --repeats it
+    gets a run for each seed, and summary.json, coefficients.png and remainder.png of all of them.
     """
-    config = training_config(options)
-    check(source, options)
+    if jobs is not None and repeats is None:
+        raise ConfigError(
+            "--jobs says how many repeats run at once: add --repeats, or leave it out"
+        )
+    check_origin(source, options)
+    config = training_config(with_preset(options, data_file(source) or source))
+    overwrite, resume = options["overwrite"], options["resume"]
+    if repeats is not None:
+        repeat(Repeated(output, source, config, repeats, jobs, overwrite, resume, as_json))
+        return
     check_resumed(output, options, config)
+    check_resumed_data(output, source, options)
+    _discover(source, output, config, as_json=as_json, options=options)
+
+
+def _discover(
+    source: str | None,
+    output: Path,
+    config: TrainingConfig,
+    *,
+    as_json: bool,
+    options: dict[str, Any],
+) -> None:
+    """One run, from whatever there is of it to its report."""
     context = click.get_current_context()
     seconds: dict[str, float] = {}
     resume = options["resume"]

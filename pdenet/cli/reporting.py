@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from pdenet.cli.named import named_equation
 from pdenet.cli.results import Result
 from pdenet.cli.rollouts import predict, predict_with_network, relative_errors
 from pdenet.cli.runs import read_log, read_record
 from pdenet.discovery import DiscoveredEquation
 from pdenet.errors import CheckpointError
 from pdenet.pde import PDE
-from pdenet.pde.catalogue import Entry, catalogue
+from pdenet.pde.catalogue import Entry
 from pdenet.report import PAPERS, DataSource, Evidence, StageCurve, build
 from pdenet.storage import Data, open_data
 
-__all__ = ["named_equation", "seconds_of_training", "stage_curves", "write_report"]
+__all__ = ["seconds_of_training", "stage_curves", "write_report"]
 
 # Held-out trajectories that are predicted: enough for percentiles, quick to solve.
 MOST_PREDICTED = 8
@@ -63,18 +64,6 @@ def seconds_of_training(run: Path) -> float:
     return sum(stages.values())
 
 
-def named_equation(data: Data) -> Entry | None:
-    """The entry of the catalogue that the data were made from, with any values of parameters."""
-    name, pde = data.metadata.get("name"), data.problem.pde
-    if isinstance(name, str) and name in catalogue:
-        return catalogue[name]
-    for entry in catalogue.values():
-        same = pde is not None and set(pde.parameters) == set(entry.pde.parameters)
-        if same and pde is not None and entry.pde.substitute(**pde.parameters) == pde:
-            return entry
-    return None
-
-
 def write_report(
     run: Path, result: Result, found: DiscoveredEquation, output: Path, *, data: Path | None
 ) -> Path:
@@ -98,7 +87,9 @@ def _evidence(run: Path, result: Result, found: DiscoveredEquation, data: Data) 
     grid, problem = data.problem.grid, data.problem
     held_out = data.split["test"][:MOST_PREDICTED]
     observed = data.read(trajectories=held_out, dtype="float64")
-    predicted = predict(result.found, grid, observed[:, 0], data.times)
+    predicted = predict(
+        result.found, grid, observed[:, 0], data.times, boundaries=problem.boundaries
+    )
     by_network = predict_with_network(run, data, observed[:, 0])
     errors = {"equation": relative_errors(predicted, observed)}
     if by_network is not None:

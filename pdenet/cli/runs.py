@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,60 +16,97 @@ from pdenet.errors import CheckpointError, OutputError
 
 __all__ = [
     "MEMBERS",
+    "Kind",
     "how_to_go_on",
+    "new_folder",
     "new_run",
     "read_log",
     "read_record",
     "recorded_data",
 ]
 
-MEMBERS = ("config.json", "data.h5", "checkpoint", "log.jsonl", "equation.json", "report.html")
+MEMBERS = (
+    *("config.json", "data.h5", "checkpoint", "log.jsonl", "equation.json", "report.html"),
+    *("output.log", "prediction"),
+)
 
 
 @contextmanager
 def new_run(run: Path, *, overwrite: bool, resume: bool) -> Iterator[None]:
-    """The folder `run` for as long as a run is written to it.
+    """The folder `run` for as long as a run is written to it; see `new_folder`."""
+    with new_folder(run, Kind("run", MEMBERS, "checkpoint"), overwrite=overwrite, resume=resume):
+        yield
 
-    With `overwrite` the members of an earlier run make way, and everything else in the folder
-    stays. If the new run ends before its first checkpoint, the folder is as it was.
+
+@dataclass(frozen=True)
+class Kind:
+    """What a folder is for. name: "run", "study", ... members: patterns of the names of what
+    belongs to it. proof: pattern of what shows that something was learned."""
+
+    name: str
+    members: tuple[str, ...]
+    proof: str
+
+    def present(self, folder: Path) -> list[str]:
+        """The members that are in a folder."""
+        found = {path.name for pattern in self.members for path in folder.glob(pattern)}
+        return sorted(found)
+
+    def begun(self, folder: Path) -> bool:
+        """Whether something was learned in a folder."""
+        return any(folder.glob(self.proof))
+
+
+@contextmanager
+def new_folder(folder: Path, kind: Kind, *, overwrite: bool, resume: bool) -> Iterator[None]:
+    """The folder for as long as something of this kind is written to it.
+
+    With `overwrite` the members of an earlier one make way, and everything else in the folder
+    stays. If the new one ends before anything was learned, the folder is as it was.
 
     Raises OutputError if something is there that must not be replaced.
     """
-    present = _present(run, overwrite=overwrite, resume=resume)
-    created = not run.exists()
-    run.mkdir(parents=True, exist_ok=True)
+    present = _present(folder, kind, overwrite=overwrite, resume=resume)
+    created = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         if resume:
             yield
             return
-        with TemporaryDirectory(prefix=".previous-", dir=run) as aside:
-            _move(present, run, Path(aside))
+        with TemporaryDirectory(prefix=".previous-", dir=folder) as aside:
+            _move(present, folder, Path(aside))
             try:
                 yield
             except BaseException:
-                if not (run / "checkpoint").exists():
-                    for name in MEMBERS:
-                        _remove(run / name)
-                    _move(present, Path(aside), run)
+                if not kind.begun(folder):
+                    for name in kind.present(folder):
+                        _remove(folder / name)
+                    _move(present, Path(aside), folder)
                 raise
     finally:
-        if created and not any(run.iterdir()):
-            run.rmdir()
+        if created and not any(folder.iterdir()):
+            folder.rmdir()
 
 
-def _present(run: Path, *, overwrite: bool, resume: bool) -> list[str]:
+def _present(folder: Path, kind: Kind, *, overwrite: bool, resume: bool) -> list[str]:
     """The members of an earlier run that will be replaced."""
-    if run.exists() and not run.is_dir():
-        raise OutputError(f"'{run}' is a file, not a folder: choose another folder with -o")
-    if resume or not run.exists() or not any(run.iterdir()):
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"'{folder}' is a file, not a folder: choose another folder with -o")
+    # A process that was killed leaves hidden files, which are no reason not to go on.
+    here = [path for path in folder.glob("*") if not (resume and path.name.startswith("."))]
+    if not here:
         return []
-    present = [name for name in MEMBERS if (run / name).exists()]
+    present = kind.present(folder)
     if not present:
-        raise OutputError(f"'{run}' holds other files and no run: choose another folder with -o")
+        raise OutputError(
+            f"'{folder}' holds other files and no {kind.name}: choose another folder with -o"
+        )
+    if resume:
+        return []
     if not overwrite:
         raise OutputError(
-            f"'{run}' exists: add --overwrite to replace it, --resume to go on, or choose another "
-            "folder with -o"
+            f"'{folder}' exists: add --overwrite to replace it, --resume to go on, or choose "
+            "another folder with -o"
         )
     return present
 
@@ -130,11 +168,14 @@ def recorded_data(run: Path) -> Path | None:
     return Path(path) if isinstance(path, str) and Path(path).exists() else None
 
 
-def how_to_go_on(run: Path, words: str) -> Callable[[], str]:
-    """What an interrupted command says: `words` once there is a checkpoint to go on from."""
+def how_to_go_on(run: Path, words: str, proof: str = "checkpoint") -> Callable[[], str]:
+    """What an interrupted command says: `words` once there is a checkpoint to go on from.
+
+    proof: pattern of what shows that something was learned.
+    """
 
     def say() -> str:
-        if (run / "checkpoint").exists():
+        if any(run.glob(proof)):
             return words
         return f"nothing was learned yet and '{run}' is as it was"
 

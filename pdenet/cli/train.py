@@ -8,12 +8,14 @@ from typing import Any
 import click
 
 from pdenet.cli.console import note
+from pdenet.cli.named import with_preset
 from pdenet.cli.options import DATA, OUTPUT, common, learning, machine
 from pdenet.cli.progress import Monitor
 from pdenet.cli.runs import how_to_go_on, new_run
 from pdenet.cli.settings import check_resumed, training_config
 from pdenet.estimator import train
 from pdenet.storage import open_data
+from pdenet.training.config import PRESETS
 
 __all__ = ["command"]
 
@@ -23,7 +25,11 @@ __all__ = ["command"]
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The folder of the run.")
 @learning
 @machine
-@click.option("--preset", type=click.Choice(["paper"]), help="The settings of the papers.")
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    help="Named settings. [those of the equation that the data are of]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run.")
 @common
 def command(data: Path, output: Path, **options: Any) -> None:
@@ -35,7 +41,7 @@ def command(data: Path, output: Path, **options: Any) -> None:
 
     The folder gets the settings, a log and a checkpoint, from which --resume goes on.
     """
-    config = training_config(options)
+    config = training_config(with_preset(options, data))
     open_data(data).close()
     check_resumed(output, options, config)
     context = click.get_current_context()

@@ -1,12 +1,17 @@
-"""Text files that are either complete or not there."""
+"""Files that are either complete or not there: text, and figures as PNG."""
 
 import contextlib
+import io
 import os
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from pdenet.errors import OutputError
 
-__all__ = ["write_text"]
+__all__ = ["write_png", "write_text"]
+
+_DPI = 160
 
 
 def write_text(path: Path, text: str, *, overwrite: bool = False) -> Path:
@@ -15,14 +20,25 @@ def write_text(path: Path, text: str, *, overwrite: bool = False) -> Path:
     A missing folder is made. Raises OutputError when the file exists (unless `overwrite`) or
     cannot be written; what was there before stays.
     """
+    return _write(path, text.encode(), overwrite=overwrite)
+
+
+def write_png(path: Path, figure: Figure, *, overwrite: bool = False) -> Path:
+    """Write a figure on white as `write_text` does; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI, facecolor="white", metadata={"Software": None})
+    return _write(path, buffer.getvalue(), overwrite=overwrite)
+
+
+def _write(path: Path, content: bytes, *, overwrite: bool) -> Path:
     if not overwrite and path.exists():
         raise OutputError(f"{path} exists already: allow overwriting or give another name")
     # Beside the target, since os.replace is atomic within one file system only.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with open(temporary, "wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
