@@ -8,6 +8,10 @@ what was found:
     E2 = |w − w*| / |w*| over the union of terms, absent ones being 0
     Einf = max |w − w*| / |w*| over the true terms; a missing one counts 1
 
+What is known by its values, a coefficient c(x, y) or a source f(u), is compared point by point:
+
+    L2 = ‖c − c*‖ / ‖c*‖     r.m.s. error = (mean (c − c*)²)^(1/2)
+
 Reference for TPR, E2 and Einf: D. A. Messenger, D. M. Bortz, Weak SINDy for partial differential
 equations, J. Comput. Phys. 443 (2021) 110525, §4.
 """
@@ -16,13 +20,14 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import sympy
 
 from pdenet.errors import EquationError
 from pdenet.pde.definition import PDE
 from pdenet.pde.expression import Monomial
 
-__all__ = ["Comparison", "Row", "compare"]
+__all__ = ["Comparison", "FieldError", "Row", "compare", "field_error", "root_mean_square"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,19 @@ class Comparison:
         return not self.extra and not self.missing
 
 
+@dataclass(frozen=True)
+class FieldError:
+    """How far values are from the true ones at the same points.
+
+    l2: relative, not in %; infinite where the truth is zero everywhere and the values are not.
+    rms: of the error, in the units of the values. truth_rms: of the true values.
+    """
+
+    l2: float
+    rms: float
+    truth_rms: float
+
+
 def compare(found: PDE, truth: PDE) -> Comparison:
     """Compare a found PDE with the true one.
 
@@ -97,6 +115,20 @@ def compare(found: PDE, truth: PDE) -> Comparison:
         extra=extra,
         missing=missing,
     )
+
+
+def field_error(found: np.ndarray, truth: np.ndarray) -> FieldError:
+    """The errors of values at every point, all points with the same weight.
+
+    found, truth: of one shape, in the same units.
+    """
+    rms, size = root_mean_square(found - truth), root_mean_square(truth)
+    return FieldError(_ratio(rms, size, math.inf if rms else 0.0), rms, size)
+
+
+def root_mean_square(values: np.ndarray) -> float:
+    """(mean v²)^(1/2) over all points."""
+    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def _flat(pde: PDE) -> dict[str, dict[sympy.Expr, float]]:

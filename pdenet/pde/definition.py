@@ -72,7 +72,10 @@ class PDE:
         fields = tuple(expansions)
         order = term_order(fields, len(coordinates))
         ordered = {
-            field: {monomial: expansion[monomial] for monomial in sorted(expansion, key=order)}
+            field: {
+                monomial: _simplest_first(expansion[monomial])
+                for monomial in sorted(expansion, key=order)
+            }
             for field, expansion in expansions.items()
         }
         if parameters:
@@ -295,6 +298,13 @@ def _symbols(expansions: Mapping[str, Expansion]) -> set[sympy.Symbol]:
         for monomial, bases in expansion.items():
             symbols |= monomial.free_symbols.union(*(basis.free_symbols for basis in bases))
     return symbols
+
+
+def _simplest_first(bases: dict[sympy.Expr, float]) -> dict[sympy.Expr, float]:
+    """One order whatever the text's, so that sums of parameters round in the same way too."""
+    if len(bases) < 2:
+        return bases
+    return {basis: bases[basis] for basis in sorted(bases, key=render.sum_order)}
 
 
 def _put_in(

@@ -7,7 +7,9 @@ so that a small one is never shown as zero.
     unicode   u_t = −u·u_x + 0.05·u_xx      u², ν, 1.2·10⁻⁵
     latex     u_t = -u\\,u_x + 0.05\\,u_{xx}
 
-Unicode has a subscript x but no y or z, so derivatives keep their plain names.
+Unicode has a subscript x but no y or z, so derivatives keep their plain names. A coefficient that
+depends on the coordinates stands before what it multiplies, in a bracket where it is a sum, the
+simplest function first: (0.6 + 0.5·cos(y) + 3.1·x·sin(x))·u_x.
 """
 
 import math
@@ -25,6 +27,7 @@ __all__ = [
     "format_monomial",
     "format_number",
     "format_value",
+    "sum_order",
     "to_latex",
     "to_text",
     "to_unicode",
@@ -52,6 +55,7 @@ _GREEK = {
     "chi": "χ",
     "omega": "ω",
 }
+_COORDINATES = (*AXES, "t")
 _MINUS = {"text": "-", "unicode": "−", "latex": "-"}
 _TIMES = {"text": "*", "unicode": "·", "latex": r"\,"}
 
@@ -140,24 +144,31 @@ def format_value(value: float, stderr: float | None, style: Style = "text") -> s
 
 
 def _lines(pde: System, style: Style, digits: int | None) -> tuple[str, ...]:
-    printer = _Printer(style, digits)
+    printer = _Printer(style, digits, frozenset(pde.fields))
     terms = pde.terms()
     return tuple(f"{printer.name(f'{field}_t')} = {printer.side(terms[field])}" for field in terms)
 
 
 @dataclass(frozen=True)
 class _Printer:
-    """Writes SymPy expressions in one style, with numbers rounded to `digits`."""
+    """Writes SymPy expressions in one style, with numbers rounded to `digits`.
+
+    fields: their names; None where every symbol but a coordinate may be one.
+    """
 
     style: Style
     digits: int | None
+    fields: frozenset[str] | None = None
 
     def side(self, terms: Mapping[sympy.Expr, sympy.Expr]) -> str:
         """A right-hand side, one term after the other."""
         parts = []
         for monomial, coefficient in terms.items():
             if coefficient.is_Add and monomial != 1:
-                parts.append((False, self._product((coefficient, *sympy.Mul.make_args(monomial)))))
+                negative = all(part.as_coeff_Mul()[0].is_negative for part in coefficient.args)
+                bracket = sympy.Add(*(-part for part in coefficient.args))
+                factors = (bracket if negative else coefficient, *sympy.Mul.make_args(monomial))
+                parts.append((negative, self._product(factors)))
             else:
                 parts.extend(map(self._signed, sympy.Add.make_args(coefficient * monomial)))
         return self._join(parts)
@@ -169,7 +180,7 @@ class _Printer:
         if expression == sympy.pi:
             return {"text": "pi", "unicode": "π", "latex": r"\pi"}[self.style]
         if expression.is_Add:
-            return self._join([self._signed(part) for part in expression.as_ordered_terms()])
+            return self._join([self._signed(p) for p in sorted(expression.args, key=sum_order)])
         if expression.is_Mul or expression.is_Pow or expression.is_Number:
             return self._join([self._signed(expression)])
         if isinstance(expression, sympy.Function):
@@ -218,7 +229,7 @@ class _Printer:
         below: list[str] = []
         # A fraction bar closes a single denominator, a slash does not.
         barred = self.style == "latex" and sum(map(_is_below, factors)) == 1
-        for factor in sorted(factors, key=_factor_order):
+        for factor in sorted(factors, key=self._factor_order):
             base, power = factor.as_base_exp()
             if factor.is_Rational:
                 if factor.p != 1:
@@ -240,6 +251,21 @@ class _Printer:
         if self.style == "latex":
             return rf"\frac{{{times.join(above) or '1'}}}{{{times.join(below)}}}"
         return "/".join([times.join(above) or "1", *below])
+
+    def _factor_order(self, factor: sympy.Expr) -> tuple[int, int, str]:
+        """Numbers, parameters, sums, coordinates and their functions, jets, functions of jets."""
+        base, _ = factor.as_base_exp()
+        names = {symbol.name for symbol in factor.free_symbols}
+        local = not names.isdisjoint(_COORDINATES)
+        if factor.is_Number:
+            return 0, 0, ""
+        if base.is_Symbol:
+            stem, _, axes = base.name.partition("_")
+            parameter = self.fields is not None and stem not in self.fields and not local
+            return 1 if parameter else 3 if local else 5, len(axes), str(base.name)
+        if factor.is_Add or factor.is_number:
+            return 2, 0, str(factor)
+        return 4 if local else 6, 0, " ".join([*sorted(names), str(factor)])
 
     def _power(self, base: sympy.Expr, power: int) -> str:
         inside = self._closed(base)
@@ -266,12 +292,13 @@ def _is_below(factor: sympy.Expr) -> bool:
     )
 
 
-def _factor_order(factor: sympy.Expr) -> tuple[int, int, str]:
-    """Numbers, then sums of coordinates, then symbols by order of derivative, then functions."""
-    base, _ = factor.as_base_exp()
-    if factor.is_Number:
-        return 0, 0, ""
-    if factor.is_Symbol or (factor.is_Pow and base.is_Symbol):
-        _, _, axes = base.name.partition("_")
-        return 2, len(axes), str(base.name)
-    return (1 if factor.is_Add or factor.is_number else 3), 0, str(factor)
+def sum_order(term: sympy.Expr) -> tuple[float, list[str], float, str]:
+    """The simplest term first: by the number of its factors, then by its symbols and frequency."""
+    _, rest = term.as_coeff_Mul()
+    count, frequency = 0.0, 0.0
+    for factor in sympy.Mul.make_args(rest) if rest != 1 else ():
+        base, power = factor.as_base_exp()
+        count += abs(float(power)) if power.is_number else 1
+        if base.is_Function and base.args:
+            frequency += abs(float(base.args[0].as_coeff_Mul()[0]))
+    return count, sorted(symbol.name for symbol in rest.free_symbols), frequency, str(rest)

@@ -86,6 +86,16 @@ def test_everything_else_reads_back_exactly(terms):
     to_latex(pde)
 
 
+def test_the_order_of_a_text_does_not_change_what_it_rounds_to():
+    text = "u_t = {}*u"
+    squares = ["0.3333333333333333*c^2", "2.0943951023931953*c", "3.2898681336964524"]
+    first, second = (
+        PDE(text.format(f"({' + '.join(parts)})"), c=-1.7) for parts in (squares, squares[::-1])
+    )
+    assert first == second
+    assert first.numeric_terms() == second.numeric_terms()
+
+
 def test_text_is_exact():
     pde = PDE.from_terms({"u": {jets[0]: 0.1 + 0.2, jets[1]: 1e-300, jets[2]: -1.0}}, ("x", "y"))
     assert to_text(pde) == ("u_t = 0.30000000000000004*u + 1e-300*u_x - u_y",)
@@ -99,11 +109,41 @@ def test_styles():
 
 def test_fractions_and_functions():
     pde = PDE("u_t = sin(u/3)/(1 + u**2) - 2*u_x/(u*u_y) + D_u*tanh(pi*u)", D_u=1)
-    assert to_text(pde) == ("u_t = sin(u/3)/(u**2 + 1) + D_u*tanh(pi*u) - 2*u_x/u/u_y",)
+    assert to_text(pde) == ("u_t = sin(u/3)/(1 + u**2) + D_u*tanh(pi*u) - 2*u_x/u/u_y",)
     latex = to_latex(pde)[0]
-    assert r"\frac{\sin\left(\frac{u}{3}\right)}{{u}^{2} + 1}" in latex
+    assert r"\frac{\sin\left(\frac{u}{3}\right)}{1 + {u}^{2}}" in latex
     assert r"D_u" in latex
     assert latex.count("{") == latex.count("}")
+
+
+@pytest.mark.parametrize(
+    ("equation", "shown"),
+    [
+        (
+            "u_t = (3.14159265*x*sin(x) - 0.5*x^2*sin(x) + 0.5*cos(y) + 0.6)*u_x + 0.2*u_xx",
+            "u_t = (0.6 + 0.5·cos(y) + 3.1416·x·sin(x) − 0.5·x²·sin(x))·u_x + 0.2·u_xx",
+        ),
+        ("u_t = 2*cos(2*x)*u_y + 2*sin(y)*u_y", "u_t = (2·cos(2·x) + 2·sin(y))·u_y"),
+        ("u_t = -cos(y)*sin(x)*u_x*u/2", "u_t = −0.5·sin(x)·cos(y)·u·u_x"),
+        ("u_t = -(x + 1)*u_x + (x - 1)*u_y", "u_t = −(1 + x)·u_x + (−1 + x)·u_y"),
+        ("u_t = 15*sin(u)*x + u_yy", "u_t = 15·x·sin(u) + u_yy"),
+        ("u_t = a*sin(k*x)*u_y", "u_t = a·sin(k·x)·u_y"),
+        ("u_t = u_y/(u*u + x*x)", "u_t = u_y/(u² + x²)"),
+    ],
+)
+def test_coefficients_stand_before_the_jets_and_begin_with_what_is_simplest(equation, shown):
+    values = {"a": 2.0, "k": 3.0} if "k*" in equation else {}
+    pde = PDE(equation, coordinates=("x", "y"), **values)
+    assert to_unicode(pde) == (shown,)
+    assert read_back(pde) == pde
+
+
+def test_latex_of_a_coefficient_in_space():
+    pde = PDE("u_t = -(0.25*cos(3*y) + 0.5)*u_x + sin(u)*x")
+    assert to_latex(pde) == (
+        r"u_t = x\,\sin\left(u\right)"
+        r" - \left(0.5 + 0.25\,\cos\left(3\,y\right)\right)\,u_x",
+    )
 
 
 def test_nothing_is_zero():
