@@ -1,4 +1,4 @@
-"""The command line: `pdenet simulate`, `train`, `extract`, `discover`, `info`, `equations`.
+"""The command line: `pdenet discover`, and the commands that do its parts.
 
 Each command lives in its own module, which is loaded when the command is called: `pdenet --help`
 must not wait for torch. The summaries below are those of the commands themselves.
@@ -23,6 +23,7 @@ COMMANDS = {
     "simulate": "Solve an equation and write the data to an HDF5 file.",
     "train": "Train a PDE-Net on the data of a file.",
     "extract": "Read the equation from a trained PDE-Net.",
+    "predict": "Predict far past the training, and show how the error grows.",
     "discover": "Do all of it: simulate if need be, train, extract, report.",
     "info": "Say what a data file or a run folder holds.",
     "equations": "List the named equations.",
@@ -67,6 +68,7 @@ def commands() -> None:
     pdenet simulate burgers -o data.h5        the same, step by step
     pdenet train data.h5 -o run
     pdenet extract run
+    pdenet predict run                        far past the training, with figures
     """
 
 

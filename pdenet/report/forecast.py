@@ -15,8 +15,8 @@ __all__ = ["colour_of", "draw_errors", "error_figure", "ordered"]
 
 _SIZE = (5.6, 3.8)
 _BOX = (0.66, 0.48, 4.74, 2.52)
-# Inches that the name of a mark needs.
-_ROOM = 0.55
+# Inches: height of a line of the legend, and the width that the name of a mark needs.
+_LINE, _ROOM = 0.21, 0.55
 # Errors outside of these are rounding, or a prediction that blew up; the axis ends there.
 _LOWEST, _HIGHEST = 1e-14, 1e2
 _WORDS = {
@@ -45,32 +45,34 @@ def colour_of(prediction: Prediction, name: str) -> str:
 
 def error_figure(prediction: Prediction) -> Figure:
     """Error against time with the training horizon marked."""
-    axes = new_axes(_SIZE, _BOX)
-    handles = draw_errors(axes, prediction)
-    bands = [
-        Patch(facecolor=GREY, alpha=0.55, label="25–75 %"),
-        Patch(facecolor=GREY, alpha=0.25, label="0–100 %"),
-    ]
+    names = [name for name in ordered(prediction) if name != TRUTH]
+    rows = [names[:3], *(names[k : k + 2] for k in range(3, len(names), 2))]
+    height = _SIZE[1] + _LINE * (len(rows) - 1)
+    axes = new_axes((_SIZE[0], height), _BOX)
+    drawn = draw_errors(axes, prediction)
     figure = axes.figure
     assert isinstance(figure, Figure)
-    left = _BOX[0] / _SIZE[0]
-    for row, height in ((handles, 1.0), (bands, 0.945)):
+    lines: list[list[Line2D | Patch]] = [[drawn[name] for name in row] for row in rows]
+    lines.append([drawn[TRUTH]] if TRUTH in drawn else [])
+    lines[-1].append(Patch(facecolor=GREY, alpha=0.55, label="25–75 %"))
+    lines[-1].append(Patch(facecolor=GREY, alpha=0.25, label="0–100 %"))
+    for number, row in enumerate(lines):
         legend = figure.legend(
-            handles=row, loc="upper left", bbox_to_anchor=(left, height), ncols=4,
-            columnspacing=1.3, borderaxespad=0.3, borderpad=0.2,
+            handles=row, loc="upper left", ncols=len(row), columnspacing=1.3, borderaxespad=0.3,
+            borderpad=0.2, bbox_to_anchor=(_BOX[0] / _SIZE[0], 1 - number * _LINE / height),
         )  # fmt: skip
         for text in legend.get_texts():
             label(text)
     return figure
 
 
-def draw_errors(axes: Axes, prediction: Prediction, *, marks: bool = True) -> list[Line2D]:
-    """Draw every predictor into `axes`; returns the lines, for a legend.
+def draw_errors(axes: Axes, prediction: Prediction, *, marks: bool = True) -> dict[str, Line2D]:
+    """Draw every predictor into `axes`; returns their lines, for a legend.
 
     marks: whether the training horizon is named, or only drawn.
     """
     times = np.asarray(prediction.times, dtype=np.float64) - prediction.times[0]
-    lines: list[Line2D] = []
+    lines: dict[str, Line2D] = {}
     lowest, highest = [], []
     for name in reversed(ordered(prediction)):
         colour = colour_of(prediction, name)
@@ -85,7 +87,7 @@ def draw_errors(axes: Axes, prediction: Prediction, *, marks: bool = True) -> li
         axes.fill_between(when, bands[1], bands[3], color=colour, alpha=inner, linewidth=0)
         style = (0, (3.5, 1.6)) if floor else "-"
         words = _WORDS.get(name) or plain(name)
-        lines += axes.plot(when, bands[2], color=colour, linestyle=style, label=words)
+        (lines[name],) = axes.plot(when, bands[2], color=colour, linestyle=style, label=words)
         # The first step from an exact start says nothing of the range that matters.
         lowest.append(float(bands[0, min(len(when) - 1, 1) :].min()))
         highest.append(float(bands[4].max()))
@@ -98,7 +100,7 @@ def draw_errors(axes: Axes, prediction: Prediction, *, marks: bool = True) -> li
     unit = prediction.units.get("t", "")
     label(axes.xaxis.get_label(), italic=not unit).set_text(f"t ({plain(unit)})" if unit else "t")
     axes.set_ylabel("relative L2 error")
-    return lines[::-1]
+    return lines
 
 
 def _limits(axes: Axes, low: float, high: float) -> None:
@@ -128,7 +130,7 @@ def _mark(axes: Axes, prediction: Prediction, *, named: bool) -> None:
         (prediction.trained, "end of the\ntraining data"),
     ]
     if abs(prediction.trained - prediction.window) * inches < _ROOM:
-        names = [(prediction.trained, "end of the\ntraining data")]
+        names = [(prediction.window, "training window,\nend of the training data")]
     for time, words in names:
         if 0 < time < end:
             axes.annotate(

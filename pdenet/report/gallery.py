@@ -269,18 +269,17 @@ def _outer(axes: Axes, prediction: Prediction, *, bottom: bool) -> None:
 
 def _ticks(axis: Axis, prediction: Prediction, name: str, *, named: bool) -> None:
     """Few ticks, in parts of π where the domain has such a length."""
+    view = axis.get_view_interval()
+    axis.set_major_locator(MaxNLocator(4))
     if name != "t":
         number = prediction.grid.axes.index(name)
         turns = prediction.grid.lengths[number] / math.pi
         start = (prediction.grid.origin or (0.0,) * 3)[number]
-        parts = {1: "0 π/2 π", 2: "0 π 2π", 4: "0 2π 4π"}
+        parts = {1: "0 π/4 π/2 3π/4", 2: "0 π/2 π 3π/2", 4: "0 π 2π 3π"}
         if round(turns) in parts and abs(turns - round(turns)) < 1e-9 and start == 0:
-            half = round(turns) * math.pi / 2
-            axis.set_ticks([0.0, half, 2 * half], parts[round(turns)].split())
-        else:
-            axis.set_major_locator(MaxNLocator(3))
-    else:
-        axis.set_major_locator(MaxNLocator(4))
+            quarter = round(turns) * math.pi / 4
+            axis.set_ticks([count * quarter for count in range(4)], parts[round(turns)].split())
+    axis.set_view_interval(*view, ignore=True)
     if named:
         unit = prediction.units.get(name, "")
         words = f"{name} ({plain(unit)})" if unit else name

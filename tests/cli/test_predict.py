@@ -1,0 +1,329 @@
+"""`predict`: what it writes, what the numbers are, and what it refuses."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pdenet.cli import main
+from pdenet.cli.fresh import Fresh, simulated, stored_frames
+from pdenet.cli.predict import Request, predict_run
+from pdenet.discovery import load_equation
+from pdenet.grid import Grid
+from pdenet.pde import PDE
+from pdenet.storage import open_data, write_arrays
+
+FEW = ["--trajectories", "4", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def extracted(trained, tmp_path_factory):
+    """A run with an equation, not to be written to."""
+    run = tmp_path_factory.mktemp("extracted") / "run"
+    shutil.copytree(trained, run)
+    assert main(["extract", str(run), "--format", "text"]) == 0
+    return run
+
+
+@pytest.fixture
+def run(extracted, tmp_path):
+    """A run with an equation that a test may change."""
+    copy = tmp_path / "run"
+    shutil.copytree(extracted, copy)
+    return copy
+
+
+def refused(arguments, capsys):
+    """The message of a command that ends with one line on stderr and exit code 2."""
+    capsys.readouterr()
+    assert main([str(argument) for argument in arguments]) == 2
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert streams.err.startswith("pdenet: error: ") and streams.err.count("\n") == 1
+    return streams.err
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_predict_writes_record_figures_and_a_moving_picture(run, tmp_path, capsys):
+    capsys.readouterr()
+    film = tmp_path / "films" / "run.gif"
+    arguments = ["predict", str(run), *FEW, "--animation", str(film), "--json"]
+    assert main(arguments) == 0
+    document = json.loads(capsys.readouterr().out)
+    folder = run / "prediction"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("error.png", "gallery.png", "prediction.json"),
+    ]
+    written = json.loads((folder / "prediction.json").read_text(encoding="utf-8"))
+    assert {**written, "seconds": None} == {**document, "seconds": None}
+    # Trained on 11 frames of 0.01, at most two blocks at once; five times as far.
+    assert document["horizon"] == pytest.approx(
+        {"window": 0.02, "trained": 0.1, "predicted": 0.5, "times": 5}
+    )
+    assert document["times"] == pytest.approx(np.arange(51) * 0.01)
+    assert document["data"]["source"] == "simulated" and document["data"]["seed"] == 1
+    assert list(document["predictors"]) == ["equation", "true equation", "network"]
+    for table in document["predictors"].values():
+        errors = np.array(table["errors"], dtype=float)
+        assert errors.shape == (4, 51) and errors[:, 0].max() == 0
+        for percentile, band in table["percentiles"].items():
+            assert band == pytest.approx(np.percentile(errors, float(percentile), axis=0))
+        assert set(table["lost"]) == {0}
+    last = {name: medians["end"] for name, medians in document["median"].items()}
+    assert last["true equation"] < last["equation"] < last["network"] < 0.1
+    assert document["equations"] == list(load_equation(run / "equation.json").pde.equations())
+    for name in ("error", "gallery"):
+        with Image.open(folder / f"{name}.png") as image:
+            assert min(image.size) > 500
+    with Image.open(film) as moving:
+        assert moving.n_frames > 20
+    assert film.stat().st_size < 5e6
+
+
+def test_the_summary_names_every_predictor_and_the_horizon(run, capsys):
+    capsys.readouterr()
+    assert main(["predict", str(run), *FEW, "--times", "7"]) == 0
+    streams = capsys.readouterr()
+    assert "t = 0.7 (7 ×)" in streams.out and "blown up" in streams.out
+    for name in ("equation", "network", "true equation"):
+        assert any(line.startswith(name) for line in streams.out.splitlines())
+    assert "error.png" in streams.err
+
+
+def test_an_earlier_prediction_is_kept_unless_it_may_go(run, tmp_path, capsys):
+    film = tmp_path / "film.gif"
+    arguments = ["predict", str(run), *FEW]
+    assert main(arguments) == 0
+    (run / "prediction" / "notes.txt").write_text("precious")
+    before = contents(run)
+    assert "--overwrite" in refused(arguments, capsys)
+    film.write_text("precious")
+    assert "--overwrite" in refused([*arguments, "-o", tmp_path / "q", "--animation", film], capsys)
+    assert film.read_text() == "precious" and not (tmp_path / "q").exists()
+    assert contents(run) == before
+    assert main([*arguments, "--seed", "9", "--overwrite"]) == 0
+    after = contents(run)
+    assert after.keys() == before.keys()
+    changed = sorted(path.name for path in before if before[path] != after[path])
+    assert changed == ["error.png", "gallery.png", "prediction.json"]
+
+
+def test_a_folder_with_other_files_is_never_a_prediction(run, tmp_path, capsys):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.tex").write_text("precious")
+    arguments = ["predict", run, "--overwrite", "-o"]
+    assert "another folder" in refused([*arguments, tmp_path / "thesis"], capsys)
+    (tmp_path / "file").touch()
+    assert "not a folder" in refused([*arguments, tmp_path / "file"], capsys)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+@pytest.mark.parametrize("place", ["gallery_figure", "animate"])
+def test_whatever_ends_it_nothing_is_half_written(run, tmp_path, monkeypatch, capsys, error, place):
+    def fail(*arguments):
+        raise error
+
+    assert main(["predict", str(run), *FEW]) == 0
+    before = contents(tmp_path)
+    monkeypatch.setattr(f"pdenet.report.outlook.{place}", fail)
+    film = tmp_path / "new" / "film.gif"
+    arguments = ["predict", str(run), *FEW, "--overwrite", "--animation", str(film)]
+    assert main(arguments) == (130 if error is KeyboardInterrupt else 2)
+    assert main([*arguments, "-o", str(tmp_path / "a" / "b")]) != 0
+    assert contents(tmp_path) == before
+    assert not (tmp_path / "new").exists() and not (tmp_path / "a").exists()
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
+
+
+def test_a_moving_picture_needs_a_writer(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = refused(["predict", run, "--animation", tmp_path / "film.mp4"], capsys)
+    assert "ffmpeg" in said and ".gif" in said
+    said = refused(["predict", run, "--animation", tmp_path / "film.avi"], capsys)
+    assert ".gif or .mp4" in said
+    assert not (run / "prediction").exists()
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="there is no ffmpeg here")
+def test_mp4(run, tmp_path):
+    film = tmp_path / "film.mp4"
+    assert main(["predict", str(run), *FEW, "--animation", str(film)]) == 0
+    assert film.read_bytes()[4:8] == b"ftyp"
+
+
+def test_a_run_without_an_equation(run, tmp_path, capsys):
+    (run / "equation.json").unlink()
+    assert f"'pdenet extract {run}' first" in refused(["predict", run], capsys)
+    assert "pdenet train" in refused(["predict", tmp_path / "nothing"], capsys)
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"format": "pdenet-equation"}', '{"format": "other", "format_version": 1}']
+)
+def test_a_damaged_equation(run, text, capsys):
+    (run / "equation.json").write_text(text)
+    said = refused(["predict", run], capsys)
+    assert "equation.json" in said and "pdenet extract" in said
+
+
+def test_an_equation_of_other_fields(run, capsys):
+    record = json.loads((run / "equation.json").read_text())
+    record.update(equations=["w_t = w_xx"], stderr={}, dropped=[])
+    (run / "equation.json").write_text(json.dumps(record))
+    assert "w" in refused(["predict", run], capsys)
+
+
+def test_data_that_moved_or_changed(run, data, tmp_path, capsys):
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["path"] = str(tmp_path / "gone.h5")
+    (run / "config.json").write_text(json.dumps(config))
+    said = refused(["predict", run], capsys)
+    assert "gone.h5" in said and "--trained-on" in said
+    assert main(["predict", str(run), *FEW, "--trained-on", str(data)]) == 0
+    other = measured(tmp_path / "other.h5", data)
+    assert "other.h5" in refused(["predict", run, "--trained-on", other, "--overwrite"], capsys)
+
+
+def measured(path, data, *, every=1, shape=None, fields=("u",)):
+    """Data without a truth: those of `data`, thinned in time."""
+    with open_data(data) as opened:
+        states = opened.read(trajectories=slice(1, None))[:, ::every]
+        grid, dt = opened.problem.grid, every * opened.dt
+    if shape is not None:
+        states, grid = states[..., :shape], Grid((shape,), grid.lengths)
+    return write_arrays(path, states, grid, dt, fields=fields)
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_the_trajectories_of_a_file(run, data, tmp_path, every, capsys):
+    path = measured(tmp_path / "measured.h5", data, every=every)
+    capsys.readouterr()
+    assert main(["predict", str(run), str(path), "--quiet", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert list(document["predictors"]) == ["equation", "network"]
+    assert document["true_equations"] is None
+    assert document["times"] == pytest.approx(0.01 * np.arange(0, 11, every))
+    assert document["data"]["trajectories"] == 5
+    with open_data(path) as opened:
+        observed = opened.read()
+    # Noise of 0.1 % of the standard deviation, which is at most the norm, is in the data.
+    medians = [table["end"] for table in document["median"].values()]
+    assert max(medians) < 0.02
+    blocks = predict_run(run, Request(path)).predicted["network"]
+    whole = predict_run(run, Request(measured(tmp_path / "all.h5", data))).predicted["network"]
+    assert blocks.shape == (observed.shape[1], 1, 64)
+    assert blocks.shape[0] == len(whole[::every])
+
+
+def test_steps_between_frames_make_no_difference(run, data, tmp_path):
+    every = predict_run(run, Request(measured(tmp_path / "a.h5", data)))
+    fifth = predict_run(run, Request(measured(tmp_path / "b.h5", data, every=5)))
+    assert fifth.errors["network"] == pytest.approx(every.errors["network"][:, ::5], abs=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"shape": 32}, ["grid 32", "64"]),
+        ({"fields": ("w",)}, ["fields w", "u"]),
+        ({"every": 0.5}, ["0.005", "0.01"]),
+    ],
+    ids=["grid", "fields", "dt"],
+)
+def test_data_that_do_not_suit_the_training(run, data, tmp_path, change, said, capsys):
+    path = tmp_path / "other.h5"
+    if "every" in change:
+        with open_data(data) as opened:
+            write_arrays(path, opened.read(), opened.problem.grid, opened.dt / 2, fields=("u",))
+    else:
+        measured(path, data, **change)
+    message = refused(["predict", run, path], capsys)
+    assert all(part in message for part in said), message
+    assert not (run / "prediction").exists()
+
+
+def test_options_that_make_data_do_not_go_with_data(run, data, capsys):
+    for option in ("--seed", "--times", "--trajectories", "--noise"):
+        assert option in refused(["predict", run, data, option, "3"], capsys)
+
+
+def test_an_unknown_truth_asks_for_data(data, settings, tmp_path, capsys):
+    path, run = measured(tmp_path / "measured.h5", data), tmp_path / "run"
+    assert main(["discover", str(path), "-o", str(run), "--config", str(settings), "-q"]) == 0
+    said = refused(["predict", run], capsys)
+    assert "measured.h5" in said and "give data" in said
+    # Known equation, unknown initial fields.
+    with open_data(path) as opened:
+        pde = PDE("u_t = 0.1*u_xx - 0.5*u_x")
+        write_arrays(path, opened.read(), opened.problem.grid, opened.dt, pde=pde, overwrite=True)
+    assert "initial fields" in refused(["predict", run], capsys)
+
+
+def test_fresh_fields_are_no_training_fields(data):
+    with open_data(data) as opened:
+        trained = opened.read(frames=slice(0, 1))[:, 0]
+        fresh = simulated(opened, Fresh(6, 3), [])
+        again = simulated(opened, Fresh(6, 2, seed=1), [])
+        noisy = simulated(opened, Fresh(6, 2, noise=0.01), [])
+    assert fresh.states.shape == (3, 6, 1, 64)
+    distances = np.abs(fresh.start[:, None] - trained[None]).max(axis=(2, 3))
+    assert distances.min() > 0.1
+    assert np.array_equal(again.states, fresh.states[:2])
+    # Noise is in what predictions start from, not in what they are measured against.
+    assert np.array_equal(noisy.states, again.states)
+    scatter = (noisy.start - again.start).std() / again.start.std(axis=(1, 2)).mean()
+    assert 0.005 < scatter < 0.02
+
+
+def test_the_seed_of_the_training_is_refused(run, capsys):
+    assert "--seed 1" in refused(["predict", run, "--seed", "0"], capsys)
+
+
+def test_frames_that_are_kept():
+    assert stored_frames(11, [2], 1) == tuple(range(11))
+    many = stored_frames(1001, [3, 40, 5000], 1)
+    assert many[0] == 0 and many[-1] == 1000 and {3, 40} < set(many) and len(many) <= 103
+    assert len(stored_frames(1001, [], 1 << 26)) <= 9
+
+
+def test_another_network_beside(run, extracted, tmp_path, capsys):
+    record = run / "equation.json"
+    arguments = ["predict", str(run), *FEW, "--against", str(extracted), "--json"]
+    capsys.readouterr()
+    assert main(arguments) == 0
+    tables = json.loads(capsys.readouterr().out)["predictors"]
+    assert list(tables)[-1] == "network of run"
+    assert tables["network of run"]["errors"] == tables["network"]["errors"]
+    assert "twice" in refused([*arguments, "--against", extracted, "--overwrite",
+                               "--against", extracted], capsys)  # fmt: skip
+    record.unlink()
+    assert (
+        main(["predict", str(extracted), *FEW, "-o", str(tmp_path / "q"), "--against", str(run)])
+        == 0
+    )  # a run to compare with needs a network, no equation
+
+
+def test_a_run_on_other_data_is_no_comparison(run, data, settings, tmp_path, capsys):
+    path, other = measured(tmp_path / "coarse.h5", data, shape=32), tmp_path / "other"
+    assert main(["train", str(path), "-o", str(other), "--config", str(settings), "-q"]) == 0
+    assert "grid 32" in refused(["predict", run, "--against", other], capsys)
+
+
+def test_predictions_that_blow_up_are_counted(run, capsys):
+    record = json.loads((run / "equation.json").read_text())
+    record.update(equations=["u_t = -0.5*u_xx"], stderr={}, dropped=[])
+    (run / "equation.json").write_text(json.dumps(record))
+    capsys.readouterr()
+    assert main(["predict", str(run), *FEW]) == 0
+    (line,) = (row for row in capsys.readouterr().out.splitlines() if row.startswith("equation "))
+    assert line.split()[-2:] == ["100", "%"] and "∞" in line
+    document = json.loads((run / "prediction" / "prediction.json").read_text(encoding="utf-8"))
+    table = document["predictors"]["equation"]
+    assert table["lost"][0] == 0 and table["lost"][-1] == 1
+    assert table["percentiles"]["0"][-1] is None and table["errors"][0][-1] is None
+    assert document["predictors"]["network"]["lost"][-1] == 0
