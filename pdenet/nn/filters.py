@@ -25,10 +25,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pdenet.boundary import Boundaries, Periodic, periodic
+from pdenet.boundary import Boundaries, endpoints, periodic
 from pdenet.errors import ConfigError, GridError
 from pdenet.nn.moments import Constraint, Parity, along_axes, constraint, vandermonde
-from pdenet.nn.padding import pad_walls
+from pdenet.nn.padding import pad
 from pdenet.pde.jet import Jet
 from pdenet.types import Jets, State
 
@@ -117,7 +117,8 @@ class FilterBank(nn.Module):
     ) -> None:
         super().__init__()
         self.boundaries = boundaries or periodic(len(spacing))
-        self.walled = any(not isinstance(low, Periodic) for low, _ in self.boundaries)
+        walled = endpoints(self.boundaries)
+        self.walled, self._ghosts = any(walled), tuple(wall * (size // 2) for wall in walled)
         self.jets, self.fields = tuple(jets), tuple(fields)
         self.spacing, self.size = tuple(float(dx) for dx in spacing), size
         self.constraint: Constraint = constraint
@@ -183,26 +184,19 @@ class FilterBank(nn.Module):
 
     def padded(self, shape: Sequence[int]) -> torch.Size:
         """The shape of a state with its ghost cells."""
-        ghosts = 2 * (self.size // 2)
-        return torch.Size(
-            n if isinstance(low, Periodic) else n + ghosts
-            for n, (low, _) in zip(shape, self.boundaries, strict=True)
-        )
+        return torch.Size(n + 2 * g for n, g in zip(shape, self._ghosts, strict=True))
 
     def pad(self, u: Tensor, *, homogeneous: bool = False) -> Tensor:
         """`u` (*batch, *space) with its ghost cells; homogeneous: for differences of states."""
         if not self.walled:
             return u
-        width = self.size // 2
-        return pad_walls(u, width, self.boundaries, self.spacing, homogeneous=homogeneous)
+        return pad(u, self._ghosts, self.boundaries, self.spacing, homogeneous=homogeneous)
 
     def crop(self, padded: Tensor) -> Tensor:
         """What `pad` was given, as a view."""
-        width = self.size // 2
-        for axis, (low, _) in enumerate(self.boundaries):
-            if not isinstance(low, Periodic):
-                place = padded.dim() - self.ndim + axis
-                padded = padded.narrow(place, width, padded.shape[place] - 2 * width)
+        for place, ghosts in enumerate(self._ghosts, padded.dim() - self.ndim):
+            if ghosts:
+                padded = padded.narrow(place, ghosts, padded.shape[place] - 2 * ghosts)
         return padded
 
     def forward(self, u: State, symbols: Tensor | None = None) -> Jets:

@@ -23,32 +23,40 @@ from torch import Tensor
 from pdenet.boundary import Boundaries, Boundary, Dirichlet, Neumann, Periodic
 from pdenet.errors import GridError
 
-__all__ = ["held_points", "hold", "pad_periodic", "pad_walls"]
+__all__ = ["held_points", "hold", "pad"]
 
 
-def pad_walls(
+def pad(
     u: Tensor,
-    width: int,
+    widths: Sequence[int],
     boundaries: Boundaries,
     spacing: Sequence[float],
     *,
     homogeneous: bool = False,
 ) -> Tensor:
-    """`u` with `width` ghost cells beyond each wall; periodic axes stay as they are.
+    """`u` with ghost cells at both ends of its last axes.
 
-    u: (*batch, *space). homogeneous: for differences of states, g = d = 0.
-    Raises GridError where an axis between walls has too few points to be reflected.
+    u: (*batch, *space). widths: ghost cells at either end, for each axis. spacing: of each axis.
+    homogeneous: for differences of states, g = d = 0.
+    Returns (*batch, *(space + 2 widths)).
+    Raises GridError where an axis has too few points for its ghost cells.
     """
     ndim = len(boundaries)
-    for axis, (low, high) in enumerate(boundaries):
-        if isinstance(low, Periodic) or width == 0:
-            continue
+    for axis, (width, (low, high)) in enumerate(zip(widths, boundaries, strict=True)):
         place, n = u.dim() - ndim + axis, u.shape[u.dim() - ndim + axis]
-        if n <= width:
+        most = n if isinstance(low, Periodic) else n - 1
+        if not 0 <= width <= most:
             raise GridError(
-                f"{width} ghost cells were asked beyond the walls of an axis with {n} points; at "
-                f"most {n - 1} can be made: use smaller filters or a finer grid"
+                f"{width} ghost cells were asked at each end of an axis with {n} points; at most "
+                f"{most} can be made: use smaller filters or a finer grid"
             )
+        if width == 0:
+            continue
+        # Concatenation of slices: twice as fast, forward and backward, as torch's own padding.
+        if isinstance(low, Periodic):
+            below, above = u.narrow(place, n - width, width), u.narrow(place, 0, width)
+            u = torch.cat([below, u, above], place)
+            continue
         step = 0.0 if homogeneous else spacing[axis]
         below = _reflected(u.narrow(place, 1, width).flip(place), place, low, -step)
         above = _reflected(u.narrow(place, n - 1 - width, width).flip(place), place, high, step)
@@ -59,7 +67,7 @@ def pad_walls(
 def _reflected(mirror: Tensor, axis: int, wall: Boundary, step: float) -> Tensor:
     """The ghost cells beyond a wall, from the points before it in reversed order.
 
-    step: spacing, negative below the axis; 0 for differences of states.
+    step: spacing, negative at the lower end; 0 for differences of states.
     """
     if isinstance(wall, Dirichlet):
         return 2 * wall.value - mirror if step else -mirror
@@ -94,24 +102,4 @@ def hold(u: Tensor, boundaries: Boundaries) -> Tensor:
                 place = u.dim() - ndim + axis
                 value = torch.full_like(u.select(place, point), end.value)
                 u = u.select_scatter(value, place, point)
-    return u
-
-
-def pad_periodic(u: Tensor, width: int, ndim: int) -> Tensor:
-    """`u` with `width` periodic ghost cells on both sides of each of its last `ndim` axes.
-
-    u: (*batch, *space); returns (*batch, *(space + 2 width)).
-    Raises GridError where an axis has fewer points than ghost cells on one side.
-    """
-    if width < 0 or min(u.shape[u.dim() - ndim :]) < width:
-        raise GridError(
-            f"{width} ghost cells were asked of a grid of shape {tuple(u.shape[u.dim() - ndim :])};"
-            " give from 0 to as many as the shortest axis has points"
-        )
-    if width == 0:
-        return u
-    # Concatenation of slices: twice as fast, forward and backward, as torch's circular padding.
-    for axis in range(u.dim() - ndim, u.dim()):
-        n = u.shape[axis]
-        u = torch.cat([u.narrow(axis, n - width, width), u, u.narrow(axis, 0, width)], axis)
     return u

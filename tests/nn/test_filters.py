@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, jvp, vmap
 
+from pdenet.boundary import Boundaries, Dirichlet, Neumann, periodic
 from pdenet.errors import ConfigError, GridError
 from pdenet.nn.filters import FilterBank
 from pdenet.nn.moments import accuracy, constraint
-from pdenet.nn.padding import pad_periodic
+from pdenet.nn.padding import pad
 from pdenet.pde.jet import Jet
 
 TWO_PI = 2 * math.pi
@@ -131,7 +132,7 @@ def test_forward_is_the_correlation_of_the_definition(
     with torch.no_grad():
         bank.free.copy_(random_state(bank.free.numel()))
     u = random_state(2, 2, *shape)
-    padded = pad_periodic(u, size // 2, ndim).flatten(0, 1).unsqueeze(1)
+    padded = pad(u, [size // 2] * ndim, periodic(ndim), spacing).flatten(0, 1).unsqueeze(1)
     convolve = [torch.conv1d, torch.conv2d, torch.conv3d][ndim - 1]
     every = convolve(padded, bank.kernels().unsqueeze(1)).unflatten(0, (2, 2))
     out = bank(u)
@@ -143,6 +144,71 @@ def test_forward_is_the_correlation_of_the_definition(
         scale = math.prod(dx**-a for dx, a in zip(spacing, jet.index, strict=True))
         wanted = every[:, int(field), bank.indices.index(jet.index)] * scale
         assert torch.allclose(out[:, place], wanted, rtol=1e-11, atol=1e-11)
+
+
+WALLS: list[Boundaries] = [
+    ((Dirichlet(0.4), Dirichlet(-1.0)),),
+    ((Neumann(0.3), Dirichlet(2.0)),),
+    ((Dirichlet(1.0), Neumann(-0.7)), *periodic(1)),
+    (*periodic(1), (Neumann(1.0), Neumann(0.0))),
+    ((Dirichlet(), Dirichlet()), (Neumann(), Neumann(0.5))),
+    (*periodic(1), (Dirichlet(0.2), Dirichlet(0.1)), (Neumann(0.2), Dirichlet(1.0))),
+]
+
+
+@pytest.mark.parametrize("walls", WALLS, ids=str)
+@pytest.mark.parametrize("size", [3, 5])
+def test_between_walls_forward_is_the_correlation_with_ghost_cells(
+    walls: Boundaries, size: int
+) -> None:
+    ndim = len(walls)
+    spacing, shape = [0.3, 0.5, 0.7][:ndim], (5, 6, 7)[:ndim]
+    jets = Jet.all(("u", "v"), ndim, 2)
+    bank = FilterBank(jets, ("u", "v"), spacing, size, "free", "none", walls)
+    with torch.no_grad():
+        bank.free.copy_(random_state(bank.free.numel()))
+    u = random_state(2, 2, *shape)
+    padded = pad(u, [size // 2] * ndim, walls, spacing).flatten(0, 1).unsqueeze(1)
+    convolve = [torch.conv1d, torch.conv2d, torch.conv3d][ndim - 1]
+    every = convolve(padded, bank.scaled_kernels().unsqueeze(1)).unflatten(0, (2, 2))
+    out = bank(u)
+    for place, jet in enumerate(jets):
+        field = int(jets[0].field != jet.field)
+        if jet.order:
+            wanted = every[:, field, bank.indices.index(jet.index)]
+            assert torch.allclose(out[:, place], wanted, rtol=1e-11, atol=1e-11)
+        else:
+            assert torch.equal(out[:, place], u[:, field])
+    assert torch.equal(bank.crop(bank.pad(u)), u)
+    assert bank.pad(u).shape[2:] == bank.padded(shape)
+    du = random_state(2, 2, *shape, seed=1)
+    tangent = jvp(lambda state: bank.pad(state), (u,), (du,))[1]
+    assert torch.allclose(bank.pad(du, homogeneous=True), tangent, atol=1e-14)
+
+
+def test_a_periodic_bank_pads_and_crops_nothing() -> None:
+    bank, u = make_bank(2), random_state(1, 1, 16, 16)
+    assert bank.pad(u) is u and bank.crop(u) is u and bank.padded((16, 16)) == (16, 16)
+
+
+@pytest.mark.parametrize(("kind", "size", "order"), [("frozen", 5, 4), ("frozen", 7, 6), (2, 5, 2)])
+def test_reflection_keeps_the_order_where_the_field_is_odd_or_even(kind, size, order) -> None:
+    """cos x between Neumann walls at 0 and π, g + sin x between Dirichlet walls at g."""
+    for walls, phase in [((Neumann(), Neumann()), 0.0), ((Dirichlet(0.5), Dirichlet(0.5)), -1.0)]:
+        errors = []
+        for points in (33, 65):
+            x = torch.linspace(0, math.pi, points, dtype=torch.float64)
+            jets = [Jet("u", (1,)), Jet("u", (2,))]
+            bank = FilterBank(
+                jets, ["u"], [math.pi / (points - 1)], size, kind, boundaries=(walls,)
+            )
+            with torch.no_grad():
+                bank.free.fill_(0.2)
+            shift = phase * math.pi / 2
+            value = torch.cos(x + shift) - 0.5 * phase
+            wanted = torch.stack([torch.cos(x + shift + a * math.pi / 2) for a in (1, 2)])
+            errors.append(float((bank(value[None, None])[0] - wanted).detach().abs().max()))
+        assert math.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.3)
 
 
 @pytest.mark.parametrize("ndim", [1, 2, 3])
@@ -275,5 +341,5 @@ def test_grids_and_jets_that_do_not_fit_are_refused() -> None:
         FilterBank([Jet("u", (1,))], ["u"], (0.0,))
     with pytest.raises(ConfigError, match="use size 5 or more"):
         FilterBank([Jet("u", (3,))], ["u"], (0.1,), size=3, constraint=1)
-    with pytest.raises(GridError, match="ghost cells"):
-        pad_periodic(random_state(1, 1, 2), 3, 1)
+    with pytest.raises(ConfigError, match="boundaries of 1 axes were given for 2 axes"):
+        FilterBank([Jet("u", (1, 0))], ["u"], (0.1, 0.1), boundaries=periodic(1))

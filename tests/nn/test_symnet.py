@@ -8,12 +8,17 @@ from torch import Tensor
 
 from pdenet.errors import ConfigError
 from pdenet.nn import SymNet
+from pdenet.nn.symnet import DIVISION_FLOOR, FUNCTIONS
+
+ALL = tuple(FUNCTIONS)
 
 
-def random_net(inputs: int, fields: int, units: int, seed: int = 0) -> SymNet:
+def random_net(
+    inputs: int, fields: int, units: int, seed: int = 0, functions: tuple[str, ...] = ()
+) -> SymNet:
     """A net whose weights, constants and scales are all random."""
     generator = torch.Generator().manual_seed(seed)
-    net = SymNet(inputs, fields, units, generator)
+    net = SymNet(inputs, fields, units, generator, functions)
     with torch.no_grad():
         for weight in net.weights():
             weight.copy_(0.5 * torch.randn(weight.shape, generator=generator, dtype=torch.float64))
@@ -40,6 +45,20 @@ def by_definition(net: SymNet, f: int, point: Tensor) -> float:
         found.append(eta * xi)
     total = row(2 * net.units)
     total += sum(float(c) * product for c, product in zip(net.output[f], found, strict=True))
+    done = 0
+    for share, name in zip(net.shares[f] if net.functions else [], net.functions, strict=True):
+        arguments = []
+        for r in range(done, done + len(FUNCTIONS[name])):
+            value = float(net.argument_bias[f, r])
+            value += sum(float(w) * v for w, v in zip(net.arguments[f, r], z, strict=True))
+            value += sum(float(w) * p for w, p in zip(net.argument_products[f, r], found))  # noqa: B905
+            arguments.append(value)
+        done += len(arguments)
+        if name == "divide":
+            above, below = arguments
+            total += float(share) * above * below / (below**2 + DIVISION_FLOOR**2)
+        else:
+            total += float(share) * getattr(math, name)(*arguments)
     return float(net.output_scale[f]) * total
 
 
@@ -48,10 +67,11 @@ def random_jets(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(shape, dtype=torch.float64, generator=generator)
 
 
+@pytest.mark.parametrize("functions", [(), ("sin",), ("divide", "exp", "divide", "cos"), ALL])
 @pytest.mark.parametrize("units", [0, 1, 2, 5])
 @pytest.mark.parametrize("space", [(4,), (3, 2), (2, 3, 2)])
-def test_forward_is_the_definition_at_every_point(units, space):
-    net = random_net(3, 2, units)
+def test_forward_is_the_definition_at_every_point(units, space, functions):
+    net = random_net(3, 2, units, functions=functions)
     jets = random_jets(2, 3, *space)
     with torch.no_grad():
         result = net(jets)
@@ -63,8 +83,9 @@ def test_forward_is_the_definition_at_every_point(units, space):
         torch.testing.assert_close(actual, torch.tensor(expected, dtype=torch.float64))
 
 
-def test_gradients_of_inputs_and_of_all_weights():
-    net = random_net(3, 2, 3)
+@pytest.mark.parametrize(("units", "functions"), [(3, ()), (2, ALL), (0, ALL)])
+def test_gradients_of_inputs_and_of_all_weights(units, functions):
+    net = random_net(3, 2, units, functions=functions)
     names = [name for name, _ in net.named_parameters()]
     weights = tuple(p.detach().clone().requires_grad_() for p in net.parameters())
 
@@ -76,9 +97,10 @@ def test_gradients_of_inputs_and_of_all_weights():
     assert torch.autograd.gradgradcheck(run, (jets, *weights))
 
 
-def test_scales_mean_sizes_of_one():
+@pytest.mark.parametrize("functions", [(), ALL])
+def test_scales_mean_sizes_of_one(functions):
     """A net whose data are in other units is the same net in those units."""
-    net = random_net(3, 1, 2)
+    net = random_net(3, 1, 2, functions=functions)
     jets = random_jets(2, 3, 5)
     with torch.no_grad():
         before = net(jets)
@@ -117,8 +139,43 @@ def test_the_same_seed_gives_the_same_weights_and_no_global_state_is_used():
     assert not torch.equal(first.linear, other.linear)
 
 
+def test_functions_change_neither_the_weights_nor_the_names_of_a_net_without_them():
+    """Runs and checkpoints of nets of products stay as they are."""
+    plain, more = (SymNet(4, 2, 3, torch.Generator().manual_seed(5), f) for f in ((), ALL))
+    names = {name for name, _ in plain.named_parameters()}
+    assert not any("argument" in name or name == "shares" for name in names)
+    for name, weight in plain.named_parameters():
+        assert torch.equal(weight, dict(more.named_parameters())[name])
+    assert len(more.weights()) == len(list(more.parameters()))
+
+
+def test_functions_start_near_the_origin_of_their_arguments():
+    """On data of size one the start is smooth: no quotient near a pole, no large exponential."""
+    for seed in range(20):
+        net = SymNet(12, 2, 3, torch.Generator().manual_seed(seed), ALL)
+        with torch.no_grad():
+            value = net(random_jets(1, 12, 1000, seed=seed))
+        assert float(value.square().mean()) < 2
+
+
+def test_a_quotient_is_the_quotient_and_bounded_at_its_pole():
+    net = SymNet(2, 1, 0, torch.Generator(), ("divide",))
+    with torch.no_grad():
+        for weight in net.weights():
+            weight.zero_()
+        net.arguments[0, 0, 0] = net.arguments[0, 1, 1] = net.shares[0, 0] = 1
+    below = torch.tensor([1.0, -2.0, 0.3, 1e-3, 0.0, -1e-9, 1e-300], dtype=torch.float64)
+    jets = torch.stack([torch.full_like(below, 3.0), below])[None].requires_grad_()
+    value = net(jets)[0, 0]
+    gradient = torch.autograd.grad(value.sum(), jets)[0]
+    assert bool(gradient.isfinite().all()) and float(value.detach().abs().max()) < 3 * 50
+    assert value[4] == 0
+    exact, share = 3 / below[:3], (DIVISION_FLOOR / below[:3]) ** 2
+    assert bool(((value[:3] - exact).abs() <= share * exact.abs()).all())
+
+
 def test_float32_stays_float32():
-    net = random_net(3, 1, 2).float()
+    net = random_net(3, 1, 2, functions=ALL).float()
     assert net(random_jets(1, 3, 4).float()).dtype == torch.float32
 
 
@@ -126,3 +183,8 @@ def test_float32_stays_float32():
 def test_impossible_sizes_are_refused(sizes):
     with pytest.raises(ConfigError, match="at least one input"):
         SymNet(*sizes, torch.Generator())
+
+
+def test_unknown_functions_are_refused():
+    with pytest.raises(ConfigError, match="no units 'tan', 'log'; choose from sin, cos, exp, div"):
+        SymNet(1, 1, 1, torch.Generator(), ("tan", "sin", "log"))
