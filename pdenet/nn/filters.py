@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from pdenet.boundary import Boundaries, endpoints, periodic
 from pdenet.errors import ConfigError, GridError
 from pdenet.nn.moments import Constraint, Parity, along_axes, constraint, vandermonde
-from pdenet.nn.padding import pad
+from pdenet.nn.padding import pad_walls
 from pdenet.pde.jet import Jet
 from pdenet.types import Jets, State
 
@@ -190,7 +190,8 @@ class FilterBank(nn.Module):
         """`u` (*batch, *space) with its ghost cells; homogeneous: for differences of states."""
         if not self.walled:
             return u
-        return pad(u, self._ghosts, self.boundaries, self.spacing, homogeneous=homogeneous)
+        width = self.size // 2
+        return pad_walls(u, width, self.boundaries, self.spacing, homogeneous=homogeneous)
 
     def crop(self, padded: Tensor) -> Tensor:
         """What `pad` was given, as a view."""

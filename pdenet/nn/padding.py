@@ -20,10 +20,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pdenet.boundary import Boundaries, Boundary, Dirichlet, Neumann, Periodic
+from pdenet.boundary import Boundaries, Boundary, Dirichlet, Neumann, Periodic, endpoints
 from pdenet.errors import GridError
 
-__all__ = ["held_points", "hold", "pad"]
+__all__ = ["held_points", "hold", "pad", "pad_walls"]
 
 
 def pad(
@@ -62,6 +62,19 @@ def pad(
         above = _reflected(u.narrow(place, n - 1 - width, width).flip(place), place, high, step)
         u = torch.cat([below, u, above], place)
     return u
+
+
+def pad_walls(
+    u: Tensor,
+    width: int,
+    boundaries: Boundaries,
+    spacing: Sequence[float],
+    *,
+    homogeneous: bool = False,
+) -> Tensor:
+    """`u` with `width` ghost cells beyond each wall; periodic axes stay as they are. See `pad`."""
+    widths = [width * wall for wall in endpoints(boundaries)]
+    return pad(u, widths, boundaries, spacing, homogeneous=homogeneous)
 
 
 def _reflected(mirror: Tensor, axis: int, wall: Boundary, step: float) -> Tensor:
