@@ -10,19 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pdenet.discovery import assign, expand, expansion
+from pdenet.discovery.functions import FunctionTerm
 from pdenet.errors import DiscoveryError
 from pdenet.grid import Grid
 from pdenet.model import NetworkShape, PDENet
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import catalogue
+from pdenet.pde.compile import compile_rhs
 from pdenet.pde.jet import Jet
 
 
-def make_model(fields=("u",), ndim=1, units=3, max_order=2, seed=0) -> PDENet:
+def make_model(fields=("u",), ndim=1, units=3, max_order=2, seed=0, functions=()) -> PDENet:
     """A network with random weights and random scales."""
     grid = Grid((16,) * ndim, (2 * math.pi,) * ndim)
     generator = torch.Generator().manual_seed(seed)
-    shape = NetworkShape(fields, grid, max_order=max_order, units=units)
+    shape = NetworkShape(fields, grid, max_order=max_order, units=units, functions=functions)
     model = PDENet(shape, 0.01, generator)
     net = model.symnet
     with torch.no_grad():
@@ -79,7 +81,7 @@ def test_the_names_of_the_terms():
     assert pde.terms()["v"][u_x * v] == found.coefficients[1, names[u_x * v]]
 
 
-CONSTANT = [n for n in catalogue if n not in ("variable-coefficients", "nonlinear-source")]
+CONSTANT = [n for n in catalogue if n != "variable-coefficients"]
 
 
 def assert_close(found: PDE, expected: PDE) -> None:
@@ -94,7 +96,7 @@ def assert_close(found: PDE, expected: PDE) -> None:
 @pytest.mark.parametrize("name", CONSTANT)
 def test_assign_then_expand_gives_the_catalogue_back(name):
     pde = catalogue[name].pde
-    model = make_model(pde.fields, pde.ndim, units=10)
+    model = make_model(pde.fields, pde.ndim, units=10, functions=("sin",))
     assign(model.symnet, model.filters.jets, pde)
     assert_close(expand(model), pde)
 
@@ -116,6 +118,94 @@ def test_assign_then_expand_gives_any_polynomial_back(first, second):
     model = make_model(("u", "v"), 1, units=15)
     assign(model.symnet, model.filters.jets, pde)
     assert_close(expand(model, degree=4), pde)
+
+
+@pytest.mark.parametrize(
+    ("functions", "units"),
+    [
+        (("sin",), 0),
+        (("cos",), 1),
+        (("exp",), 0),
+        (("exp", "sin"), 1),
+        (("divide",), 0),
+        (("divide",), 1),
+        (("sin", "divide", "cos", "sin"), 1),
+    ],
+)
+def test_a_network_with_functions_is_its_pde(functions, units):
+    """Compiled, the PDE that is read out has the network's values at every point."""
+    fields = ("u",) if units else ("u", "v")
+    model = make_model(fields, 1, units, max_order=1, functions=functions)
+    with torch.no_grad():
+        for weight in (model.symnet.arguments, model.symnet.argument_products):
+            weight.mul_(0.5)
+    pde = expand(model)
+    jets = torch.randn(
+        (1, model.symnet.inputs, 40), generator=torch.Generator().manual_seed(1)
+    ).double()
+    jets = jets * model.symnet.input_scale[:, None]
+    with torch.no_grad():
+        network = model.symnet(jets)
+    found = compile_rhs(pde, model.filters.jets, torch)(0.0, jets)
+    torch.testing.assert_close(found, network, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "pde",
+    [
+        PDE("u_t = 0.3*u_xx + 15*sin(u)"),
+        PDE("u_t = u*u_x - 2*sin(0.5*u - 3*u_x + 1) + 0.1*cos(u_xx) + sin(2*u)"),
+        PDE("u_t = u_x + 4*exp(u - 0.5*u_x)"),
+        PDE("u_t = 3"),
+    ],
+    ids=str,
+)
+def test_assign_then_expand_gives_functions_back(pde):
+    model = make_model(units=1, functions=("cos", "sin", "divide", "exp", "sin"))
+    assign(model.symnet, model.filters.jets, pde)
+    found = expand(model)
+    points = torch.randn((1, 3, 40), generator=torch.Generator().manual_seed(1)).double()
+    values = [compile_rhs(p, model.filters.jets, torch)(0.0, points) for p in (found, pde)]
+    torch.testing.assert_close(*values)
+    assert len(found.terms()["u"]) == len(pde.terms()["u"])
+
+
+@pytest.mark.parametrize(
+    ("functions", "text", "message"),
+    [
+        ((), "u_t = sin(u)", "no unit left for sin of jets; its functions are none"),
+        (("cos", "exp"), "u_t = sin(u)", "no unit left for sin .* functions are cos, exp"),
+        (("sin",), "u_t = sin(u) + sin(2*u)", "no unit left for sin"),
+        (("sin",), "u_t = sin(u_xxx)", "no unit left for sin of u_xxx"),
+        (("sin",), "u_t = sin(u^2)", "is no product of the jets"),
+        (("sin",), "u_t = u_x*sin(u)", "is no product of the jets"),
+        (("divide",), "u_t = 1/(1 + u^2)", "is no product of the jets"),
+    ],
+)
+def test_functions_that_no_unit_can_be_are_refused(functions, text, message):
+    model = make_model(units=2, functions=functions)
+    with pytest.raises(DiscoveryError, match=message):
+        assign(model.symnet, model.filters.jets, PDE(text))
+
+
+def test_keeping_terms_leaves_functions_out_unless_they_are_given():
+    model = make_model(units=0, functions=("sin", "exp"))
+    found = expansion(model)
+    keep = np.zeros_like(found.coefficients, dtype=bool)
+    keep[0, 1] = True
+    assert len(found.functions) == 2
+    assert len(found.pde(keep).terms()["u"]) == 1
+    assert len(found.pde(keep, found.functions[:1]).terms()["u"]) == 2
+
+
+def test_small_terms_of_arguments_leave_by_what_they_change():
+    row = np.array([[1e-5, 2.0, 3e-4, -1.0]])
+    sizes = np.array([1.0, 1.0, 10.0, 1e-9])
+    term = FunctionTerm("u", "sin", 3.0, row).without_small(sizes)
+    assert term.arguments.tolist() == [[0.0, 2.0, 3e-4, 0.0]]
+    quotient = FunctionTerm("u", "divide", 3.0, np.concatenate([row, 1e-6 * row]))
+    kept = quotient.without_small(sizes, share=1e-2).arguments
+    assert kept.tolist() == [[0.0, 2.0, 0.0, 0.0], [0.0, 2e-6, 0.0, 0.0]]
 
 
 def test_products_that_begin_alike_share_units():
