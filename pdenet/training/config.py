@@ -124,7 +124,8 @@ class TrainingConfig(_Section):
 
     values: numbers in the first frames of all windows of a stage. sparsity: λ of the Huber penalty
     on the weights of the SymNets, moments: on the free moments of the filters; both beside a loss
-    that is one for a prediction of no change. compile: whether the SymNet is compiled, "auto" where
+    that is one for a prediction of no change. margin: grid points next to each wall that the loss
+    leaves out, see `pdenet.training.loss`. compile: whether the SymNet is compiled, "auto" where
     a C++ compiler exists and the run is long enough to pay for it. checkpoint_minutes: between
     checkpoints within a stage.
     """
@@ -139,6 +140,7 @@ class TrainingConfig(_Section):
     values: _Positive = 49152
     sparsity: _Weight = 2e-5
     moments: _Weight = 4e-6
+    margin: Annotated[int, Field(ge=0)] = 0
     compile: Literal["auto", "on", "off"] = "auto"
     checkpoint_minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2.0
     readout: ReadoutSection = ReadoutSection()

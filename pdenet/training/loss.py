@@ -12,9 +12,12 @@ Reference: Long, Lu, Dong, "PDE-Net 2.0", J. Comput. Phys. 399 (2019) 108925, se
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from pdenet.boundary import endpoints
 from pdenet.model import PDENet
 from pdenet.types import Trajectory
 
@@ -27,15 +30,28 @@ def huber(values: Tensor, size: float) -> Tensor:
     return torch.where(modulus < size, values * values / (2 * size), modulus - size / 2).sum()
 
 
-def prediction_loss(model: PDENet, windows: Trajectory) -> Tensor:
-    """The first term of L for windows (n, blocks + 1, field, *space)."""
+def prediction_loss(model: PDENet, windows: Trajectory, margin: int = 0) -> Tensor:
+    """The first term of L for windows (n, blocks + 1, field, *space).
+
+    margin: points next to each wall that do not count, those on the wall among them.
+    """
     blocks = windows.shape[1] - 1
     weight = (1 / (model.symnet.output_scale * model.dt)) ** 2
+    inner = _inner(model, windows.shape[3:], margin)
     total = windows.new_zeros(())
     for k, state in enumerate(model.states(windows[:, 0], blocks), start=1):
-        error = (state - windows[:, k]).square().movedim(1, 0).flatten(1).mean(1)
+        error = state[inner] - windows[:, k][inner]
+        error = error.square().movedim(1, 0).flatten(1).mean(1)
         total = total + (weight * error).mean()
     return total / blocks
+
+
+def _inner(model: PDENet, shape: Sequence[int], margin: int) -> tuple[slice, ...]:
+    """The points of a state (batch, field, *space) that are `margin` or more from every wall."""
+    axes = (slice(None), slice(None))
+    for n, walled in zip(shape, endpoints(model.filters.boundaries), strict=True):
+        axes += (slice(margin, n - margin) if walled else slice(None),)
+    return axes
 
 
 def penalty(model: PDENet, sparsity: float, moments: float) -> Tensor:

@@ -19,7 +19,8 @@ from typing import Any
 
 import torch
 
-from pdenet.errors import CheckpointError, DeviceError, OutputError
+from pdenet.boundary import endpoints
+from pdenet.errors import CheckpointError, ConfigError, DeviceError, OutputError
 from pdenet.events import CheckpointSaved, Event, Listener, to_record
 from pdenet.model import NetworkShape, PDENet, SplineShape
 from pdenet.optimise import LBFGSState
@@ -198,9 +199,15 @@ def device_named(name: str) -> torch.device:
 def network_for(data: Data, config: TrainingConfig, generator: torch.Generator) -> PDENet:
     """The untrained network that a configuration describes for a data file.
 
-    Raises ConfigError or GridError for filters, meshes or boundaries that do not fit.
+    Raises ConfigError or GridError for filters, meshes, margins or boundaries that do not fit.
     """
-    network = config.network
+    network, walled = config.network, endpoints(data.problem.boundaries)
+    for axis, n, wall in zip(data.problem.grid.axes, data.problem.grid.shape, walled, strict=True):
+        if wall and 2 * config.margin >= n:
+            raise ConfigError(
+                f"a margin of {config.margin} points leaves none of the {n} points along {axis} to "
+                f"the loss: use at most {(n - 1) // 2}"
+            )
     shape = NetworkShape(
         fields=data.fields,
         grid=data.problem.grid,

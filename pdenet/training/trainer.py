@@ -233,7 +233,7 @@ class Trainer:
 
         def closure(position: Tensor) -> tuple[Tensor, Tensor]:
             self._put(stage, position)
-            loss = prediction_loss(self.model, windows)
+            loss = prediction_loss(self.model, windows, self.config.margin)
             if stage.penalties:
                 weight = penalty(self.model, self.config.sparsity, self.config.moments)
                 loss = loss + stage.blocks * weight
@@ -277,7 +277,7 @@ class Trainer:
 
     def _score(self, windows: Trajectory) -> float:
         with torch.no_grad():
-            return float(prediction_loss(self.model, windows))
+            return float(prediction_loss(self.model, windows, self.config.margin))
 
     def _leading(self, stage: StageConfig, position: Tensor) -> str:
         """The leading terms of the network, every few seconds; empty in between."""
