@@ -25,6 +25,7 @@ COMMANDS = {
     "extract": "Read the equation from a trained PDE-Net.",
     "predict": "Predict far past the training, and show how the error grows.",
     "discover": "Do all of it: simulate if need be, train, extract, report.",
+    "study": "Compare ways to set up a PDE-Net: filters, blocks, steps.",
     "info": "Say what a data file or a run folder holds.",
     "equations": "List the named equations.",
 }

@@ -48,7 +48,7 @@ def remainder_figure(repeats: Sequence[Repeat]) -> Figure:
     repeats: at least one.
     """
     kept, dropped = spreads(repeats), remainders(repeats)
-    fields = list(dict.fromkeys(spread.field for spread in (*kept, *dropped)))
+    fields = repeats[0].found.fields
     panels = [
         _rows([s for s in kept if s.field == name], [s for s in dropped if s.field == name])
         for name in fields
@@ -173,7 +173,7 @@ def _remainder_panels(fields: Sequence[str], panels: Sequence[list[_Row]], count
         axes.xaxis.set_minor_locator(LogLocator(10, subs="auto", numticks=10))
         axes.xaxis.set_minor_formatter(NullFormatter())
         above += gap
-    axes.set_xlabel("share of u_t:  |coefficient| · rms(term) / rms(u_t)")
+    figure.axes[-1].set_xlabel("share of u_t:  |coefficient| · rms(term) / rms(u_t)")
     handles = [
         Line2D([], [], linestyle="", marker="o", color=COLOURS[0], markersize=4, label="stayed"),
         Line2D(
