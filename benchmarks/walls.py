@@ -25,6 +25,7 @@ from _record import record
 
 from pdenet.boundary import Boundaries, Dirichlet, Neumann, endpoints
 from pdenet.discovery import expansion
+from pdenet.grid import Grid
 from pdenet.model import NetworkShape, PDENet, SplineShape
 from pdenet.optimise import LBFGS
 from pdenet.pde import PDE
@@ -59,7 +60,10 @@ PROBLEMS: dict[str, tuple[PDE, Boundaries, dict[str, object]]] = {
 }
 
 
-def network(pde: PDE, boundaries: Boundaries | None, grid, options) -> PDENet:
+def network(pde: PDE, boundaries: Boundaries | None, grid: Grid, options) -> PDENet:
+    """Without boundaries the same points are an axis that is periodic, and ends do not count."""
+    if boundaries is None:
+        grid = Grid(grid.shape, (grid.shape[0] * grid.spacing[0],))
     shape = NetworkShape(pde.fields, grid, size=SIZE, boundaries=boundaries, **options)
     return PDENet(shape, DT, torch.Generator().manual_seed(0))
 

@@ -27,6 +27,7 @@ from pdenet.nn import CoefficientMaps, FilterBank, PiecewiseSource, SymNet
 from pdenet.nn.moments import Constraint
 from pdenet.nn.padding import hold
 from pdenet.pde.jet import Jet
+from pdenet.problem import boundaries_on
 from pdenet.types import State, Trajectory
 
 __all__ = ["NetworkShape", "PDENet", "SplineShape", "rollout", "stack_rollout"]
@@ -83,6 +84,7 @@ class PDENet(nn.Module):
                 f"the grid has {min(shape.grid.shape)} points along an axis, fewer than the "
                 f"filters' {shape.size}: use a finer grid or filters of at most {largest} points"
             )
+        boundaries = boundaries_on(shape.grid, shape.boundaries)
         filters = FilterBank(
             jets,
             shape.fields,
@@ -90,7 +92,7 @@ class PDENet(nn.Module):
             size=shape.size,
             constraint=shape.constraint,
             parity="none" if shape.pseudo_upwind else "mirror",
-            boundaries=shape.boundaries,
+            boundaries=boundaries,
         )
         fields = len(shape.fields)
         symnet = SymNet(len(jets), fields, shape.units, generator, shape.functions)
@@ -98,7 +100,7 @@ class PDENet(nn.Module):
         if shape.coefficients is not None:
             pieces, degree = shape.coefficients.pieces, shape.coefficients.degree
             count = fields * len(jets)
-            maps = CoefficientMaps(count, shape.grid, pieces, degree, shape.boundaries)
+            maps = CoefficientMaps(count, shape.grid, pieces, degree, boundaries)
         if shape.source is not None:
             source = PiecewiseSource(fields, shape.source.pieces, shape.source.degree)
         self.shape, self.dt = shape, dt

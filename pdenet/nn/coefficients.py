@@ -75,6 +75,14 @@ class CoefficientMaps(nn.Module):
             values = torch.tensordot(values, getattr(self, f"basis_{axis}"), dims=([1], [1]))
         return values
 
+    def fit(self, k: int, values: Tensor) -> None:
+        """Bring function k as near to `values` (*space) as the mesh allows, by least squares."""
+        for axis in range(self.weights.dim() - 1):
+            inverse = torch.linalg.pinv(getattr(self, f"basis_{axis}"))
+            values = torch.tensordot(values.to(inverse), inverse, dims=([0], [1]))
+        with torch.no_grad():
+            self.weights[k] = values
+
     def extra_repr(self) -> str:
         """Sizes."""
         return f"count={self.count}, pieces={self.pieces}, degree={self.degree}"

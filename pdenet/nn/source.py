@@ -63,18 +63,40 @@ class PiecewiseSource(nn.Module):
         step = ((self.high - self.low) / self.pieces).reshape(shape)
         place = (u - self.low.reshape(shape)) / step
         inside = place.clamp(0, self.pieces)
-        piece = inside.detach().floor().clamp(max=self.pieces - 1)
+        # A state that has become NaN stays so, in any piece.
+        piece = inside.detach().nan_to_num(0.0).floor().clamp(max=self.pieces - 1)
         local = inside - piece
         # In each piece the polynomial Σ_p c_p s^p of s in [0, 1], from its degree + 1 weights.
         windows = self.weights.unfold(1, self.degree + 1, 1)  # (field, piece, degree + 1)
         rows = (windows @ self.polynomials).flatten(0, 1)  # (field · piece, power)
         offset = torch.arange(self.fields, device=u.device).reshape(shape) * self.pieces
-        chosen = rows[(piece.long() + offset).flatten()].reshape(*u.shape, self.degree + 1)
+        chosen = rows.index_select(0, (piece.long() + offset).flatten())
+        chosen = chosen.reshape(*u.shape, self.degree + 1)
         value, slope = chosen[..., -1], torch.zeros_like(local)
         for power in range(self.degree - 1, -1, -1):
             slope = slope * local + value
             value = value * local + chosen[..., power]
         return value + slope * (place - inside)
+
+    def fit(self, field: int, values: Tensor) -> None:
+        """Bring f of a field as near as the pieces allow to its values at equidistant points from
+        `low` to `high`, by least squares."""
+        design = self._design(field, len(values))
+        with torch.no_grad():
+            self.weights[field] = torch.linalg.lstsq(design, values.to(design)[:, None])[0][:, 0]
+
+    def curve(self, field: int, points: int) -> tuple[Tensor, Tensor]:
+        """Equidistant points u from `low` to `high` and f(u) of a field there, both (points,)."""
+        low, high = float(self.low[field]), float(self.high[field])
+        u = torch.linspace(low, high, points, dtype=torch.float64).to(self.weights)
+        with torch.no_grad():
+            return u, self._design(field, points) @ self.weights[field]
+
+    def _design(self, field: int, points: int) -> Tensor:
+        low, high = float(self.low[field]), float(self.high[field])
+        u = np.linspace(low, high, points)
+        values = splines.values_at(u, low, high, self.pieces, self.degree, periodic=False)
+        return values.to(self.weights)
 
     def extra_repr(self) -> str:
         """Sizes."""

@@ -115,6 +115,12 @@ def test_a_field_that_does_not_change_has_a_range_around_it():
     assert bool(source(torch.ones(1, 2, 3, dtype=torch.float64)).isfinite().all())
 
 
+def test_a_state_that_is_not_finite_gives_no_finite_source_and_no_error():
+    u = torch.tensor([0.1, float("nan"), float("inf"), -float("inf")], dtype=torch.float64)
+    found = random_source()(u.expand(1, 2, 4))
+    assert found.isfinite().tolist() == [[[True, False, False, False]] * 2]
+
+
 def test_float32_stays_float32():
     source = random_source().float()
     assert source(torch.randn(1, 2, 4)).dtype == torch.float32
