@@ -32,7 +32,15 @@ from pdenet.model import spectral_radius, stable_substeps, stack_rollout
 from pdenet.nn import FilterBank
 from pdenet.types import State, Trajectory
 
-__all__ = ["Fit", "Normal", "Rollouts", "gauss_newton", "learned_axes", "linearise"]
+__all__ = [
+    "Fit",
+    "Normal",
+    "Rollouts",
+    "gauss_newton",
+    "learned_axes",
+    "linearise",
+    "robust_scale",
+]
 
 DEGREES_OF_FREEDOM = 4.0
 BLOCK = {"cpu": 2**19, "cuda": 2**28}
@@ -274,18 +282,24 @@ def _solve(matrix: Tensor, gradient: Tensor, problem: Rollouts) -> Tensor:
 
 
 def _objective(problem: Rollouts, x: Tensor, windows: Trajectory) -> tuple[float, Tensor]:
-    """The negative log-likelihood per value, and the scale (window, field) that minimises it."""
+    """The negative log-likelihood per value, and the scale (window, field) of the residuals."""
     residual = problem.residuals(x, windows)
     if not bool(residual.isfinite().all()):
         return math.inf, torch.ones(())
-    flat = residual.movedim(2, 1).flatten(2)
-    floor = 1e-12 * windows.abs().amax()
-    scale = (1.4826 * flat.abs().median(2).values).clamp_min(floor)
+    flat, scale = residual.movedim(2, 1).flatten(2), robust_scale(residual, windows)
     nu = DEGREES_OF_FREEDOM
     loss = scale.log() + 0.5 * (nu + 1) * torch.log1p((flat / scale[..., None]).square() / nu).mean(
         2
     )
     return float(loss.mean()), scale
+
+
+def robust_scale(residual: Tensor, windows: Trajectory) -> Tensor:
+    """The scale of the residual (window, step, field, *space) in each window and field, by its
+    median modulus; of windows that are predicted exactly, what rounding leaves."""
+    floor = 1e-12 * windows.abs().amax()
+    middle: Tensor = residual.movedim(2, 1).flatten(2).abs().median(2).values
+    return (1.4826 * middle).clamp_min(floor)
 
 
 def _weights(residual: Tensor, scale: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ Titterington, Biometrika 77 (1990) 521-528.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -36,14 +37,19 @@ def noise_level(windows: Trajectory) -> Tensor:
 
 
 def structured_share(
-    problem: Rollouts, x: Tensor, windows: Trajectory, generator: torch.Generator
+    problem: Rollouts,
+    x: Tensor,
+    windows: Trajectory,
+    sigma: Tensor,
+    kept: Callable[[Tensor], Tensor],
+    generator: torch.Generator,
 ) -> float:
     """The share of the squared residuals that noise does not account for, in [0, 1].
 
-    x: the fitted unknowns. Robust scales of the residuals stand for their size, so the few points
-    at which a rollout fails do not decide.
+    x: the fitted unknowns. sigma: the noise of each window and field. kept: what remains in the
+    first frames of noise that was in them. Robust scales of the residuals stand for their size, so
+    the few points at which a rollout fails do not decide.
     """
-    sigma = noise_level(windows)
     steps = windows.shape[1] - 1
     residual = problem.residuals(x, windows).movedim(2, 1).flatten(2)
     scale = residual.abs().median(2).values / 0.6745
@@ -53,7 +59,7 @@ def structured_share(
         carried = [
             jvp(lambda u: problem.predict(x, u, steps), (u,), (noise,))[1]
             for u, noise in zip(
-                windows[:, 0].split(1), (spread * draw.to(windows)).split(1), strict=True
+                windows[:, 0].split(1), kept(spread * draw.to(windows)).split(1), strict=True
             )
         ]
     moved = torch.cat(carried).movedim(2, 1).flatten(2).square().mean(2)

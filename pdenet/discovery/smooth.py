@@ -8,7 +8,8 @@ signal,
 
 with S the frame's own mean spectrum on shells of equal |k| and N the noise floor: the variance that
 differences in time show (`pdenet.discovery.noise`), but no more than the spectrum has at the
-highest waves. Frames to be predicted stay as they are: their noise causes no bias.
+highest waves. Frames to be predicted stay as they are: their noise causes no bias. Between walls
+the field is continued by reflection first.
 
 Reference: Wiener, Extrapolation, Interpolation, and Smoothing of Stationary Time Series (1949),
 chapter III; Press et al., Numerical Recipes, 3rd ed., section 13.3.
@@ -22,7 +23,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pdenet.boundary import Boundaries, Boundary, Dirichlet, Neumann, Periodic
 from pdenet.discovery.noise import noise_level
+from pdenet.nn.padding import hold, pad_walls
 from pdenet.types import State, Trajectory
 
 __all__ = ["Smoothing"]
@@ -35,15 +38,22 @@ TAIL = 0.8
 class Smoothing:
     """The filter of the first frame of each window.
 
-    gain: (window, field, *half grid of the real transform).
+    sigma: standard deviation of the noise of each window and field. gain: (window, field, *half
+    grid of the real transform), None where walls leave no periodic continuation. boundaries: at the
+    ends of each axis.
     """
 
-    gain: Tensor
+    sigma: Tensor
+    gain: Tensor | None
+    boundaries: Boundaries
 
     @classmethod
-    def of(cls, windows: Trajectory) -> Smoothing:
-        """The filters for windows (window, frame, field, *space) on a periodic grid."""
-        first = windows[:, 0]
+    def of(cls, windows: Trajectory, boundaries: Boundaries) -> Smoothing:
+        """The filters for windows (window, frame, field, *space)."""
+        sigma = noise_level(windows)
+        if not all(map(_can_be_continued, boundaries)):
+            return cls(sigma, None, boundaries)
+        first = _continued(windows[:, 0], boundaries)
         shape, axes = first.shape[2:], tuple(range(2 - first.dim(), 0))
         power = torch.fft.rfftn(first, dim=axes).abs().square()
         shell, weight = _shells(shape, power)
@@ -52,20 +62,50 @@ class Smoothing:
         total = power.new_zeros(size).index_add(2, shell, power.flatten(2) * weight)
         spectrum = total / count.clamp_min(1)
         tail = spectrum[..., int(TAIL * (min(shape) // 2)) :].median(2).values
-        floor = torch.minimum(noise_level(windows).square() * math.prod(shape), tail)
+        floor = torch.minimum(sigma.square() * math.prod(shape), tail)
         gain = (1 - floor[..., None] / spectrum.clamp_min(1e-300)).clamp(0, 1)
-        return cls(gain[..., shell].reshape(power.shape))
+        return cls(sigma, gain[..., shell].reshape(power.shape), boundaries)
 
-    def __call__(self, first: State) -> State:
-        """First frames (window, field, *space), filtered."""
+    def __call__(self, first: State, *, homogeneous: bool = False) -> State:
+        """First frames (window, field, *space), filtered; homogeneous: noise alone."""
+        if self.gain is None:
+            return first
+        wide = _continued(first, self.boundaries, homogeneous=homogeneous)
         axes = tuple(range(2 - first.dim(), 0))
-        modes = torch.fft.rfftn(first, dim=axes) * self.gain
-        smooth: Tensor = torch.fft.irfftn(modes, s=first.shape[2:], dim=axes)
+        modes = torch.fft.rfftn(wide, dim=axes) * self.gain
+        smooth: Tensor = torch.fft.irfftn(modes, s=wide.shape[2:], dim=axes)
+        for axis, n in enumerate(first.shape[2:], start=2):
+            smooth = smooth.narrow(axis, 0, n)
         return smooth
 
     def starts(self, windows: Trajectory) -> Trajectory:
         """The windows with their first frames filtered."""
+        if self.gain is None:
+            return windows
         return torch.cat([self(windows[:, 0])[:, None], windows[:, 1:]], 1)
+
+
+def _can_be_continued(ends: tuple[Boundary, Boundary]) -> bool:
+    """Whether reflection at both ends of an axis makes a field periodic on twice its length."""
+    low, high = ends
+    if isinstance(low, Neumann) and isinstance(high, Neumann):
+        return low.derivative == high.derivative == 0
+    return type(low) is type(high) and low == high
+
+
+def _continued(u: Tensor, boundaries: Boundaries, *, homogeneous: bool = False) -> Tensor:
+    """A state as one period of a periodic field: axes between walls are reflected at one end."""
+    for axis, (low, high) in enumerate(boundaries):
+        if isinstance(low, Periodic):
+            continue
+        place = u.dim() - len(boundaries) + axis
+        u = hold(u.movedim(place, -1), ((low, high),)) if not homogeneous else u.movedim(place, -1)
+        if homogeneous and isinstance(low, Dirichlet):
+            u = hold(u, ((Dirichlet(), Dirichlet()),))
+        width = u.shape[-1] - 2
+        beyond = pad_walls(u, width, ((low, high),), (1.0,), homogeneous=homogeneous)
+        u = beyond[..., width:].movedim(-1, place)
+    return u
 
 
 def _shells(shape: torch.Size, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -29,6 +29,7 @@ from pdenet.discovery.terms import Library
 from pdenet.model import rollout
 from pdenet.nn import FilterBank
 from pdenet.nn.filters import symbols_of_kernels
+from pdenet.nn.padding import held_points
 from pdenet.pde.jet import Jet
 from pdenet.types import State
 
@@ -44,7 +45,7 @@ class Tangents:
 
     coefficients: of the library's terms. kernels: scaled, of all derivatives of the bank.
     slopes: (moment, derivative, N, ..., N), how each moment that is an unknown changes them.
-    shape: of the periodic grid.
+    shape: of the grid.
     """
 
     def __init__(
@@ -57,15 +58,16 @@ class Tangents:
         shape: torch.Size,
     ) -> None:
         self.library, self.bank, self.coefficients = library, bank, coefficients
-        self.shape, self.unknowns = shape, len(coefficients) + len(slopes)
+        self.shape, self.unknowns = bank.padded(shape), len(coefficients) + len(slopes)
+        self._held = held_points(bank.boundaries, shape, kernels)
         self._equation = [library.fields.index(term.field) for term in library.terms]
         self._kernel = {index: k for k, index in enumerate(bank.indices)}
         self._axes = tuple(range(-len(shape), 0))
         self._symbols = kernels.to(kernels.dtype.to_complex())
         self._changes: list[tuple[int, int, Tensor]] = []
         if bank.indices:
-            self._symbols = symbols_of_kernels(kernels, shape)
-            changes = symbols_of_kernels(slopes, shape)
+            self._symbols = symbols_of_kernels(kernels, self.shape)
+            changes = symbols_of_kernels(slopes, self.shape)
             moved = slopes.flatten(2).any(2).nonzero().tolist()
             self._changes = [(m, kernel, changes[m, kernel]) for m, kernel in moved]
         self._split()
@@ -121,7 +123,7 @@ class Tangents:
         slope = torch.empty_like(state)
         slope[0] = self.library.combine(jets, self.bank.jets, self.coefficients)
         factors = {jet: _factors(parts, product) for jet, parts in self._varying.items()}
-        modes = torch.fft.rfftn(u, dim=self._axes)
+        modes = torch.fft.rfftn(self.bank.pad(u), dim=self._axes)
         width = (len(self._derived) + len(self._equations)) * u[:, 0].nbytes
         at_once = max(1, BLOCK.get(u.device.type, BLOCK["cuda"]) // max(1, width))
         for first in range(0, len(tangents), at_once):
@@ -129,7 +131,7 @@ class Tangents:
             self._advance(slope[1:], tangents, some, modes, factors)
         for j, term in enumerate(self.library.terms):
             slope[1 + j, :, self._equation[j]] += product(term.product)
-        return slope
+        return slope if self._held is None else slope.mul_(self._held)
 
     def _advance(
         self,
@@ -143,8 +145,9 @@ class Tangents:
         rows = slice(some.start, some.stop)
         slope[rows] = 0
         if self._derived or self._equations:
-            modes = self._modes(torch.fft.rfftn(tangents[rows], dim=self._axes), u, some)
-            values = torch.fft.irfftn(modes, s=self.shape, dim=self._axes)
+            wide = self.bank.pad(tangents[rows], homogeneous=True)
+            modes = self._modes(torch.fft.rfftn(wide, dim=self._axes), u, some)
+            values = self.bank.crop(torch.fft.irfftn(modes, s=self.shape, dim=self._axes))
         for k, f in enumerate(self._equations):
             slope[rows, :, f] = values[:, :, len(self._derived) + k]
         for jet, parts in factors.items():

@@ -20,9 +20,11 @@ from pdenet.grid import Grid
 from pdenet.integrators import RHS
 from pdenet.nn import FilterBank
 from pdenet.nn.filters import symbols_of_kernels
+from pdenet.nn.padding import held_points
 from pdenet.pde import PDE
 from pdenet.pde.expression import Monomial
 from pdenet.pde.jet import AXES, Jet, sorted_jets
+from pdenet.pde.render import format_monomial
 from pdenet.types import Jets, State
 
 __all__ = ["Library", "Term"]
@@ -40,6 +42,11 @@ class Term:
     def name(self) -> Monomial:
         """Monomial and function together: what a coefficient belongs to."""
         return self.monomial * self.product.basis
+
+    @property
+    def text(self) -> str:
+        """The same as text."""
+        return format_monomial(self.name)
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,10 @@ class Library:
         made = {basis: one * evaluate(basis, known) for basis in missing}
         return replace(self, bases={**self.bases, **made})
 
+    def with_bases(self, values: Mapping[sympy.Expr, Tensor]) -> Library:
+        """The same with the values (*space) of symbols that stand for maps."""
+        return replace(self, bases={**self.bases, **values})
+
     def only(self, kept: Sequence[bool]) -> Library:
         """The library of the terms that are kept."""
         terms = tuple(term for term, keep in zip(self.terms, kept, strict=True) if keep)
@@ -124,9 +135,11 @@ class Library:
         self, bank: FilterBank, coefficients: Tensor, kernels: Tensor, shape: torch.Size
     ) -> RHS:
         """(t, u) -> u_t with these coefficients and scaled kernels, on a grid of this shape."""
-        symbols = symbols_of_kernels(kernels, shape) if bank.indices else None
+        symbols = symbols_of_kernels(kernels, bank.padded(shape)) if bank.indices else None
+        held = held_points(bank.boundaries, shape, kernels)
 
         def rhs(t: float, u: State) -> State:
-            return self.combine(bank(u, symbols), bank.jets, coefficients)
+            change = self.combine(bank(u, symbols), bank.jets, coefficients)
+            return change if held is None else change * held
 
         return rhs

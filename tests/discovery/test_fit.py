@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pdenet.discovery.fit import Normal, Rollouts, gauss_newton, learned_axes, linearise
-from pdenet.discovery.readout import standard_errors
+from pdenet.discovery.reading import standard_errors
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError
 from pdenet.nn import FilterBank

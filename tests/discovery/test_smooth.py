@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from pdenet.boundary import Dirichlet, Neumann, Periodic, periodic
 from pdenet.discovery.smooth import Smoothing
 from pdenet.grid import Grid
 
@@ -24,7 +25,7 @@ def test_most_of_the_noise_goes_and_the_signal_stays(shape):
     clean = waves(shape)
     generator = torch.Generator().manual_seed(0)
     noise = 0.02 * torch.randn(clean.shape, generator=generator, dtype=torch.float64)
-    found = Smoothing.of(clean + noise).starts(clean + noise)
+    found = Smoothing.of(clean + noise, periodic(len(shape))).starts(clean + noise)
     before, after = noise[:, 0], found[:, 0] - clean[:, 0]
     assert after.square().mean() < 0.5 * before.square().mean()
     torch.testing.assert_close(found[:, 1:], (clean + noise)[:, 1:], rtol=0, atol=0)
@@ -32,9 +33,33 @@ def test_most_of_the_noise_goes_and_the_signal_stays(shape):
 
 def test_frames_without_noise_stay_as_they_are():
     clean = waves((32, 32))
-    torch.testing.assert_close(Smoothing.of(clean).starts(clean), clean, rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        Smoothing.of(clean, periodic(2)).starts(clean), clean, rtol=0, atol=1e-12
+    )
 
 
 def test_constant_frames_stay_constant():
     still = torch.ones(2, 4, 1, 16, dtype=torch.float64)
-    torch.testing.assert_close(Smoothing.of(still).starts(still), still)
+    torch.testing.assert_close(Smoothing.of(still, periodic(1)).starts(still), still)
+
+
+@pytest.mark.parametrize("wall", [Dirichlet(0.5), Neumann()])
+@pytest.mark.parametrize("channel", [False, True])
+def test_between_walls(wall, channel):
+    x = torch.linspace(0, math.pi, 41, dtype=torch.float64)[:, None]
+    y = (2 * math.pi / 32) * torch.arange(32, dtype=torch.float64) if channel else x.T
+    shape = torch.sin(x) if isinstance(wall, Dirichlet) else torch.cos(x)
+    other = torch.cos(y) if channel or isinstance(wall, Neumann) else torch.sin(y)
+    growth = 1 + 0.1 * torch.arange(5, dtype=torch.float64)
+    clean = 0.5 + (growth[:, None, None] * shape * other)[None, :, None]
+    generator = torch.Generator().manual_seed(0)
+    noise = 0.02 * torch.randn(clean.shape, generator=generator, dtype=torch.float64)
+    boundaries = ((wall, wall), (Periodic(), Periodic()) if channel else (wall, wall))
+    found = Smoothing.of(clean + noise, boundaries).starts(clean + noise)
+    assert (found - clean)[:, 0].square().mean() < 0.3 * noise[:, 0].square().mean()
+
+
+def test_walls_that_cannot_be_continued_leave_the_frame():
+    u = torch.randn(2, 4, 1, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    boundaries = ((Dirichlet(0.0), Dirichlet(1.0)),)
+    assert Smoothing.of(u, boundaries).starts(u) is u

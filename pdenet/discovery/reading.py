@@ -1,0 +1,259 @@
+"""One reading of a network: its data, its windows, and the steps that every read-out is made of.
+
+Terms and filters are fitted to windows of the training trajectories, terms leave for as long as
+held-out trajectories are predicted as well (`select`), and what stays is fitted to more windows.
+The filters of the fit are longer than a network's and learn along their axis only: their low
+moments are fixed to a high order, so that a coefficient cannot hide in them. Windows start from
+smoothed frames (`pdenet.discovery.smooth`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pdenet.dataset import Windows
+from pdenet.discovery.candidates import candidates, shares
+from pdenet.discovery.equation import DiscoveredEquation, FittedFilter
+from pdenet.discovery.expand import expansion
+from pdenet.discovery.fit import Normal, Rollouts, gauss_newton, learned_axes, linearise
+from pdenet.discovery.free import FreeForm
+from pdenet.discovery.noise import structured_share
+from pdenet.discovery.select import eliminate
+from pdenet.discovery.smooth import Smoothing
+from pdenet.discovery.terms import Library
+from pdenet.errors import DiscoveryError
+from pdenet.events import Event, Listener, Phase, TermDropped
+from pdenet.model import PDENet
+from pdenet.nn import FilterBank
+from pdenet.nn.moments import Constraint, accuracy
+from pdenet.nn.padding import hold
+from pdenet.pde import PDE
+from pdenet.pde.jet import AXES
+from pdenet.pde.render import to_text
+from pdenet.types import Trajectory
+
+__all__ = ["Reading", "ReadoutConfig", "misfit", "standard_errors"]
+
+
+@dataclass(frozen=True)
+class ReadoutConfig:
+    """How an equation is read and fitted.
+
+    steps: frames that a fitted window spans, or fewer where trajectories are shorter.
+    select_values, fit_values: numbers in the first frames of all windows for selection and for the
+    final fit. select_iterations, iterations: of Gauss-Newton in either, at most. free_iterations:
+    of L-BFGS for coefficients that vary and sources.
+    size, order: points of the fitted filters (fewer on small grids), and the order of accuracy
+    that they keep; order "frozen" fits coefficients alone.
+
+    Good values: longer windows lessen the bias of noise in their first frame, which falls with
+    their length; 10 to 20 steps in which the fields change by a tenth or more.
+    """
+
+    steps: int = 12
+    select_values: int = 65536
+    fit_values: int = 147456
+    size: int = 13
+    order: Constraint = 6
+    select_iterations: int = 2
+    iterations: int = 4
+    free_iterations: int = 60
+
+
+class Reading:
+    """One read-out: the data, and what was said so far."""
+
+    def __init__(
+        self,
+        model: PDENet,
+        train: Trajectory,
+        held_out: Trajectory,
+        generator: torch.Generator,
+        config: ReadoutConfig,
+        on_event: Listener,
+    ) -> None:
+        self.model, self.train, self.held_out = model, train, held_out
+        self.generator, self.config, self.on_event = generator, config, on_event
+        self.steps = min(config.steps, train.shape[1] - 1)
+        self.dropped: list[TermDropped] = []
+
+    def candidates(self) -> PDE:
+        """The largest terms of the expanded network."""
+        self.progress("read-out", 0.0, "expanding the network")
+        found = expansion(self.model)
+        states = self.train.flatten(0, 1)
+        states = states[:: max(1, states[:, 0].numel() // 65536)]
+        pde = candidates(found, shares(found, self.model, states), self.drop)
+        return pde
+
+    def select(self, library: Library, coefficients: Tensor) -> tuple[Rollouts, Tensor]:
+        """The problem and the unknowns of the terms that held-out trajectories ask for."""
+        values, terms = self.config.select_values, library.terms
+        windows, _ = self.windows(self.train, values)
+        held_out, smoothing = self.windows(self.held_out, values)
+        problem = self.problem(library)
+        x, windows = self.start(problem, problem.start(coefficients), windows)
+        held_out = held_out[:, : windows.shape[1]]
+        problem = problem.stabilised(x, windows[:, 0], self.generator)
+        fit = gauss_newton(
+            problem,
+            x,
+            windows,
+            iterations=self.config.select_iterations,
+            on_progress=lambda done, x: self.progress(
+                "selection", 0.8 * done, f"fitting {len(terms)} terms"
+            ),
+        )
+        x, normal = fit.at, fit.normal
+        checked = linearise(problem, x, held_out)
+        structure = structured_share(
+            problem,
+            x,
+            held_out,
+            smoothing.sigma,
+            lambda noise: smoothing(noise, homogeneous=True),
+            self.generator,
+        )
+        leaving, path = eliminate(x, len(terms), normal, checked, structure)
+        for k, step in zip(leaving, path, strict=False):
+            self.drop(
+                TermDropped(
+                    field=terms[k].field,
+                    monomial_text=terms[k].text,
+                    coefficient=float(x[k]),
+                    scaled=float(x[k].abs() * normal.matrix.mean(0)[k, k].sqrt()),
+                    reason=f"without it held-out trajectories are predicted as well: their squared "
+                    f"error changes by {100 * step.growth:+.2g} %",
+                )
+            )
+        self.progress("selection", 1.0, f"{len(terms) - len(leaving)} terms stay")
+        kept = [k not in leaving for k in range(len(terms))]
+        smaller = self.problem(library.only(kept))
+        coefficients = fit.x[: len(terms)][torch.tensor(kept, device=x.device)]
+        return smaller, smaller.start(coefficients, problem.moments(fit.x))
+
+    def fit(
+        self, problem: Rollouts, x: Tensor, held_out: Trajectory | None = None
+    ) -> DiscoveredEquation:
+        """The final fit of coefficients and filters, with standard errors.
+
+        held_out: windows on which its error is measured; drawn where not given.
+        """
+        library = problem.library
+        if not library.terms:
+            raise DiscoveryError(
+                "no term helps to predict held-out trajectories: the data show no change beyond "
+                "their noise; use more frames or less noise"
+            )
+        windows, _ = self.windows(self.train, self.config.fit_values)
+        x, windows = self.start(problem, x, windows)
+        problem = problem.stabilised(x, windows[:, 0], self.generator)
+        fit = gauss_newton(
+            problem,
+            x,
+            windows,
+            iterations=self.config.iterations,
+            on_progress=lambda done, x: self.progress("refit", done, _text(library, x)),
+        )
+        if held_out is None:
+            held_out, _ = self.windows(self.held_out, self.config.select_values)
+        held_out = held_out[:, : windows.shape[1]]
+        errors = standard_errors(fit.normal)
+        n = len(library.terms)
+        return DiscoveredEquation(
+            pde=library.pde(fit.x[:n]),
+            stderr=library.by_field(errors[:n]),
+            filters=_filters(problem, fit.x),
+            steps=windows.shape[1] - 1,
+            misfit=misfit(problem.residuals(fit.x, held_out), held_out),
+        )
+
+    def problem(self, library: Library) -> Rollouts:
+        """The rollouts of a library with filters as long as the grid allows."""
+        grid, order = self.model.shape.grid, self.config.order
+        shortest = min(grid.shape)
+        size = min(self.config.size, shortest - 1 + shortest % 2)
+        indices = {jet.index for jet in library.jets if jet.order}
+        if isinstance(order, int):
+            order = min([order, *(accuracy(index, size) for index in indices)])
+        jets = library.jets or self.model.filters.jets[:1]
+        bank = FilterBank(
+            jets,
+            library.fields,
+            grid.spacing,
+            size=size,
+            constraint=order,
+            boundaries=self.model.shape.boundaries,
+        ).to(self.train)
+        return Rollouts(library.on(grid, self.train), bank, learned_axes(bank), self.model.dt)
+
+    def windows(self, states: Trajectory, values: int) -> tuple[Trajectory, Smoothing]:
+        """Windows whose first frames hold about `values` numbers, at least four of them, and what
+        smoothed their first frames."""
+        chosen = Windows(states.shape[0], states.shape[1], self.steps)
+        n = max(4, values // states[0, 0].numel())
+        raw = chosen.gather(states, chosen.sample(n, self.generator))
+        boundaries = self.model.filters.boundaries
+        smoothing = Smoothing.of(raw, boundaries)
+        starts = torch.cat([hold(smoothing.starts(raw)[:, :1], boundaries), raw[:, 1:]], 1)
+        return starts, smoothing
+
+    def start(
+        self, problem: Rollouts | FreeForm, x: Tensor, windows: Trajectory
+    ) -> tuple[Tensor, Trajectory]:
+        """The unknowns to start from, and windows so short that their rollout stays finite."""
+        problem = problem.stabilised(x, windows[:, 0], self.generator)
+        while windows.shape[1] > 2 and not bool(problem.residuals(x, windows).isfinite().all()):
+            windows = windows[:, : (windows.shape[1] + 1) // 2]
+        return x, windows
+
+    def drop(self, event: Event) -> None:
+        """Keep and pass on that a term left."""
+        if isinstance(event, TermDropped):
+            self.dropped.append(event)
+        self.on_event(event)
+
+    def progress(self, name: str, fraction: float, detail: str) -> None:
+        """Say how far a piece of work is."""
+        self.on_event(Phase(name, fraction, detail))
+
+
+def standard_errors(normal: Normal) -> Tensor:
+    """Standard error of each unknown: the sandwich A⁻¹ (Σ_w g_w g_wᵀ) A⁻¹ over windows.
+
+    Windows count as independent, what happens within one does not: neighbouring points and frames
+    share the noise of the first frame and the errors of the filters.
+    Source: White, Econometrica 50 (1982) 1-25; Liang, Zeger, Biometrika 73 (1986) 13-22.
+    """
+    n = len(normal.gradient)
+    inverse = torch.linalg.pinv(normal.matrix.sum(0), hermitian=True)
+    scores = normal.gradient - normal.gradient.mean(0)
+    covariance = inverse @ (scores.T @ scores) @ inverse * n / max(1, n - 1)
+    errors: Tensor = covariance.diagonal().clamp_min(0).sqrt()
+    return errors
+
+
+def _text(library: Library, x: Tensor) -> str:
+    return "; ".join(to_text(library.pde(x[: len(library.terms)].tolist()), digits=4))
+
+
+def _filters(problem: Rollouts, x: Tensor) -> tuple[FittedFilter, ...]:
+    """The fitted kernels beside those they started from, in units of the grid."""
+    bank = problem.bank
+    frozen = bank.kernels().detach().cpu().double().numpy()
+    scale = bank.per_length.reshape([-1] + [1] * bank.ndim)
+    learned = (problem.kernels(x) / scale).detach().cpu().double().numpy()
+    names = [
+        "".join(axis * count for axis, count in zip(AXES, index, strict=False))
+        for index in bank.indices
+    ]
+    return tuple(map(FittedFilter, names, learned, frozen))
+
+
+def misfit(residuals: Tensor, windows: Trajectory) -> float:
+    """R.m.s. error of prediction over the r.m.s. change of the fields, on these windows."""
+    change = (windows[:, 1:] - windows[:, :1]).square().mean().sqrt()
+    return float(residuals.square().mean().sqrt() / change.clamp_min(1e-300))
