@@ -56,7 +56,7 @@ def prediction_loss(model: PDENet, windows: Trajectory, margin: int = 0) -> Tens
 
 def _inner(model: PDENet, shape: Sequence[int], margin: int) -> tuple[slice, ...]:
     """The points of a state (batch, field, *space) that are `margin` or more from every wall."""
-    axes = (slice(None), slice(None))
+    axes: tuple[slice, ...] = (slice(None), slice(None))
     for n, walled in zip(shape, endpoints(model.filters.boundaries), strict=True):
         axes += (slice(margin, n - margin) if walled else slice(None),)
     return axes

@@ -2,6 +2,8 @@
 
 import pytest
 
+from pdenet.boundary import Dirichlet, Neumann
+from pdenet.pde import PDE
 from simulators import simulate
 
 
@@ -10,4 +12,23 @@ def small_data(tmp_path_factory):
     """1-D Burgers on 24 points: 6 trajectories of 8 frames."""
     path = tmp_path_factory.mktemp("data") / "small.h5"
     simulate("burgers-1d", path, shape=(24,), trajectories=6, frames=8, dt=0.02, refine=4, seed=0)
+    return path
+
+
+@pytest.fixture(scope="session")
+def walled_data(tmp_path_factory):
+    """1-D diffusion with a source between two kinds of walls: 6 trajectories of 8 frames."""
+    path = tmp_path_factory.mktemp("data") / "walled.h5"
+    simulate(
+        PDE("u_t = 0.2*u_xx + 3*sin(u)"),
+        path,
+        shape=(25,),
+        lengths=(3.0,),
+        boundaries=((Dirichlet(0.0), Neumann(0.5)),),
+        trajectories=6,
+        frames=8,
+        dt=0.01,
+        late_start=0.0,
+        seed=0,
+    )
     return path

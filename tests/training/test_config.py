@@ -8,7 +8,9 @@ from pdenet.discovery import ReadoutConfig
 from pdenet.errors import ConfigError
 from pdenet.training.config import (
     PRESETS,
+    CoefficientsSection,
     ReadoutSection,
+    SourceSection,
     StageConfig,
     TrainingConfig,
     load,
@@ -53,6 +55,17 @@ def test_no_entries_mean_the_defaults():
         ({"network": {"integrator": "leapfrog"}}, "network.integrator: "),
         ({"readout": {"size": 12}}, "readout.size: .*odd"),
         ({"network": 5}, "network: "),
+        ({"network": {"coefficients": {"size": 5}}}, "unknown entry network.coefficients.size"),
+        ({"network": {"source": {"peaces": 5}}}, "unknown entry network.source.peaces"),
+        ({"network": {"coefficients": {"pieces": 0}}}, "network.coefficients.pieces: "),
+        ({"network": {"source": {"degree": 0}}}, "network.source.degree: "),
+        ({"network": {"source": 7}}, "network.source: "),
+        (
+            {"network": {"functions": ["sin", "tan"]}},
+            "network.functions.1: .*'divide'.*, not 'tan'",
+        ),
+        ({"network": {"functions": "sin"}}, "network.functions: "),
+        ({"margin": -1}, "margin: "),
         ([1, 2], "its top level: "),
     ],
 )
@@ -67,6 +80,8 @@ def test_an_unknown_entry_is_told_the_ones_of_its_own_section():
     assert "fit_values" in refusal({"readout": {"sise": 5}})
     assert "blocks" in refusal({"stages": [{"blocks": 1, "iterations": 1, "sise": 5}]})
     assert "checkpoint_minutes" in refusal({"sise": 5})
+    assert "degree, pieces" in refusal({"network": {"coefficients": {"sise": 5}}})
+    assert "degree, pieces" in refusal({"network": {"source": {"sise": 5}}})
 
 
 def test_values_are_not_changed_later():
@@ -79,6 +94,9 @@ def test_values_are_not_changed_later():
     [
         TrainingConfig(),
         preset("paper"),
+        preset("variable-coefficients"),
+        preset("nonlinear-source"),
+        TrainingConfig(network={"functions": ["sin", "sin", "divide"]}, margin=3),
         TrainingConfig(
             seed=2**62,
             stages=(StageConfig(blocks=3, iterations=1, filters=False),),
@@ -86,7 +104,7 @@ def test_values_are_not_changed_later():
             sparsity=0.1 + 0.2,
         ),
     ],
-    ids=["default", "paper", "other"],
+    ids=["default", "paper", "coefficients", "source", "functions", "other"],
 )
 def test_json_holds_all_of_it(config):
     text = json.dumps(config.model_dump(mode="json"), allow_nan=False)
@@ -116,6 +134,20 @@ def test_a_toml_file(tmp_path):
     assert (config.seed, config.network.constraint, config.network.units) == (3, "free", 2)
     assert config.stages == (StageConfig(blocks=2, iterations=7),)
     assert config.readout == ReadoutSection(steps=4)
+
+
+def test_a_toml_file_with_coefficients_source_and_functions(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(
+        'margin = 2\n[network]\nfunctions = ["sin", "divide"]\n[network.coefficients]\n'
+        "pieces = 12\n[network.source]\n"
+    )
+    network = load(path).network
+    assert load(path).margin == 2
+    assert network.functions == ("sin", "divide")
+    assert network.coefficients == CoefficientsSection(pieces=12)
+    assert network.source == SourceSection()
+    assert TrainingConfig().network.coefficients is None and TrainingConfig().network.source is None
 
 
 @pytest.mark.parametrize(

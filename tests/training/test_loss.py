@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
+from pdenet.boundary import Neumann, periodic
 from pdenet.discovery import assign
 from pdenet.grid import Grid
-from pdenet.model import NetworkShape, PDENet
+from pdenet.model import NetworkShape, PDENet, SplineShape
 from pdenet.pde import PDE
 from pdenet.training.loss import huber, penalty, prediction_loss
 
@@ -79,6 +80,38 @@ def test_the_true_equation_costs_nothing_and_another_one_more():
     assert float(prediction_loss(model, windows)) == 0.0
     assign(model.symnet, model.filters.jets, PDE("u_t = -u*u_x"))
     assert float(prediction_loss(model, windows)) > 1e-3
+
+
+def test_a_margin_leaves_out_the_points_next_to_walls_alone():
+    """Errors in the first two and the last two of 9 x 8 points along x, which has walls."""
+    grid = Grid((9, 8), (1.0, 1.0), endpoint=(True, False))
+    walls = ((Neumann(), Neumann()), *periodic(1))
+    shape = NetworkShape(("u",), grid, size=3, units=0, integrator="euler", boundaries=walls)
+    model = PDENet(shape, DT, torch.Generator().manual_seed(0))
+    assign(model.symnet, model.filters.jets, PDE("u_t = 0*u_y"))
+    windows = torch.zeros(2, 3, 1, 9, 8, dtype=torch.float64)
+    windows[:, 1:, :, 0] = DT
+    windows[:, 1:, :, 7] = 2 * DT
+    windows[:, 1:, :, :, 0] += 3 * DT
+    along_y, every = 9 / 8, (9 / 8) + (1 + 2 * 3 / 8) / 9 + (4 + 2 * 6 / 8) / 9
+    assert float(prediction_loss(model, windows)) == pytest.approx(every, rel=1e-12)
+    assert float(prediction_loss(model, windows, 2)) == pytest.approx(along_y, rel=1e-12)
+    assert float(prediction_loss(model, windows, 4)) == pytest.approx(along_y, rel=1e-12)
+
+
+def test_a_whole_function_is_penalised_as_one_weight():
+    spline = SplineShape(5, 2)
+    shape = NetworkShape(
+        ("u",), Grid((8,), (1.0,)), size=3, units=0, coefficients=spline, source=spline
+    )
+    model = PDENet(shape, DT, torch.Generator().manual_seed(0))
+    assign(model.symnet, model.filters.jets, PDE("u_t = 0*u_x"))
+    assert float(penalty(model, 0.1, 7.0)) == 0
+    assert model.maps is not None and model.source is not None
+    model.maps.weights[1] = 3.0
+    model.source.weights[0, 2] = -2.0
+    expected = 0.1 * (3.0 - 0.5e-3) + 0.1 * (2.0 - 0.5e-3) / 7
+    assert float(penalty(model, 0.1, 7.0)) == pytest.approx(expected)
 
 
 def test_the_penalty_by_hand():

@@ -10,7 +10,7 @@ from pdenet.errors import CheckpointError, ConfigError, DeviceError, OutputError
 from pdenet.estimator import train
 from pdenet.events import Iteration
 from pdenet.storage import open_data
-from pdenet.training.config import StageConfig, TrainingConfig
+from pdenet.training.config import StageConfig, TrainingConfig, validated
 from pdenet.training.run import device_named, network_for, read_run, start_run
 
 CONFIG = TrainingConfig(
@@ -166,6 +166,28 @@ def test_a_grid_smaller_than_the_filters_leaves_no_folder(tmp_path, small_data):
     with pytest.raises(ConfigError, match="at most 23 points"):
         train(small_data, tmp_path / "run", config)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"network": {"pseudo_upwind": True}}, "pseudo-upwind is for periodic axes"),
+        ({"network": {"coefficients": {"pieces": 24}}}, "25 points: use at most 23 pieces"),
+        ({"margin": 13}, "none of the 25 points along x to the loss: use at most 12"),
+    ],
+)
+def test_what_does_not_fit_walls_leaves_no_folder(tmp_path, walled_data, entries, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        train(walled_data, tmp_path / "run", validated({**CONFIG.model_dump(), **entries}))
+    one_line(caught)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_gets_the_boundaries_of_the_file(walled_data):
+    with open_data(walled_data) as data:
+        model = network_for(data, CONFIG, torch.Generator())
+        assert model.filters.boundaries == data.problem.boundaries
+    assert model.filters.walled
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path, small_data):

@@ -9,11 +9,13 @@ import sys
 import pytest
 import torch
 
+from pdenet.dataset import load
 from pdenet.errors import ConfigError, TrainingError
 from pdenet.estimator import train
 from pdenet.events import CheckpointSaved, Event, Iteration, StageFinished, StageStarted, StepUndone
 from pdenet.grid import Grid
 from pdenet.model import NetworkShape, PDENet
+from pdenet.storage import open_data
 from pdenet.training import checkpoint
 from pdenet.training.config import StageConfig, TrainingConfig
 from pdenet.training.trainer import Progress, Trainer, stage_names
@@ -260,6 +262,10 @@ def test_both_precisions_learn(small_data, tmp_path, dtype):
         {"constraint": "frozen"},
         {"integrator": "rk4", "units": 0},
         {"max_order": 3, "filter_size": 7},
+        {"units": 0, "coefficients": {"pieces": 6}},
+        {"units": 0, "source": {"pieces": 8}},
+        {"functions": ["sin", "divide", "exp", "cos"]},
+        {"coefficients": {}, "source": {}, "functions": ["sin"]},
     ],
     ids=str,
 )
@@ -276,6 +282,45 @@ def test_every_kind_of_network_learns(small_data, tmp_path, network):
         losses = [e.loss for e in of_kind(events, Iteration) if e.stage == name]
         assert losses == sorted(losses, reverse=True) and math.isfinite(losses[0])
     assert len(of_kind(events, StageFinished)) == 3
+
+
+PARTS = {"units": 1, "coefficients": {"pieces": 5}, "source": {}, "functions": ["sin", "divide"]}
+
+
+@pytest.mark.parametrize("count", [1, 9, 16])
+def test_a_run_with_maps_sources_functions_and_walls_goes_on_bitwise(walled_data, tmp_path, count):
+    settings = config(network=PARTS, margin=1)
+    train(walled_data, tmp_path / "straight", settings)
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(walled_data, run, settings, on_event=stop_at(Iteration, count))
+    train(walled_data, run, resume=True)
+    saved = tensors(run)
+    assert_same_bits(saved, tensors(tmp_path / "straight"))
+    names = ("maps.weights", "source.weights", "symnet.arguments", "symnet.shares", "filters.free")
+    for name in names:
+        assert bool(saved[f"model.rhs.{name}"].any()), name
+
+
+def test_a_source_gets_the_range_of_the_data_in_its_checkpoint(walled_data, tmp_path):
+    train(walled_data, tmp_path / "run", config(stages=STAGES[:1], network={"source": {}}))
+    saved = tensors(tmp_path / "run")
+    with open_data(walled_data) as data:
+        states = load(data, "train")
+    assert float(saved["model.rhs.source.low"]) == float(states.amin())
+    assert float(saved["model.rhs.source.high"]) == float(states.amax())
+
+
+def test_a_nonlinear_source_is_learned_between_walls(walled_data, tmp_path):
+    """With a source the data are explained far better than by what is linear in the jets."""
+    losses = []
+    for network in ({"units": 0}, {"units": 0, "source": {"pieces": 6}}):
+        events: list[Event] = []
+        run = tmp_path / str(len(losses))
+        more = tuple(stage.model_copy(update={"iterations": 40}) for stage in STAGES)
+        train(walled_data, run, config(stages=more, network=network), on_event=events.append)
+        losses.append(of_kind(events, StageFinished)[-1].loss)
+    assert losses[1] < 0.2 * losses[0]
 
 
 def bare_trainer(
