@@ -6,16 +6,19 @@ an `Evidence`, and the same value gives the page, the paper's table and the JSON
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from pdenet.discovery import FittedCurve, FittedMap
 from pdenet.errors import DataError
 from pdenet.events import TermDropped
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison
 from pdenet.pde.expression import Monomial
+from pdenet.report.coefficients import Coefficient, Source, coefficients, sources
 
 __all__ = ["PAPERS", "DataSource", "Evidence", "StageCurve"]
 
@@ -74,6 +77,7 @@ class Evidence:
     horizon: time that the longest stage of training looked ahead.
     filters: {"x": (learned, frozen), "xx": ...}: kernels by derivative, indexed "ij" like the
     fields, in units of the grid (the derivative is kernel/(Δxᵃ Δyᵇ)).
+    maps, curves: coefficients on `grid` and sources, before any formula, where there are any.
     settings: nested mappings of plain values. seeds, versions: by name. seconds: by phase.
 
     Raises DataError when shapes disagree.
@@ -97,6 +101,8 @@ class Evidence:
     error_times: np.ndarray = field(default_factory=lambda: np.zeros(0))
     horizon: float | None = None
     filters: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    maps: tuple[FittedMap, ...] = ()
+    curves: tuple[FittedCurve, ...] = ()
     loss: tuple[StageCurve, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     seeds: Mapping[str, int] = field(default_factory=dict)
@@ -127,3 +133,15 @@ class Evidence:
                 )
         if self.comparison is not None and self.truth is None:
             raise DataError("a comparison without a truth: give truth, or leave comparison out")
+        # Measured at once: a map of another grid is refused where it comes in.
+        _ = self.coefficients, self.sources
+
+    @cached_property
+    def coefficients(self) -> tuple[Coefficient, ...]:
+        """The maps beside the truth."""
+        return coefficients(self.maps, self.grid, self.truth)
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The sources beside the truth."""
+        return sources(self.curves, self.truth)

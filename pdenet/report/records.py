@@ -2,19 +2,26 @@
 
     {"equations": [...], "terms": [{"field", "term", "coefficient", "stderr", "truth",
      "relative_error"}], "scores": {"tpr", "recall", "precision", "e2", "einf", "extra", "missing"},
-     "seconds": {...}}
+     "seconds": {...},
+     "maps": [{"field", "term", "kind", "l2_error", "rms", "rms_error", "formula"}],
+     "sources": [{"field", "low", "high", "l2_error", "formula"}]}
+
+A map is the coefficient of a term on the grid, "varying", "constant" or "zero"; a source is f(u)
+for u from "low" to "high", beyond which its formula is an extrapolation. Errors are those of the
+values that were found: relative in the L2 norm, and the r.m.s. error in their units.
 
 Numbers are those that are stored, unrounded; JSON has no NaN, so what is not finite is None.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import format_monomial
+from pdenet.report.coefficients import Coefficient, Source
 from pdenet.report.evidence import Evidence
 
 __all__ = ["document", "record"]
@@ -27,6 +34,8 @@ def document(
     stderr: Mapping[str, Mapping[Monomial, float]],
     comparison: Comparison | None,
     seconds: Mapping[str, float],
+    maps: Sequence[Coefficient] = (),
+    sources: Sequence[Source] = (),
 ) -> dict[str, Any]:
     """The object above. Without a comparison every score is None, and so is every "truth";
     "coefficient" is None for a term that is missing, "truth" for one that is extra."""
@@ -46,12 +55,44 @@ def document(
         ],
         "scores": _scores(comparison),
         "seconds": {str(name): _number(value) for name, value in seconds.items()},
+        "maps": [_map(each) for each in maps],
+        "sources": [_source(each) for each in sources],
     }
 
 
 def record(evidence: Evidence) -> dict[str, Any]:
     """The object above, of a report."""
-    return document(evidence.found, evidence.stderr, evidence.comparison, evidence.seconds)
+    return document(
+        evidence.found,
+        evidence.stderr,
+        evidence.comparison,
+        evidence.seconds,
+        evidence.coefficients,
+        evidence.sources,
+    )
+
+
+def _map(found: Coefficient) -> dict[str, Any]:
+    error = found.error
+    return {
+        "field": found.fitted.field,
+        "term": found.fitted.term,
+        "kind": found.fitted.kind,
+        "l2_error": _number(error.l2 if error else None),
+        "rms": _number(found.rms),
+        "rms_error": _number(error.rms if error else None),
+        "formula": found.fitted.formula,
+    }
+
+
+def _source(found: Source) -> dict[str, Any]:
+    return {
+        "field": found.fitted.field,
+        "low": _number(found.low),
+        "high": _number(found.high),
+        "l2_error": _number(found.error.l2 if found.error else None),
+        "formula": found.fitted.formula,
+    }
 
 
 def _scores(comparison: Comparison | None) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def term_rows(evidence: Evidence) -> tuple[TermRow, ...]:
     comparison = evidence.comparison
     if comparison is None:
         return tuple(
-            TermRow(term.field, term.monomial, term.value, term.stderr, None, None, "found")
+            TermRow(term.field, term.whole, term.value, term.stderr, None, None, "found")
             for term in flat_terms(evidence.found, evidence)
         )
     names = tuple(dict.fromkeys((*evidence.found.fields, *(row.field for row in comparison.rows))))

@@ -4,20 +4,22 @@ A page cannot count on a LaTeX engine, so mathematics is cut into tokens (a name
 and the template puts tags around them; their text is escaped there like everything else.
 """
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import sympy
 
 from pdenet.pde import PDE
-from pdenet.pde.expression import Monomial
+from pdenet.pde.expression import Basis, Monomial
 from pdenet.pde.render import Style, format_monomial, format_value
 from pdenet.report.evidence import Evidence
 
 __all__ = [
     "Equation",
+    "Piece",
     "Term",
     "Token",
     "equations",
@@ -42,6 +44,8 @@ _LOWER = str.maketrans(_RAISED, "0123456789−")
 _THIN_SPACE = "\u2009"
 _LATEX_SPACE = r"\,"
 _LETTERS_A_LINE = 72
+_LONGEST_SUM = 12
+_ONE = sympy.Integer(1)
 
 
 @dataclass(frozen=True)
@@ -54,69 +58,120 @@ class Token:
 
 @dataclass(frozen=True)
 class Term:
-    """One term of a right-hand side: coefficient times monomial."""
+    """One term of a right-hand side: coefficient times function of the coordinates times jets."""
 
     field: str
     monomial: Monomial
     value: float
     stderr: float | None = None
+    basis: Basis = _ONE
+
+    @property
+    def whole(self) -> Monomial:
+        """The function of the coordinates and the jets, as the table of terms shows them."""
+        return self.monomial * self.basis
 
     @property
     def negative(self) -> bool:
         """Whether the term is subtracted."""
         return self.value < 0
 
-    def size(self, style: Style = "unicode") -> str:
+    def size(self, style: Style = "unicode", *, alone: bool = False) -> str:
         """The coefficient without its sign, with its standard error: 1.0003(4).
 
-        Nothing where it is exactly one, as in a true equation.
+        Nothing where it is exactly one, as in a true equation, unless it stands alone.
         """
-        if self.stderr is None and abs(self.value) == 1 and self.monomial != 1:
+        if self.stderr is None and abs(self.value) == 1 and not alone:
             return ""
         return format_value(abs(self.value), self.stderr, style)
 
+
+@dataclass(frozen=True)
+class Piece:
+    """What stays together on a line: signs and bracket, a number, a product, and what closes.
+
+    factor: the product after the number. tail: what the bracket that ends here multiplies. name:
+    a name for a long sum, instead of number and product.
+    """
+
+    lead: str
+    term: Term
+    factor: sympy.Expr
+    tail: sympy.Expr | None = None
+    name: str = ""
+
+    def size(self, style: Style = "unicode") -> str:
+        """The number, if there is one."""
+        return "" if self.name else self.term.size(style, alone=self.factor == 1)
+
     def product(self, style: Style = "unicode") -> str:
-        """The monomial; nothing where the term is a constant."""
-        return "" if self.monomial == 1 else format_monomial(self.monomial, style)
+        """The product; nothing where the piece is a number."""
+        if self.name:
+            return re.sub("_([0-9]+)", r"_{\1}", self.name) if style == "latex" else self.name
+        return "" if self.factor == 1 else format_monomial(self.factor, style)
+
+    def closing(self, style: Style = "unicode") -> str:
+        """What stands after a bracket that ends here, or after a name."""
+        return "" if self.tail is None else format_monomial(self.tail, style)
+
+    @property
+    def closes(self) -> bool:
+        """Whether a bracket ends here."""
+        return self.tail is not None and not self.name
 
     @property
     def tokens(self) -> tuple[Token, ...]:
-        """The monomial in tokens."""
+        """The product in tokens."""
         return tokens(self.product())
+
+    @property
+    def tail_tokens(self) -> tuple[Token, ...]:
+        """What stands after the bracket, in tokens."""
+        return tokens(self.closing())
+
+    def line(self) -> str:
+        """The piece on one line."""
+        parts = filter(None, (self.size(), self.product()))
+        text = self.lead + " ".join(parts) + ")" * self.closes
+        return " ".join(filter(None, (text, self.closing())))
+
+    def latex(self) -> str:
+        """The piece in LaTeX; brackets may stand on different lines."""
+        parts = filter(None, (self.size("latex"), self.product("latex")))
+        text = _LATEX_SPACE.join(parts) + r"\bigr)" * self.closes
+        lead = self.lead.replace("(", r"\bigl(").replace("−", "-")
+        return lead + _LATEX_SPACE.join(filter(None, (text, self.closing("latex"))))
 
 
 @dataclass(frozen=True)
 class Equation:
-    """One equation, ∂field/∂t = sum of terms."""
+    """One equation, ∂field/∂t = sum of terms, cut into pieces.
+
+    named: the sums that are too long to be written out, {name: number of terms}.
+    """
 
     field: str
-    terms: tuple[Term, ...]
+    pieces: tuple[Piece, ...]
+    named: Mapping[str, int]
 
     @property
     def left(self) -> tuple[Token, ...]:
         """The time derivative in tokens."""
         return left_side(self.field)
 
-    def line(self, style: Style = "unicode") -> str:
+    def line(self) -> str:
         """The equation on one line."""
-        parts = []
-        for term in self.terms:
-            sign = "−" if term.negative else "+"
-            parts.append(
-                f"{sign} {' '.join(filter(None, (term.size(style), term.product(style))))}"
-            )
-        side = " ".join(parts).removeprefix("+ ") or "0"
-        return f"{self.field}_t = {'−' + side[2:] if side.startswith('− ') else side}"
+        return f"{self.field}_t = {' '.join(piece.line() for piece in self.pieces) or '0'}"
 
 
 def flat_terms(pde: PDE, evidence: Evidence | None = None) -> tuple[Term, ...]:
-    """Every term with a coefficient that is one number; functions of x, t belong to the monomial.
+    """Every term with a coefficient that is one number, one for each function of x, y, t.
 
     With `evidence`, each term carries its standard error.
     """
     errors = evidence.stderr if evidence is not None else {}
     return tuple(
-        Term(field, monomial * basis, value, errors.get(field, {}).get(monomial * basis))
+        Term(field, monomial, value, errors.get(field, {}).get(monomial * basis), basis)
         for field, expansion in pde.expansions().items()
         for monomial, bases in expansion.items()
         for basis, value in bases.items()
@@ -124,12 +179,55 @@ def flat_terms(pde: PDE, evidence: Evidence | None = None) -> tuple[Term, ...]:
 
 
 def equations(pde: PDE, evidence: Evidence | None = None) -> tuple[Equation, ...]:
-    """The equations of a system in the order of its fields."""
+    """The equations of a system in the order of its fields.
+
+    A coefficient that is a sum of functions of the coordinates stands in a bracket before what it
+    multiplies; one of more than 12 terms is given a name instead, c_1(x, y), c_2(x, y), ...
+    """
     terms = flat_terms(pde, evidence)
-    return tuple(
-        Equation(field, tuple(term for term in terms if term.field == field))
-        for field in pde.fields
-    )
+    found, count = [], 0
+    for field in pde.fields:
+        own = (term for term in terms if term.field == field)
+        pieces: list[Piece] = []
+        named: dict[str, int] = {}
+        for monomial, group in itertools.groupby(own, key=lambda term: term.monomial):
+            sum_of = tuple(group)
+            if monomial == 1 or len(sum_of) == 1:
+                for term in sum_of:
+                    lead = _sign(term.negative, first=not pieces)
+                    pieces.append(Piece(lead, term, term.whole))
+            elif len(sum_of) <= _LONGEST_SUM:
+                pieces += _bracket(sum_of, first=not pieces)
+            else:
+                count += 1
+                name = f"c_{count}({', '.join(_arguments(sum_of, pde))})"
+                named[name] = len(sum_of)
+                lead = _sign(False, first=not pieces)
+                pieces.append(Piece(lead, sum_of[0], _ONE, monomial, name))
+        found.append(Equation(field, tuple(pieces), named))
+    return tuple(found)
+
+
+def _bracket(terms: tuple[Term, ...], *, first: bool) -> Iterator[Piece]:
+    """A sum of functions of the coordinates in a bracket; a common minus stands before it."""
+    outside = all(term.negative for term in terms)
+    for k, term in enumerate(terms):
+        lead = _sign(term.negative and not outside, first=k == 0)
+        if k == 0:
+            lead = f"{_sign(outside, first=first)}({lead}"
+        tail = term.monomial if k == len(terms) - 1 else None
+        yield Piece(lead, term, term.basis, tail)
+
+
+def _sign(negative: bool, *, first: bool) -> str:
+    if first:
+        return "−" if negative else ""
+    return "− " if negative else "+ "
+
+
+def _arguments(terms: tuple[Term, ...], pde: PDE) -> tuple[str, ...]:
+    names = {symbol.name for term in terms for symbol in term.basis.free_symbols}
+    return tuple(name for name in (*pde.coordinates, "t") if name in names)
 
 
 def left_side(field: str) -> tuple[Token, ...]:
@@ -144,20 +242,18 @@ def latex_left(field: str) -> str:
 
 def latex_lines(equation: Equation) -> tuple[str, ...]:
     """The equation as lines of an `align` environment, broken before they leave the page."""
-    lines = [""]
+    lines: list[list[str]] = [[]]
     room = _LETTERS_A_LINE
-    for term in equation.terms:
-        factors = filter(None, (term.size("latex"), term.product("latex")))
-        length = len(term.size()) + len(term.product()) + 3
-        if length > room and lines != [""]:
-            lines.append("")
+    for piece in equation.pieces:
+        length = len(piece.line()) + 1
+        if length > room and lines[-1]:
+            lines.append([])
             room = _LETTERS_A_LINE
         room -= length
-        sign = "-" if term.negative else "+"
-        lines[-1] += f" {sign} {_LATEX_SPACE.join(factors)}"
-    first = re.sub("^ - ", "-", lines[0]).removeprefix(" + ") or "0"
-    rest = (rf"&\quad{line}" for line in lines[1:])
-    return f"{latex_left(equation.field)} ={{}}& {first}", *rest
+        lines[-1].append(piece.latex())
+    first, *rest = (" ".join(line) for line in lines)
+    later = (rf"&\quad {line}" for line in rest)
+    return f"{latex_left(equation.field)} ={{}}& {first or '0'}", *later
 
 
 def tokens(text: str) -> tuple[Token, ...]:

@@ -52,7 +52,7 @@ def test_discover_leaves_data_run_and_report(tmp_path, settings, capsys):
     streams = capsys.readouterr()
     document = json.loads(streams.out)
     assert "stage 2/2: 2 blocks: 20 iterations" in streams.err and "report.html" in streams.err
-    assert list(document) == ["equations", "terms", "scores", "seconds"]
+    assert list(document) == ["equations", "terms", "scores", "seconds", "maps", "sources"]
     assert document["scores"]["tpr"] == 1 and document["scores"]["einf"] < 0.02
     assert {(term["field"], term["term"]) for term in document["terms"]} == {
         *(("u", "u_x"), ("u", "u_xx")),

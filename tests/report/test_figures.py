@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pdenet.report import fields, kernels, style
+from pdenet.report import fields, kernels, panel, style
 from pdenet.report.curves import error_figure, error_percentiles, loss_figure
 from pdenet.report.kernels import derivative_name
 
@@ -38,7 +38,7 @@ def test_x_runs_to_the_right_and_y_upwards(monkeypatch):
     observed = np.zeros_like(evidence.observed)
     observed[:, :, 5, 50] = 1.0
     evidence = replace(evidence, observed=observed)
-    axes = first_image(monkeypatch, fields, lambda: fields.field_rows(evidence))
+    axes = first_image(monkeypatch, panel, lambda: fields.field_rows(evidence))
     (image,) = axes.images
     left, right, bottom, top = image.get_extent()
     row, column = np.argwhere(np.asarray(image.get_array()) == 1.0)[0]
@@ -54,7 +54,7 @@ def test_x_runs_to_the_right_and_y_upwards(monkeypatch):
 
 def test_one_dimension_is_drawn_over_x_and_t_with_units(monkeypatch):
     evidence = VARIANTS["one_dimension"]()
-    axes = first_image(monkeypatch, fields, lambda: fields.field_rows(evidence))
+    axes = first_image(monkeypatch, panel, lambda: fields.field_rows(evidence))
     assert axes.get_xlabel() == "x (cm)"
     assert axes.get_ylabel() == "t (ms)"
     assert axes.images[0].get_array().shape == (21, 128)
@@ -65,7 +65,7 @@ def test_a_large_field_is_thinned(monkeypatch):
     wide = np.repeat(evidence.observed, 8, axis=-1)
     grid = evidence.grid.refine(8)
     evidence = replace(evidence, grid=grid, observed=wide, predicted=wide)
-    axes = first_image(monkeypatch, fields, lambda: fields.field_rows(evidence))
+    axes = first_image(monkeypatch, panel, lambda: fields.field_rows(evidence))
     assert max(axes.images[0].get_array().shape) <= 160
 
 

@@ -1,0 +1,213 @@
+"""Coefficients on the grid and sources over the field, beside the truth and their formulas.
+
+The network finds a coefficient c(x, y) of a term as values on the grid and a source f(u) as values
+over the range that the data visit; the formulas that stand for them in the equation come later.
+Here both are set beside what is true,
+
+    c*(x, y)   the coefficient of the same term in the true equation, on the same grid,
+    f*(u)      what the true right-hand side holds of the undifferentiated field alone,
+
+and measured by `pdenet.pde.compare`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import sympy
+
+from pdenet.discovery import FittedCurve, FittedMap
+from pdenet.errors import DataError
+from pdenet.grid import Grid
+from pdenet.pde import PDE, Jet
+from pdenet.pde.compare import FieldError, field_error, root_mean_square
+from pdenet.pde.compile import compile_rhs
+from pdenet.pde.expression import number
+from pdenet.pde.jet import jets_in
+from pdenet.pde.render import Style, format_expression, format_monomial
+
+__all__ = ["Coefficient", "Source", "coefficients", "sources"]
+
+
+@dataclass(frozen=True, eq=False)
+class Coefficient:
+    """The coefficient of one term as found, and as it is in truth.
+
+    fitted: what was found. grid: where. truth: the true values (*space); None where no truth is
+    known, or where it depends on t.
+    """
+
+    fitted: FittedMap
+    grid: Grid
+    truth: np.ndarray | None = None
+
+    @cached_property
+    def error(self) -> FieldError | None:
+        """Of the values that were found."""
+        return None if self.truth is None else field_error(self.fitted.values, self.truth)
+
+    @cached_property
+    def formula_error(self) -> FieldError | None:
+        """Of the formula on the same points."""
+        if self.truth is None or self.formula is None:
+            return None
+        return field_error(self.formula, self.truth)
+
+    @property
+    def rms(self) -> float:
+        """(mean c²)^(1/2) of the values that were found."""
+        return root_mean_square(self.fitted.values)
+
+    @cached_property
+    def formula(self) -> np.ndarray | None:
+        """The values of the formula on the grid; None where there is none."""
+        expression = self._expression
+        return None if expression is None else _on_grid(expression, self.grid)
+
+    def formula_text(self, style: Style = "unicode", digits: int | None = 4) -> str | None:
+        """The formula for readers."""
+        return _shown(self._expression, style, digits)
+
+    @cached_property
+    def _expression(self) -> sympy.Expr | None:
+        return _parsed(self.fitted.formula, self.fitted.field, self.grid.axes)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The source f(u) of one equation as found, and as it is in truth.
+
+    fitted: what was found. true_expression: f*, an expression in u; None where no truth is known.
+    """
+
+    fitted: FittedCurve
+    true_expression: sympy.Expr | None = None
+
+    @property
+    def low(self) -> float:
+        """The lowest value of the field that the data visit."""
+        return float(np.min(self.fitted.points))
+
+    @property
+    def high(self) -> float:
+        """The highest value of the field that the data visit."""
+        return float(np.max(self.fitted.points))
+
+    @cached_property
+    def error(self) -> FieldError | None:
+        """Of the curve, over the range that the data visit."""
+        truth = self.truth_at(self.fitted.points)
+        return None if truth is None else field_error(self.fitted.values, truth)
+
+    @cached_property
+    def formula_error(self) -> FieldError | None:
+        """Of the formula, over the range that the data visit."""
+        truth = self.truth_at(self.fitted.points)
+        formula = self.formula_at(self.fitted.points)
+        return None if truth is None or formula is None else field_error(formula, truth)
+
+    def truth_at(self, points: np.ndarray) -> np.ndarray | None:
+        """f*(u) at any u; None where it is not known."""
+        return _along(self.true_expression, self.fitted.field, points)
+
+    def formula_at(self, points: np.ndarray) -> np.ndarray | None:
+        """The formula at any u; None where there is none."""
+        return _along(self._expression, self.fitted.field, points)
+
+    def formula_text(self, style: Style = "unicode", digits: int | None = 4) -> str | None:
+        """The formula for readers."""
+        return _shown(self._expression, style, digits)
+
+    def truth_text(self, style: Style = "unicode", digits: int | None = 4) -> str | None:
+        """The truth for readers."""
+        return _shown(self.true_expression, style, digits)
+
+    @cached_property
+    def _expression(self) -> sympy.Expr | None:
+        return _parsed(self.fitted.formula, self.fitted.field, ("x",))
+
+
+def coefficients(
+    maps: Iterable[FittedMap], grid: Grid, truth: PDE | None = None
+) -> tuple[Coefficient, ...]:
+    """The maps on `grid`, with the truth where it is known.
+
+    A term that the true equation does not have has the coefficient 0. Raises DataError when a map
+    does not have the shape of the grid.
+    """
+    return tuple(_coefficient(each, grid, truth) for each in maps)
+
+
+def sources(curves: Iterable[FittedCurve], truth: PDE | None = None) -> tuple[Source, ...]:
+    """The curves, with the truth where it is known.
+
+    Raises DataError for a curve without points.
+    """
+    found = []
+    for curve in curves:
+        if curve.points.size < 2 or not np.all(np.isfinite(curve.points)):
+            raise DataError(f"the source of {curve.field}_t needs at least two finite points")
+        found.append(Source(curve, None if truth is None else _true_source(truth, curve.field)))
+    return tuple(found)
+
+
+def _coefficient(fitted: FittedMap, grid: Grid, truth: PDE | None) -> Coefficient:
+    if fitted.values.shape != grid.shape:
+        raise DataError(
+            f"the coefficient of {fitted.term} in {fitted.field}_t has shape "
+            f"{fitted.values.shape}, but the grid has {grid.shape}: read the equation from the "
+            "data that it was found in"
+        )
+    if truth is None:
+        return Coefficient(fitted, grid)
+    named = {
+        format_monomial(monomial): sympy.sympify(value, strict=True)
+        for monomial, value in truth.numeric_terms().get(fitted.field, {}).items()
+    }
+    expression = named.get(fitted.term, sympy.Integer(0))
+    if any(symbol.name == "t" for symbol in expression.free_symbols):
+        return Coefficient(fitted, grid)
+    return Coefficient(fitted, grid, _on_grid(expression, grid))
+
+
+def _true_source(truth: PDE, field: str) -> sympy.Expr:
+    """What the right-hand side holds of the undifferentiated field alone, constants too."""
+    alone = {Jet(field, (0,) * truth.ndim)}
+    parts = [
+        number(value) * monomial
+        for monomial, value in truth.numeric_terms().get(field, {}).items()
+        if isinstance(value, float) and jets_in(monomial, truth.fields, truth.ndim) <= alone
+    ]
+    return sympy.Add(*parts)
+
+
+def _on_grid(expression: sympy.Expr, grid: Grid) -> np.ndarray:
+    """An expression in the coordinates at every point, (*space)."""
+    pde = PDE.from_expressions({"u": expression}, grid.axes)
+    values = compile_rhs(pde, (), np, grid.mesh())(0.0, np.zeros((1, 0, *grid.shape)))
+    return np.asarray(values)[0, 0]
+
+
+def _along(expression: sympy.Expr | None, field: str, points: np.ndarray) -> np.ndarray | None:
+    """An expression in a field at some of its values, (points,); inf or NaN where it has none."""
+    if expression is None:
+        return None
+    pde = PDE.from_expressions({field: expression}, ("x",))
+    with np.errstate(all="ignore"):
+        values = compile_rhs(pde, (Jet(field, (0,)),), np)(0.0, points[None, None, :])
+    return np.asarray(values)[0, 0]
+
+
+def _parsed(formula: str | None, field: str, axes: tuple[str, ...]) -> sympy.Expr | None:
+    """The text of a formula as an expression.
+
+    Raises EquationError for a text that is none.
+    """
+    if formula is None:
+        return None
+    return PDE(f"{field}_t = {formula}", coordinates=axes).rhs[field]
+
+
+def _shown(expression: sympy.Expr | None, style: Style, digits: int | None) -> str | None:
+    return None if expression is None else format_expression(expression, style, digits)
