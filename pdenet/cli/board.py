@@ -32,7 +32,8 @@ class Follower:
         if not self.log.exists():
             return
         with self.log.open("rb") as file:
-            self.offset = min(self.offset, file.seek(0, 2))  # a new run begins a new log
+            if file.seek(0, 2) < self.offset:  # a new run begins a new log
+                self.offset = 0
             file.seek(self.offset)
             whole, _, _ = file.read().rpartition(b"\n")
         self.offset += len(whole) + bool(whole)

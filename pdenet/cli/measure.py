@@ -1,4 +1,4 @@
-"""What each variant of a study achieves: measured, as a table and as a figure."""
+"""What each variant of a study achieves: measured, as a table and for a figure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from matplotlib.figure import Figure
-
 from pdenet.cli.console import print_rows
 from pdenet.cli.reporting import seconds_of_training
 from pdenet.cli.runs import read_log
@@ -20,11 +18,11 @@ from pdenet.discovery import load_equation
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.jet import jets_in
-from pdenet.report.factors import Curve, Panel, factor_figure
+from pdenet.report.factors import Curve, Panel
 from pdenet.report.tables import percent
 from pdenet.storage import Data
 
-__all__ = ["Errors", "Measured", "measure", "print_table", "study_figure"]
+__all__ = ["Errors", "Measured", "measure", "panels", "print_table"]
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,9 @@ class Measured:
     """One run of a variant.
 
     equation: errors of the equation that was read and refitted; network: of what stands in the
-    weights. Both are None without a truth. validation: loss of the network on held-out windows of
-    the last stage, one for a prediction of no change. seconds: of training and read-out.
+    weights, where these are a polynomial. Both are None without a truth. validation: loss of the
+    network on held-out windows of the last stage, one for a prediction of no change. seconds: of
+    training and read-out.
     """
 
     variant: Variant
@@ -72,7 +71,8 @@ def measure(run: Path, variant: Variant, seed: int, data: Data) -> Measured:
     if truth is not None:
         comparison = compare(found.pde, truth)
         own = network_coefficients(run, data, truth)
-        network = _errors(compare(PDE.from_terms(own, truth.coordinates), truth), truth)
+        if own is not None:
+            network = _errors(compare(PDE.from_terms(own, truth.coordinates), truth), truth)
     ends = [event for event in read_log(run) if event.get("event") == "StageFinished"]
     validation = float(ends[-1]["validation"]) if ends else math.nan
     return Measured(
@@ -142,21 +142,23 @@ _TITLES = {
 }
 
 
-def study_figure(measured: Sequence[Measured], values: Values) -> Figure | None:
-    """A panel for each factor that varies, the others at the centre; None where nothing does."""
+def panels(measured: Sequence[Measured], values: Values) -> dict[str, list[Panel]]:
+    """The rows of the figure: a panel for each factor that varies, the others at the centre.
+
+    Empty where nothing varies or nothing is known.
+    """
     factors = [name for name, many in values.items() if len(many) > 1]
-    if not factors or not measured:
-        return None
+    if not factors:
+        return {}
     curves: Mapping[str, Sequence[tuple[str, _Get]]] = {
         "error of a coefficient (%)": [(name, _percent(get)) for name, get in _COLUMNS.items()],
         "validation loss": [("validation loss", lambda m: m.validation)],
     }
-    rows = {
+    return {
         title: [_panel(measured, values, factor, chosen) for factor in factors]
         for title, chosen in curves.items()
         if any(get(each) is not None for each in measured for _, get in chosen)
     }
-    return factor_figure(rows) if rows else None
 
 
 def _percent(get: _Get) -> _Get:

@@ -102,4 +102,4 @@ def _differing(data: Data, source: str | None, options: Mapping[str, Any]) -> It
 
 
 def _lines(pde: PDE | None) -> str:
-    return "an unknown equation" if pde is None else f"'{'; '.join(pde.equations())}'"
+    return "an unknown equation" if pde is None else f"'{'; '.join(pde.numeric().equations())}'"

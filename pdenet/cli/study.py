@@ -19,7 +19,7 @@ import click
 from pdenet.cli.board import Board
 from pdenet.cli.children import Child, Ended, jobs_for, side_by_side
 from pdenet.cli.console import note, print_json
-from pdenet.cli.measure import Measured, measure, print_table, study_figure
+from pdenet.cli.measure import Measured, measure, panels, print_table
 from pdenet.cli.named import with_preset
 from pdenet.cli.options import DATA, OUTPUT, common, given, simulation
 from pdenet.cli.origin import MAKES_DATA, check_origin, data_file
@@ -28,6 +28,7 @@ from pdenet.cli.runs import Kind, how_to_go_on, new_folder
 from pdenet.cli.settings import training_config
 from pdenet.cli.variants import Values, Variant, centre_of, to_toml, unique, variants
 from pdenet.errors import ConfigError
+from pdenet.report.factors import factor_figure
 from pdenet.report.files import write_png, write_text
 from pdenet.storage import open_data
 from pdenet.training.config import PRESETS, TrainingConfig
@@ -259,11 +260,11 @@ def _tell(
     }
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(study.folder / "study.json", text + "\n", overwrite=True)
-    figure = study_figure(measured, study.values)
-    if figure is not None:
-        write_png(study.folder / "study.png", figure, overwrite=True)
+    rows = panels(measured, study.values)
+    if rows:
+        write_png(study.folder / "study.png", factor_figure(rows), overwrite=True)
     if as_json:
         print_json(document)
     else:
         print_table(measured, study.values)
-    note(f"study: {study.folder / 'study.json'}" + ", with study.png" * (figure is not None))
+    note(f"study: {study.folder / 'study.json'}" + ", with study.png" * bool(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from pdenet.boundary import Periodic
 from pdenet.cli.rollouts import load_network
 from pdenet.discovery import DiscoveredEquation, expansion
-from pdenet.errors import CheckpointError, EquationError
+from pdenet.errors import EquationError
 from pdenet.nn import FilterBank
 from pdenet.pde import PDE
 from pdenet.pde.compile import compile_rhs
@@ -20,8 +21,11 @@ from pdenet.pde.jet import Jet
 from pdenet.pde.monomial import jet_powers
 from pdenet.report.repeats import Weight
 from pdenet.storage import Data
+from pdenet.training.run import read_run
 
 __all__ = ["dropped_weights", "kept_weights", "network_coefficients", "with_shares"]
+
+logger = logging.getLogger(__name__)
 
 # Trajectories and frames over which the size of a term is measured: a sample is enough.
 TRAJECTORIES, FRAMES = 4, 8
@@ -42,20 +46,22 @@ def kept_weights(found: PDE) -> tuple[Weight, ...]:
 def dropped_weights(found: DiscoveredEquation) -> tuple[Weight, ...]:
     """The terms that left a read-out, with the coefficients that they had when they left.
 
-    Raises CheckpointError where a record names no term.
+    A term that its record does not name so that it can be read is left out, with a warning.
     """
-    lines: dict[str, dict[str, str]] = {name: {} for name in found.pde.fields}
+    weights: dict[tuple[str, str], tuple[Weight, ...]] = {}
+    fields = found.pde.fields
     for event in found.dropped:
-        if event.coefficient and math.isfinite(event.coefficient) and event.field in lines:
-            text = f"{event.coefficient!r}*({event.monomial_text})"
-            lines[event.field][event.monomial_text] = text
-    try:
-        texts = [f"{name}_t = {' + '.join(terms.values()) or 0}" for name, terms in lines.items()]
-        return kept_weights(PDE(*texts, coordinates=found.pde.coordinates))
-    except EquationError as error:
-        raise CheckpointError(
-            f"a dropped term cannot be read ({error}): run 'pdenet extract' again"
-        ) from error
+        if not event.coefficient or not math.isfinite(event.coefficient):
+            continue
+        term = f"{event.coefficient!r}*({event.monomial_text})"
+        lines = [f"{name}_t = {term if name == event.field else 0}" for name in fields]
+        try:
+            pde = PDE(*lines, coordinates=found.pde.coordinates)
+        except EquationError as error:
+            logger.warning("a dropped term is left out: %s", error)
+            continue
+        weights[event.field, event.monomial_text] = kept_weights(pde)
+    return tuple(weight for some in weights.values() for weight in some)
 
 
 def with_shares(weights: Sequence[Weight], data: Data) -> tuple[Weight, ...]:
@@ -109,12 +115,18 @@ def _sum_of(terms: Iterable[Monomial], data: Data) -> PDE:
     return PDE.from_terms(table, data.problem.grid.axes)
 
 
-def network_coefficients(run: Path, data: Data, truth: PDE) -> dict[str, dict[Monomial, float]]:
+def network_coefficients(
+    run: Path, data: Data, truth: PDE
+) -> dict[str, dict[Monomial, float]] | None:
     """The coefficients of the true terms as they stand in the trained network, before any refit.
 
-    {field: {monomial: coefficient}}; a term that the network cannot hold is left out.
+    {field: {monomial: coefficient}}; a term that the network cannot hold is left out. None for a
+    network that is no polynomial: one with maps, a source or functions.
     Raises CheckpointError where the run holds no network for these data.
     """
+    network = read_run(run).config.network
+    if network.coefficients is not None or network.source is not None or network.functions:
+        return None
     found = expansion(load_network(run, data))
     places = {tuple(powers): term for term, powers in enumerate(found.powers.tolist())}
     variables = {jet: k for k, jet in enumerate(found.jets)}

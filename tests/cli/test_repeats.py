@@ -282,7 +282,7 @@ def test_stopped_repeats_go_on_where_they_were(number, code, data, tmp_path, cap
     A parent that could not stop its child leaves it running: the next one waits for it.
     """
     settings, folder = tmp_path / "long.toml", tmp_path / "runs"
-    settings.write_text(FAST.format(iterations=150))
+    settings.write_text(FAST.format(iterations=90))
     arguments = ["discover", str(data), "-o", str(folder), "--config", str(settings)]
     arguments += ["--repeats", "1", "--jobs", "1"]
     process = spawn(arguments)
