@@ -185,8 +185,8 @@ def _true_source(truth: PDE, field: str) -> sympy.Expr:
 def _on_grid(expression: sympy.Expr, grid: Grid) -> np.ndarray:
     """An expression in the coordinates at every point, (*space)."""
     pde = PDE.from_expressions({"u": expression}, grid.axes)
-    values = compile_rhs(pde, (), np, grid.mesh())(0.0, np.zeros((1, 0, *grid.shape)))
-    return np.asarray(values)[0, 0]
+    values: np.ndarray = compile_rhs(pde, (), np, grid.mesh())(0.0, np.zeros((1, 0, *grid.shape)))
+    return values.reshape(grid.shape)
 
 
 def _along(expression: sympy.Expr | None, field: str, points: np.ndarray) -> np.ndarray | None:
@@ -195,8 +195,8 @@ def _along(expression: sympy.Expr | None, field: str, points: np.ndarray) -> np.
         return None
     pde = PDE.from_expressions({field: expression}, ("x",))
     with np.errstate(all="ignore"):
-        values = compile_rhs(pde, (Jet(field, (0,)),), np)(0.0, points[None, None, :])
-    return np.asarray(values)[0, 0]
+        values: np.ndarray = compile_rhs(pde, (Jet(field, (0,)),), np)(0.0, points[None, None])
+    return values.reshape(points.shape)
 
 
 def _parsed(formula: str | None, field: str, axes: tuple[str, ...]) -> sympy.Expr | None:

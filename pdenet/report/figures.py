@@ -13,6 +13,8 @@ from pdenet.report.evidence import Evidence
 from pdenet.report.fields import Row, field_rows
 from pdenet.report.files import write_text
 from pdenet.report.kernels import filter_figures
+from pdenet.report.maps import coefficient_rows
+from pdenet.report.sources import source_figures
 from pdenet.report.style import Drawing, styled
 
 __all__ = ["Plates", "draw", "save_all"]
@@ -22,6 +24,8 @@ __all__ = ["Plates", "draw", "save_all"]
 class Plates:
     """The figures of a report; None or empty where the evidence has nothing to show."""
 
+    coefficients: tuple[Row, ...]
+    sources: tuple[Row, ...]
     fields: tuple[Row, ...]
     error: Drawing | None
     loss: Drawing | None
@@ -29,15 +33,18 @@ class Plates:
 
     def drawings(self) -> tuple[Drawing, ...]:
         """Every picture, in the order of the report."""
-        fields = [drawing for row in self.fields for drawing in row.drawings]
+        rows = (*self.coefficients, *self.sources, *self.fields)
+        pictures = [drawing for row in rows for drawing in row.drawings]
         curves = [drawing for drawing in (self.error, self.loss) if drawing is not None]
-        return (*fields, *curves, *self.filters)
+        return (*pictures, *curves, *self.filters)
 
 
 def draw(evidence: Evidence) -> Plates:
     """Draw every figure. The same evidence gives the same bytes."""
     with styled():
         return Plates(
+            tuple(coefficient_rows(evidence)),
+            tuple(source_figures(evidence)),
             tuple(field_rows(evidence)),
             error_figure(evidence),
             loss_figure(evidence),

@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 
 from pdenet.pde.render import format_monomial, format_number
-from pdenet.report import escape, tables, typeset
+from pdenet.report import escape, summaries, tables, typeset
 from pdenet.report.escape import Raw
 from pdenet.report.evidence import Evidence
 from pdenet.report.fields import middle_plane, relative_error
@@ -23,6 +23,8 @@ __all__ = ["render"]
 
 # Dropped terms in sight; the rest is there when asked for.
 _DROPPED_SHOWN = 10
+# Terms in sight; a coefficient without a formula is a series of many.
+_ROWS_SHOWN = 40
 # LaTeX is full of braces: its templates mark expressions with (((...))) and blocks with ((*...*)).
 _LATEX_MARKS: dict[str, Any] = {
     "variable_start_string": "(((",
@@ -41,6 +43,9 @@ def render(name: str, evidence: Evidence, *, plates: Plates | None = None) -> st
         "e": evidence,
         "plates": plates,
         "rows": tables.term_rows(evidence),
+        "rows_shown": _ROWS_SHOWN,
+        "coefficients": summaries.coefficient_rows(evidence.coefficients, evidence.found),
+        "sources": summaries.source_rows(evidence.sources),
         "scores": tables.scores(evidence),
         "verdict": tables.verdict(evidence),
         "prediction": tables.prediction(evidence),
@@ -80,6 +85,9 @@ def _environment(form: str) -> jinja2.Environment:
         data_uri=escape.data_uri,
         latex_left=lambda field: Raw(typeset.latex_left(field)),
         latex_lines=lambda equation: Raw(" \\\\\n".join(typeset.latex_lines(equation))),
+        latex_text=lambda text: Raw(typeset.latex_text(text)),
+        unicode_text=typeset.unicode_text,
+        raw=Raw,
         latex_monomial=lambda monomial: Raw(format_monomial(monomial, "latex")),
         unicode_monomial=lambda monomial: format_monomial(monomial, "unicode"),
         code=lambda text: Raw(" ".join(str(text).replace("`", "'").split())),

@@ -6,15 +6,16 @@ and the template puts tags around them; their text is escaped there like everyth
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import sympy
 
 from pdenet.pde import PDE
-from pdenet.pde.expression import Basis, Monomial
+from pdenet.pde.expression import FUNCTIONS, Basis, Monomial
 from pdenet.pde.render import Style, format_monomial, format_value
+from pdenet.report import escape
 from pdenet.report.evidence import Evidence
 
 __all__ = [
@@ -26,8 +27,10 @@ __all__ = [
     "flat_terms",
     "latex_left",
     "latex_lines",
+    "latex_text",
     "left_side",
     "tokens",
+    "unicode_text",
 ]
 
 Kind: TypeAlias = Literal["name", "sub", "sup", "plain"]
@@ -41,11 +44,25 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _LOWER = str.maketrans(_RAISED, "0123456789−")
+_RAISE = str.maketrans("0123456789−", _RAISED)
 _THIN_SPACE = "\u2009"
 _LATEX_SPACE = r"\,"
 _LETTERS_A_LINE = 72
 _LONGEST_SUM = 12
 _ONE = sympy.Integer(1)
+
+_UNICODE: dict[Kind, Callable[[str], str]] = {
+    "name": str,
+    "sub": "_{}".format,
+    "sup": lambda power: power.translate(_RAISE),
+    "plain": lambda text: text.replace(_THIN_SPACE, "·"),
+}
+_LATEX: dict[Kind, Callable[[str], str]] = {
+    "name": lambda name: name if len(name) == 1 else rf"\mathrm{{{name}}}",
+    "sub": "_{{{}}}".format,
+    "sup": "^{{{}}}".format,
+    "plain": str,
+}
 
 
 @dataclass(frozen=True)
@@ -264,11 +281,21 @@ def tokens(text: str) -> tuple[Token, ...]:
     return tuple(_tokens(text))
 
 
+def unicode_text(text: str) -> str:
+    """Mathematics written as text in Unicode: u**2*u_xx is u²·u_xx."""
+    return "".join(_UNICODE[token.kind](token.text) for token in tokens(text))
+
+
+def latex_text(text: str) -> str:
+    """Mathematics written as text in LaTeX; anything that is none is escaped."""
+    return "".join(_LATEX[token.kind](escape.latex(token.text)) for token in tokens(text))
+
+
 def _tokens(text: str) -> Iterator[Token]:
     for match in _TOKEN.finditer(text):
         found = {kind: value for kind, value in match.groupdict().items() if value is not None}
         if "name" in found:
-            yield Token("plain" if "call" in found else "name", found["name"])
+            yield Token("plain" if found["name"] in FUNCTIONS else "name", found["name"])
             if "index" in found:
                 yield Token("sub", found["index"])
             if "call" in found:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pdenet.discovery import FittedCurve, FittedMap
 from pdenet.events import TermDropped
 from pdenet.grid import Grid
 from pdenet.pde import PDE, Jet
@@ -206,10 +207,119 @@ def evidence_of_variable(truth: PDE) -> Evidence:
     return replace(whole, found=truth, truth=truth, comparison=compare(truth, truth))
 
 
+def wavy(grid: Grid, size: float) -> np.ndarray:
+    """A smooth error of a map: a wave that is in no formula."""
+    wave = np.ones(grid.shape)
+    for axis, points in enumerate(grid.mesh()):
+        wave = wave * np.sin((2 + axis) * points + 0.4)
+    return size * wave
+
+
+def variable_coefficients() -> Evidence:
+    """The papers' convection and diffusion: one formula, one series, constants and zeros."""
+    truth = PDE(
+        "u_t = (0.5*(cos(y) + x*(2*pi - x)*sin(x)) + 0.6)*u_x + (2*(cos(y) + sin(x)) + 0.8)*u_y"
+        " + 0.2*u_xx + 0.3*u_yy"
+    )
+    grid = Grid.square(50, 2)
+    x, y = grid.mesh()
+    formula = "0.602 + 0.499*cos(y) + 3.137*x*sin(x) - 0.4993*x**2*sin(x)"
+    series = "0.79 + 1.98*cos(y) + 2.01*sin(x) + " + " + ".join(
+        f"0.0{i}{j}*sin({i}*x)*cos({j}*y)" for i in range(1, 5) for j in range(1, 5)
+    )
+    found = PDE(f"u_t = ({formula})*u_x + ({series})*u_y + 0.199*u_xx + 0.302*u_yy")
+    c_x = 0.5 * (np.cos(y) + x * (2 * np.pi - x) * np.sin(x)) + 0.6
+    c_y = 2 * (np.cos(y) + np.sin(x)) + 0.8
+    one = np.ones(grid.shape)
+    maps = (
+        FittedMap("u", "u", "zero", 0.0 * one),
+        FittedMap("u", "u_x", "varying", c_x + wavy(grid, 0.05), formula),
+        FittedMap("u", "u_y", "varying", c_y + wavy(grid, 0.08)),
+        FittedMap("u", "u_xx", "constant", 0.199 * one),
+        FittedMap("u", "u_xy", "zero", 0.0 * one),
+        FittedMap("u", "u_yy", "constant", 0.302 * one),
+    )
+    stderr = {
+        "u": {
+            monomial * basis: 1e-3
+            for monomial, bases in found.expansions()["u"].items()
+            for basis in bases
+        }
+    }
+    plain = PDE("u_t = 0.2*u_xx + 0.3*u_yy")
+    whole = evidence(plain, grid, "Convection and diffusion in a medium that varies")
+    return replace(
+        whole, found=found, truth=truth, comparison=compare(found, truth), stderr=stderr,
+        maps=maps,
+    )  # fmt: skip
+
+
+def variable_line() -> Evidence:
+    """A coefficient in one dimension, with units."""
+    truth = PDE("u_t = (0.5 + 0.2*sin(x))*u_x + 0.1*u_xx")
+    found = PDE("u_t = (0.503 + 0.197*sin(x))*u_x + 0.101*u_xx")
+    grid = Grid((96,), (2 * np.pi,))
+    (x,) = grid.coordinates()
+    maps = (
+        FittedMap("u", "u_x", "varying", 0.5 + 0.2 * np.sin(x) + wavy(grid, 0.01),
+                  "0.503 + 0.197*sin(x)"),
+        FittedMap("u", "u_xx", "constant", np.full(96, 0.101)),
+    )  # fmt: skip
+    whole = evidence(PDE("u_t = 0.1*u_xx"), grid, "A string of two materials")
+    return replace(
+        whole, found=found, truth=truth, comparison=compare(found, truth), stderr={}, maps=maps,
+        units={"x": "cm", "t": "ms"},
+    )  # fmt: skip
+
+
+def variable_volume() -> Evidence:
+    """Coefficients in three dimensions without a truth: found beside the formula."""
+    whole = three_dimensions()
+    x, _, z = whole.grid.mesh()
+    maps = (
+        FittedMap("u", "u", "varying", 0.5 * np.sin(x) + 0.02 * np.cos(z), "0.5*sin(x)"),
+        FittedMap("u", "u_x", "varying", 0.1 * np.cos(x + z)),
+    )
+    return replace(whole, maps=maps, truth=None, comparison=None)
+
+
+def source() -> Evidence:
+    """The nonlinear source of PDE-Net between walls."""
+    truth = PDE("u_t = 0.3*u_xx + 0.3*u_yy + 15*sin(u)")
+    found = PDE("u_t = 0.301*u_xx + 0.299*u_yy + 14.93*sin(u)")
+    grid = Grid((50, 50), (2 * np.pi, 2 * np.pi), endpoint=True)
+    u = np.linspace(-3.37, 2.96, 120)
+    density = 0.3 * np.exp(-((u - 2.2) ** 2) / 0.3) + np.exp(-((u + 0.4) ** 2) / 2)
+    curve = FittedCurve(
+        "u", u, 15 * np.sin(u) + 0.25 * np.cos(4 * u), density / density.sum(), "14.93*sin(u)"
+    )
+    plain = PDE("u_t = 0.3*u_xx + 0.3*u_yy")
+    whole = evidence(plain, grid, "Diffusion with a nonlinear source")
+    return replace(
+        whole, found=found, truth=truth, comparison=compare(found, truth), stderr={},
+        curves=(curve,), units={"u": "K"},
+    )  # fmt: skip
+
+
+def source_without_formula() -> Evidence:
+    """Two sources of which no formula came, and no truth."""
+    whole = burgers()
+    points = np.linspace(-1.0, 2.0, 40)
+    curves = tuple(
+        FittedCurve(name, points, np.abs(points) ** 1.5, np.full(40, 1 / 40)) for name in "uv"
+    )
+    return replace(whole, curves=curves, truth=None, comparison=None)
+
+
 VARIANTS = {
     "burgers": burgers,
     "one_dimension": one_dimension,
     "without_truth": without_truth,
     "long_equations": long_equations,
     "three_dimensions": three_dimensions,
+    "variable_coefficients": variable_coefficients,
+    "variable_line": variable_line,
+    "variable_volume": variable_volume,
+    "source": source,
+    "source_without_formula": source_without_formula,
 }

@@ -142,7 +142,7 @@ def test_a_truth_without_a_comparison_is_compared():
 @pytest.mark.parametrize("name", ["burgers", "long_equations"])
 def test_markdown_shows_the_stored_numbers_rounded(name):
     report = build(VARIANTS[name]())
-    lines = report.markdown().split("## Coefficients")[1].split("##")[0].splitlines()
+    lines = report.markdown().split("## Terms")[1].split("##")[0].splitlines()
     rows = [line for line in lines if line.startswith("| `")]
     terms = report.json()["terms"]
     assert len(rows) == len(terms)

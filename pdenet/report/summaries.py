@@ -1,0 +1,187 @@
+"""Coefficients in space and sources in words: rows of a table, a line each, and sentences.
+
+Nothing is measured here: `pdenet.report.coefficients` does that.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pdenet.pde import PDE
+from pdenet.pde.compare import FieldError, root_mean_square
+from pdenet.pde.render import format_monomial, format_number
+from pdenet.report.coefficients import Coefficient, Source
+from pdenet.report.tables import percent
+
+__all__ = [
+    "CoefficientRow",
+    "SourceRow",
+    "coefficient_line",
+    "coefficient_rows",
+    "extrapolation",
+    "source_line",
+    "source_rows",
+]
+
+_KINDS = {"varying": "varies", "constant": "constant", "zero": "vanishes"}
+# Spread of values, against their size, below which they are one number.
+_ONE_NUMBER = 1e-9
+
+
+@dataclass(frozen=True)
+class CoefficientRow:
+    """The coefficient of one term as a table shows it, and what is said about its formula.
+
+    found, truth: a number, or r.m.s. and range of what varies. error: relative to the truth in the
+    L2 norm, or the r.m.s. of the error where the truth is zero.
+    """
+
+    coefficient: Coefficient
+    kind: str
+    found: str
+    truth: str
+    error: str
+    note: str
+
+    @property
+    def field(self) -> str:
+        """Whose equation."""
+        return self.coefficient.fitted.field
+
+    @property
+    def term(self) -> str:
+        """What the coefficient multiplies, as text."""
+        return self.coefficient.fitted.term
+
+    @property
+    def varies(self) -> bool:
+        """Whether there is a map to be seen."""
+        return self.coefficient.fitted.kind == "varying"
+
+    @property
+    def name(self) -> str:
+        """c(x, y) with the coordinates of the grid."""
+        return f"c({', '.join(self.coefficient.grid.axes)})"
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """The source of one equation as a table shows it, and what is said about its formula."""
+
+    source: Source
+    low: str
+    high: str
+    error: str
+    note: str
+
+    @property
+    def field(self) -> str:
+        """Whose equation, and the argument."""
+        return self.source.fitted.field
+
+    @property
+    def name(self) -> str:
+        """f(u)."""
+        return f"f({self.field})"
+
+
+def coefficient_rows(coefficients: Iterable[Coefficient], found: PDE) -> tuple[CoefficientRow, ...]:
+    """The rows of all coefficients. found: the equation, which has their formulas or series."""
+    return tuple(
+        CoefficientRow(
+            coefficient=each,
+            kind=_KINDS[each.fitted.kind],
+            found=_size(each.fitted.values),
+            truth="–" if each.truth is None else _size(each.truth),
+            error=_error(each.error),
+            note=_note(each, found),
+        )
+        for each in coefficients
+    )
+
+
+def source_rows(sources: Iterable[Source]) -> tuple[SourceRow, ...]:
+    """The rows of all sources."""
+    rows = []
+    for each in sources:
+        formula = each.formula_text()
+        note = "" if formula else "No formula predicts held-out data as well as the curve. "
+        if each.formula_error is not None:
+            note = f"The formula is off by {_error(each.formula_error)}. "
+        said = extrapolation(each)
+        note += f"{said[0].upper()}{said[1:]}."
+        rows.append(SourceRow(each, _short(each.low), _short(each.high), _error(each.error), note))
+    return tuple(rows)
+
+
+def coefficient_line(coefficient: Coefficient, *, system: bool) -> str:
+    """One line: "coefficient of u_x: varies, 0.6 + 0.5·cos(y), L2 error 1.2 %".
+
+    system: whether there is more than one equation, so that it must be named.
+    """
+    fitted = coefficient.fitted
+    where = f" in {fitted.field}_t" if system else ""
+    formula = coefficient.formula_text()
+    if formula is None:
+        size = _size(fitted.values)
+        formula = f"no formula predicts as well as the map ({size})"
+    parts = [f"coefficient of {fitted.term}{where}: {_KINDS[fitted.kind]}", formula]
+    return ", ".join([*parts, *_errors(coefficient.error, coefficient.formula_error)])
+
+
+def source_line(source: Source) -> str:
+    """One line: "source f(u): 15·sin(u), L2 error 0.4 %; beyond u in [-3, 3] ...".."""
+    formula = source.formula_text() or "no formula predicts as well as the curve"
+    found = [f"source f({source.fitted.field}): {formula}"]
+    first = ", ".join([*found, *_errors(source.error, source.formula_error)])
+    return f"{first}; {extrapolation(source)}"
+
+
+def extrapolation(source: Source) -> str:
+    """Where nothing was seen: "beyond u in [−3.1, 3.2] the formula is an extrapolation"."""
+    what = "the equation" if source.fitted.formula is None else "the formula"
+    field = source.fitted.field
+    span = f"[{_short(source.low)}, {_short(source.high)}]"
+    return f"beyond {field} in {span} {what} is an extrapolation"
+
+
+def _errors(found: FieldError | None, formula: FieldError | None) -> list[str]:
+    if found is None:
+        return []
+    said = f" (formula {_error(formula)})" if formula is not None else ""
+    return [f"L2 error {_error(found)}{said}"]
+
+
+def _error(error: FieldError | None) -> str:
+    if error is None:
+        return "–"
+    if np.isfinite(error.l2):
+        return percent(error.l2)
+    return f"{format_number(error.rms, 2, 'unicode')} (r.m.s.)"
+
+
+def _note(coefficient: Coefficient, found: PDE) -> str:
+    fitted = coefficient.fitted
+    if fitted.kind != "varying":
+        return ""
+    if fitted.formula is not None:
+        error = coefficient.formula_error
+        return f"The formula is off by {_error(error)}." if error is not None else ""
+    expansion = found.expansions().get(fitted.field, {})
+    series = {format_monomial(monomial): len(bases) for monomial, bases in expansion.items()}
+    count = series.get(fitted.term, 0)
+    instead = f": the equation has a series of {count} terms instead" if count else ""
+    return f"No formula predicts held-out data as well as the map{instead}."
+
+
+def _size(values: np.ndarray) -> str:
+    """One number, or the r.m.s. and the range of what varies."""
+    low, high = float(np.min(values)), float(np.max(values))
+    if high - low <= _ONE_NUMBER * max(abs(low), abs(high)):
+        return format_number(float(np.mean(values)), 5, "unicode")
+    return f"r.m.s. {_short(root_mean_square(values))}, from {_short(low)} to {_short(high)}"
+
+
+def _short(value: float) -> str:
+    return format_number(value, 3, "unicode")
