@@ -95,7 +95,8 @@ class PDENet(nn.Module):
             boundaries=boundaries,
         )
         fields = len(shape.fields)
-        symnet = SymNet(len(jets), fields, shape.units, generator, shape.functions)
+        plain = [jets.index(Jet(field, (0,) * shape.grid.ndim)) for field in shape.fields]
+        symnet = SymNet(len(jets), fields, shape.units, generator, shape.functions, plain)
         maps = source = None
         if shape.coefficients is not None:
             pieces, degree = shape.coefficients.pieces, shape.coefficients.degree

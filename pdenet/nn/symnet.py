@@ -51,16 +51,19 @@ class SymNet(nn.Module):
 
     inputs: number m of jets. fields: number of equations. units: number k of products of each.
     generator: source of the initial weights. functions: names from `FUNCTIONS`, a unit for each;
-    a name may occur more than once.
+    a name may occur more than once. starts: for each field the input from which its functions start
+    as sin z and so on, the field itself as a rule; none by default.
 
     Weights: `linear` (field, 2k + 1, m) holds the rows of η_1, ξ_1, .., η_k, ξ_k and of the output,
     `bias` (field, 2k + 1) their constants, `products[l - 1]` (field, 2, l) what f_1..f_l add to η
     and ξ of unit l + 1, and `output` (field, k) what the products add to the output. With functions
     also `arguments` (field, R, m), `argument_bias` (field, R) and `argument_products`
     (field, R, k) for their R arguments, in the order of the units and η before ξ, and `shares`
-    (field, functions), the w_g. Denominators start near one, all other arguments near zero.
+    (field, functions), the w_g. Denominators start near one.
 
-    Good values: 5 units for quadratic right-hand sides (the papers).
+    Good values: 5 units for quadratic right-hand sides (the papers). Functions with `starts`: from
+    data with 1 % noise, u_t = 0.3 Δu + 15 sin u was then found from ten seeds of ten, and from two
+    of six where arguments began as small random sums of all inputs.
     Raises ConfigError for negative sizes and for unknown functions.
     """
 
@@ -74,6 +77,7 @@ class SymNet(nn.Module):
         units: int,
         generator: torch.Generator,
         functions: Sequence[str] = (),
+        starts: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         if inputs < 1 or fields < 1 or units < 0:
@@ -101,12 +105,13 @@ class SymNet(nn.Module):
         )
         self.output = normal(0.1, fields, units)
         if self.functions:  # none is registered without them: checkpoints stay as they are
-            starts = [start for name in self.functions for start in FUNCTIONS[name]]
-            size = 0.3 / math.sqrt(inputs)
-            self.arguments = normal(size, fields, len(starts), inputs)
-            bias = torch.tensor(starts, dtype=torch.float64)
+            constants = [start for name in self.functions for start in FUNCTIONS[name]]
+            size, rows = 0.1 / math.sqrt(inputs), len(constants)
+            self.arguments = normal(size, fields, rows, inputs)
+            bias = torch.tensor(constants, dtype=torch.float64)
             self.argument_bias = nn.Parameter(bias.repeat(fields, 1))
-            self.argument_products = normal(size, fields, len(starts), units)
+            self.argument_products = normal(size, fields, rows, units)
+            self._start(starts or ())
             self.shares = normal(0.1, fields, len(self.functions))
         one = torch.ones(1, dtype=torch.float64)
         self.register_buffer("input_scale", one.repeat(inputs))
@@ -153,6 +158,17 @@ class SymNet(nn.Module):
         """Sizes."""
         sizes = f"inputs={self.inputs}, fields={self.fields}, units={self.units}"
         return sizes + f", functions={self.functions}" * bool(self.functions)
+
+    def _start(self, starts: Sequence[int]) -> None:
+        """Let the first argument of each unit start from an input: the own one of the field, the
+        next field's where a function occurs again."""
+        row = 0
+        for unit, name in enumerate(self.functions):
+            again = self.functions[:unit].count(name)
+            for f in range(len(starts)):
+                with torch.no_grad():
+                    self.arguments[f, row, starts[(f + again) % len(starts)]] += 1
+            row += len(FUNCTIONS[name])
 
     def _functions(self, rows: Tensor, products: list[Tensor]) -> Tensor:
         """Σ_g w_g φ_g, (batch, field, point), from the linear parts (.., R, point) of arguments."""

@@ -149,13 +149,23 @@ def test_functions_change_neither_the_weights_nor_the_names_of_a_net_without_the
     assert len(more.weights()) == len(list(more.parameters()))
 
 
-def test_functions_start_near_the_origin_of_their_arguments():
-    """On data of size one the start is smooth: no quotient near a pole, no large exponential."""
+def test_functions_start_smoothly():
+    """On data of size one: no quotient near a pole, no large exponential."""
     for seed in range(20):
-        net = SymNet(12, 2, 3, torch.Generator().manual_seed(seed), ALL)
+        net = SymNet(12, 2, 3, torch.Generator().manual_seed(seed), ALL, (0, 6))
         with torch.no_grad():
             value = net(random_jets(1, 12, 1000, seed=seed))
         assert float(value.square().mean()) < 2
+
+
+def test_functions_start_from_their_own_field_and_again_from_the_next():
+    functions = ("sin", "divide", "sin", "sin")
+    net = SymNet(6, 2, 0, torch.Generator().manual_seed(0), functions, (0, 3))
+    largest = net.arguments.detach().argmax(2)
+    assert largest[0, [0, 1, 3, 4]].tolist() == [0, 0, 3, 0]
+    assert largest[1, [0, 1, 3, 4]].tolist() == [3, 3, 0, 3]
+    assert net.argument_bias.tolist() == [[0, 0, 1, 0, 0]] * 2
+    assert bool((net.arguments[:, 2].abs() < 0.5).all())
 
 
 def test_a_quotient_is_the_quotient_and_bounded_at_its_pole():
