@@ -56,6 +56,16 @@ class FunctionTerm:
                 found[key] = found.get(key, 0.0) + self.coefficient * p * q
         return found
 
+    def values(self, monomials: np.ndarray) -> np.ndarray:
+        """The function without its coefficient at points: monomials (term, point) -> (point,)."""
+        found = self.arguments @ monomials
+        if self.name == "divide":
+            above, below = found
+            quotient: np.ndarray = above * below / (below**2 + DIVISION_FLOOR**2)
+            return quotient
+        values: np.ndarray = getattr(np, self.name)(found[0])
+        return values
+
     def without_small(self, sizes: np.ndarray, share: float = 1e-3) -> FunctionTerm:
         """The same with only those terms of the arguments that matter.
 

@@ -5,7 +5,7 @@ The noise of a window is seen in differences in time that the smooth signal hard
     σ = median |Δ³y| / (0.6745 √20),      Δ³y = y_3 − 3 y_2 + 3 y_1 − y_0,
 
 and what it does to a residual y_k − û_k is σ² from y_k plus what the rollout makes of the noise in
-its first frame, found by sending one draw of that noise through the linearised rollout. What a
+its first frame, found by adding one draw of that noise to it. What a
 residual holds beyond this is structure: errors of the filters where the grid is too coarse, or
 terms that are missing.
 
@@ -20,7 +20,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.func import jvp
 
 from pdenet.discovery.fit import Rollouts
 from pdenet.types import Trajectory
@@ -50,18 +49,14 @@ def structured_share(
     first frames of noise that was in them. Robust scales of the residuals stand for their size, so
     the few points at which a rollout fails do not decide.
     """
-    steps = windows.shape[1] - 1
     residual = problem.residuals(x, windows).movedim(2, 1).flatten(2)
     scale = residual.abs().median(2).values / 0.6745
     draw = torch.randn(windows[:, 0].shape, generator=generator, dtype=torch.float64)
     spread = sigma.reshape([*sigma.shape] + [1] * (windows.dim() - 3))
-    with torch.no_grad():
-        carried = [
-            jvp(lambda u: problem.predict(x, u, steps), (u,), (noise,))[1]
-            for u, noise in zip(
-                windows[:, 0].split(1), kept(spread * draw.to(windows)).split(1), strict=True
-            )
-        ]
-    moved = torch.cat(carried).movedim(2, 1).flatten(2).square().mean(2)
+    # Noise in the first frame moves the prediction by what it moves the residual.
+    noise = kept(spread * draw.to(windows))
+    started = torch.cat([(windows[:, 0] + noise)[:, None], windows[:, 1:]], 1)
+    carried = problem.residuals(x, started).movedim(2, 1).flatten(2) - residual
+    moved = carried.square().mean(2)
     expected = (sigma.square() + moved) / scale.square().clamp_min(1e-300)
     return float(1 - expected.clamp(max=1).mean())

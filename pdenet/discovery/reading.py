@@ -44,8 +44,9 @@ class ReadoutConfig:
 
     steps: frames that a fitted window spans, or fewer where trajectories are shorter.
     select_values, fit_values: numbers in the first frames of all windows for selection and for the
-    final fit. select_iterations, iterations: of Gauss-Newton in either, at most. free_iterations:
-    of L-BFGS for coefficients that vary and sources.
+    final fit; structure_values: for the question which coefficients vary. select_iterations,
+    iterations: of Gauss-Newton in either, at most. free_iterations: of L-BFGS for coefficients that
+    vary and sources.
     size, order: points of the fitted filters (fewer on small grids), and the order of accuracy
     that they keep; order "frozen" fits coefficients alone.
 
@@ -56,6 +57,7 @@ class ReadoutConfig:
     steps: int = 12
     select_values: int = 65536
     fit_values: int = 147456
+    structure_values: int = 16384
     size: int = 13
     order: Constraint = 6
     select_iterations: int = 2
@@ -89,9 +91,18 @@ class Reading:
         pde = candidates(found, shares(found, self.model, states), self.drop)
         return pde
 
-    def select(self, library: Library, coefficients: Tensor) -> tuple[Rollouts, Tensor]:
-        """The problem and the unknowns of the terms that held-out trajectories ask for."""
-        values, terms = self.config.select_values, library.terms
+    def select(
+        self,
+        library: Library,
+        coefficients: Tensor,
+        values: int | None = None,
+        iterations: int | None = None,
+    ) -> tuple[Rollouts, Tensor]:
+        """The problem and the unknowns of the terms that held-out trajectories ask for.
+
+        values, iterations: instead of those of the configuration.
+        """
+        values, terms = values or self.config.select_values, library.terms
         windows, _ = self.windows(self.train, values)
         held_out, smoothing = self.windows(self.held_out, values)
         problem = self.problem(library)
@@ -102,7 +113,7 @@ class Reading:
             problem,
             x,
             windows,
-            iterations=self.config.select_iterations,
+            iterations=iterations or self.config.select_iterations,
             on_progress=lambda done, x: self.progress(
                 "selection", 0.8 * done, f"fitting {len(terms)} terms"
             ),

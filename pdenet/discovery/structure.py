@@ -81,7 +81,9 @@ def _select(reading: Reading, parts: Parts) -> tuple[tuple[Term, ...], dict[Term
         terms |= {parts.term(field, function): value for function, value in found.items()}
     bases = {parts.symbol(key): values for key, values in parts.maps.items()}
     library = Library(parts.fields, parts.ndim, tuple(terms), bases)
-    problem, x = reading.select(library, torch.tensor(list(terms.values())))
+    values = torch.tensor(list(terms.values()), dtype=torch.float64)
+    # The network is near its optimum: one linearisation tells the parts apart.
+    problem, x = reading.select(library, values, reading.config.structure_values, iterations=1)
     kept = problem.library.terms
     return kept, dict(zip(kept, x.tolist(), strict=False))
 
