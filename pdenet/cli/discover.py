@@ -11,15 +11,13 @@ from typing import Any
 import click
 
 from pdenet.cli.console import note
-from pdenet.cli.extract import truth_in
 from pdenet.cli.named import with_preset
 from pdenet.cli.options import OUTPUT, common, learning, machine, simulation
 from pdenet.cli.origin import check_origin, check_resumed_data, data_file
 from pdenet.cli.plan import Typed
 from pdenet.cli.progress import Monitor
 from pdenet.cli.repeats import Repeated, repeat
-from pdenet.cli.reporting import write_report
-from pdenet.cli.results import Result
+from pdenet.cli.reporting import result_of, write_report
 from pdenet.cli.runs import how_to_go_on, new_run
 from pdenet.cli.settings import check_resumed, training_config
 from pdenet.cli.simulate import generate
@@ -124,7 +122,7 @@ def _discover(
             train(data, output, config, resume=resume, on_event=monitor)
         with timed(seconds, "extract"):
             found = extract(output, data=data, on_event=monitor)
-    result = Result(found.pde, found.stderr, truth_in(data), seconds)
+    result = result_of(found, data, seconds)
     report = output / "report.html"
     write_report(output, result, found, report, data=data)
     if as_json:

@@ -11,8 +11,8 @@ import click
 from pdenet.cli.console import note
 from pdenet.cli.options import DATA, OUTPUT, common
 from pdenet.cli.progress import Monitor
-from pdenet.cli.reporting import seconds_of_training, write_report
-from pdenet.cli.results import FORMATS, Result
+from pdenet.cli.reporting import result_of, seconds_of_training, write_report
+from pdenet.cli.results import FORMATS
 from pdenet.cli.runs import recorded_data
 from pdenet.errors import OutputError
 from pdenet.estimator import extract
@@ -78,7 +78,7 @@ def command(run: Path, form: str | None, as_json: bool, **options: Any) -> None:
         found = extract(run, data=source, on_event=monitor)
     extracted = time.perf_counter() - started
     seconds = {"train": seconds_of_training(run), "extract": extracted}
-    result = Result(found.pde, found.stderr, truth_in(source), seconds)
+    result = result_of(found, source, seconds)
     if report is not None:
         write_report(run, result, found, report, data=source)
         note(f"report: {report}")

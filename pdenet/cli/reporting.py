@@ -5,6 +5,7 @@ Errors of prediction are those on trajectories that no training saw.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from pdenet.errors import CheckpointError
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import Entry
 from pdenet.report import PAPERS, DataSource, Evidence, StageCurve, build
+from pdenet.report.coefficients import coefficients, sources
 from pdenet.storage import Data, open_data
 
-__all__ = ["seconds_of_training", "stage_curves", "write_report"]
+__all__ = ["result_of", "seconds_of_training", "stage_curves", "write_report"]
 
 # Held-out trajectories that are predicted: enough for percentiles, quick to solve.
 MOST_PREDICTED = 8
@@ -62,6 +64,20 @@ def seconds_of_training(run: Path) -> float:
         if event.get("event") == "StageFinished"
     }
     return sum(stages.values())
+
+
+def result_of(found: DiscoveredEquation, data: Path | None, seconds: Mapping[str, float]) -> Result:
+    """What is printed of a read-out: beside the truth, where the data say what that is.
+
+    Raises DataError for data on another grid than that of the read-out.
+    """
+    if data is None:
+        return Result(found.pde, found.stderr, None, seconds)
+    with open_data(data) as opened:
+        problem = opened.problem
+    maps = coefficients(found.maps, problem.grid, problem.pde)
+    curves = sources(found.curves, problem.pde)
+    return Result(found.pde, found.stderr, problem.pde, seconds, maps, curves)
 
 
 def write_report(
@@ -115,6 +131,8 @@ def _evidence(run: Path, result: Result, found: DiscoveredEquation, data: Data) 
         errors=errors,
         error_times=data.times,
         horizon=max((curve.blocks for curve in curves), default=0) * data.dt or None,
+        maps=found.maps,
+        curves=found.curves,
         filters={each.name: (each.learned, each.frozen) for each in found.filters},
         loss=curves,
         settings=config.get("config", config),

@@ -14,7 +14,9 @@ from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, Row, compare
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import Style, format_monomial, format_number, format_value
+from pdenet.report.coefficients import Coefficient, Source
 from pdenet.report.records import document
+from pdenet.report.summaries import coefficient_line, source_line
 
 __all__ = ["FORMATS", "Result"]
 
@@ -23,12 +25,17 @@ FORMATS = ("text", "unicode", "latex", "markdown", "json")
 
 @dataclass(frozen=True)
 class Result:
-    """A found equation, its standard errors, the truth if known, and the time it took."""
+    """A found equation, its standard errors, the truth if known, and the time it took.
+
+    coefficients, sources: what the formulas of the equation stand for, where the network has it.
+    """
 
     found: PDE
     stderr: Mapping[str, Mapping[Monomial, float]] = field(default_factory=dict)
     truth: PDE | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    coefficients: tuple[Coefficient, ...] = ()
+    sources: tuple[Source, ...] = ()
 
     @property
     def comparison(self) -> Comparison | None:
@@ -45,7 +52,23 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """The document that `--json` prints."""
-        return document(self.found, self.stderr, self.comparison, self.seconds)
+        return document(
+            self.found,
+            self.stderr,
+            self.comparison,
+            self.seconds,
+            self.coefficients,
+            self.sources,
+        )
+
+    def lines(self) -> list[str]:
+        """A line for each coefficient that varies, and for each source."""
+        system = len(self.found.fields) > 1
+        varying = [each for each in self.coefficients if each.fitted.kind == "varying"]
+        return [
+            *(coefficient_line(each, system=system) for each in varying),
+            *map(source_line, self.sources),
+        ]
 
     def table(self, style: Style) -> tuple[list[str], list[list[str]]]:
         """Header and rows: equation, term, found with its standard error, and the truth."""
@@ -95,6 +118,8 @@ class Result:
         print_text("")
         header, rows = self.table("unicode")
         print_rows("", header, rows, numeric=header[2:])
+        for line in self.lines():
+            print_text(line)
         known = self.comparison
         if known is not None:
             print_text(

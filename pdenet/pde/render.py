@@ -204,8 +204,12 @@ class _Printer:
         return stem + underscore + index
 
     def _function(self, expression: sympy.Expr) -> str:
-        name, inside = expression.func.__name__, self.show(expression.args[0])
-        return rf"\{name}\left({inside}\right)" if self.style == "latex" else f"{name}({inside})"
+        name, inside = str(expression.func.__name__), self.show(expression.args[0])
+        return ("\\" if self.style == "latex" else "") + name + self._brackets(inside)
+
+    def _brackets(self, inside: str) -> str:
+        """Parentheses, which grow in LaTeX only where they hold a fraction."""
+        return rf"\left({inside}\right)" if r"\frac" in inside else f"({inside})"
 
     def _join(self, parts: list[tuple[bool, str]]) -> str:
         """Terms with their signs: -a + b - c."""
@@ -282,7 +286,7 @@ class _Printer:
         inside = self.show(expression)
         if not expression.is_Add and not expression.is_Mul and not expression.is_Number:
             return inside
-        return rf"\left({inside}\right)" if self.style == "latex" else f"({inside})"
+        return self._brackets(inside)
 
 
 def _is_below(factor: sympy.Expr) -> bool:

@@ -139,10 +139,9 @@ def test_coefficients_stand_before_the_jets_and_begin_with_what_is_simplest(equa
 
 
 def test_latex_of_a_coefficient_in_space():
-    pde = PDE("u_t = -(0.25*cos(3*y) + 0.5)*u_x + sin(u)*x")
+    pde = PDE("u_t = -(0.25*cos(3*y) + 0.5)*u_x + sin(u)*x + exp(u/3)")
     assert to_latex(pde) == (
-        r"u_t = x\,\sin\left(u\right)"
-        r" - \left(0.5 + 0.25\,\cos\left(3\,y\right)\right)\,u_x",
+        r"u_t = \exp\left(\frac{u}{3}\right) + x\,\sin(u) - (0.5 + 0.25\,\cos(3\,y))\,u_x",
     )
 
 
