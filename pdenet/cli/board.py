@@ -78,6 +78,7 @@ class Board:
         )
         self.all = self.bars.add_task(f"{what}s", total=total, detail="")
         self.tasks: dict[str, tuple[TaskID, Follower | None]] = {}
+        self.elsewhere: set[str] = set()
         self.live = Live(
             Group(self.bars), console=self.console, refresh_per_second=5, transient=True
         )
@@ -102,6 +103,12 @@ class Board:
         self.tasks[name] = task, Follower(events) if events else None
         self._count()
 
+    def held(self, name: str) -> None:
+        """Another process works on a run; said once."""
+        if name not in self.elsewhere:
+            self.elsewhere.add(name)
+            self._say(f"{self.what} {name}: another process works on it, waiting for that one")
+
     def look(self) -> None:
         """See how far the running ones are."""
         if not self.drawn:
@@ -118,8 +125,11 @@ class Board:
         self.failed += failed
         self.done += not failed
         self._count()
+        self._say(f"{self.what} {name}: {words}")
+
+    def _say(self, line: str) -> None:
         if not self.silent:
-            self.console.print(f"{self.what} {name}: {words}", soft_wrap=True)
+            self.console.print(line, soft_wrap=True)
 
     def _count(self) -> None:
         words = f"{self.done} of {self.total} done, {len(self.tasks)} running"

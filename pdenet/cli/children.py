@@ -96,7 +96,8 @@ def side_by_side(children: Sequence[Child], jobs: int, board: Board) -> list[End
                 if len(running) >= jobs:
                     break
                 log = _claim(child.log)
-                if log is None:  # another process works on it
+                if log is None:
+                    board.held(child.name)
                     continue
                 waiting.remove(child)
                 if child.finished():

@@ -302,7 +302,8 @@ def test_stopped_repeats_go_on_where_they_were(number, code, data, tmp_path, cap
     done = iterations(folder / "seed-0")
     assert done == list(range(1, len(done) + 1))
     assert json.loads((folder / "summary.json").read_text())["count"] == 1
-    assert "repeat seed-0: " in capsys.readouterr().err
+    waited = "repeat seed-0: another process works on it" in capsys.readouterr().err
+    assert waited == (number == signal.SIGKILL)
 
 
 def test_a_stop_before_anything_was_learned_leaves_nothing(data, tmp_path):
