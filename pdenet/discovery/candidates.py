@@ -10,12 +10,13 @@ filters. Terms are ranked by it, and the smallest leave here, each with a reason
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
 from pdenet.discovery.expand import Expansion
+from pdenet.discovery.functions import FunctionTerm
 from pdenet.discovery.polynomial import Monomials, monomials
 from pdenet.events import Listener, TermDropped
 from pdenet.model import PDENet
@@ -81,9 +82,13 @@ def _log_sizes(jets: torch.Tensor, table: Monomials) -> torch.Tensor:
 
 
 def candidates(
-    expansion: Expansion, share: np.ndarray, on_event: Listener = lambda event: None
+    expansion: Expansion,
+    share: np.ndarray,
+    on_event: Listener = lambda event: None,
+    functions: Sequence[FunctionTerm] = (),
 ) -> PDE:
-    """The PDE of the terms with the largest shares, at most `MOST` for each field above `FLOOR`.
+    """The PDE of the terms with the largest shares, at most `MOST` for each field above `FLOOR`,
+    and of the given functions.
 
     The largest of those that leave are told, one event each.
     """
@@ -103,7 +108,7 @@ def candidates(
                         reason=_reason(share[f, term] < FLOOR),
                     )
                 )
-    return expansion.pde(keep)
+    return expansion.pde(keep, functions)
 
 
 def _reason(small: bool) -> str:
@@ -113,10 +118,14 @@ def _reason(small: bool) -> str:
 
 
 def leading(
-    expansion: Expansion, share: np.ndarray, write: Callable[[PDE], str], most: int = 4
+    expansion: Expansion,
+    share: np.ndarray,
+    write: Callable[[PDE], str],
+    most: int = 4,
+    functions: Sequence[FunctionTerm] = (),
 ) -> str:
-    """The terms with the largest shares as text, `most` for each field."""
+    """The terms with the largest shares as text, `most` for each field, and the given functions."""
     keep = np.zeros(share.shape, dtype=bool)
     for f in range(len(share)):
         keep[f, np.argsort(-share[f], kind="stable")[:most]] = True
-    return write(expansion.pde(keep & (share > 0)))
+    return write(expansion.pde(keep & (share > 0), functions))

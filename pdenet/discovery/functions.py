@@ -66,15 +66,22 @@ class FunctionTerm:
         values: np.ndarray = getattr(np, self.name)(found[0])
         return values
 
-    def without_small(self, sizes: np.ndarray, share: float = 1e-3) -> FunctionTerm:
+    def without_small(
+        self, sizes: np.ndarray, share: float = 1e-3, most: int | None = None
+    ) -> FunctionTerm:
         """The same with only those terms of the arguments that matter.
 
         sizes: root mean square of every monomial (term,). share: what is dropped from an argument
         changes it by less than this, absolutely within a function and relatively in a quotient.
+        most: the largest number of terms of an argument.
         """
         size = np.abs(self.arguments) * sizes
         whole = size.max(axis=1, keepdims=True) if self.name == "divide" else 1.0
-        return replace(self, arguments=np.where(size >= share * whole, self.arguments, 0.0))
+        keep = size >= share * whole
+        if most is not None:
+            rank = np.argsort(np.argsort(-size, axis=1, kind="stable"), axis=1)
+            keep &= rank < most
+        return replace(self, arguments=np.where(keep, self.arguments, 0.0))
 
 
 def _terms(row: np.ndarray) -> list[tuple[int, float]]:

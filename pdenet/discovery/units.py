@@ -19,6 +19,9 @@ __all__ = ["function_candidates"]
 POINTS = 2048
 """Points at which units are looked at: their size is then known to a few percent."""
 
+MOST = 8
+"""Largest number of terms of an argument: a quotient of two has at most 64."""
+
 
 def function_candidates(
     expansion: Expansion, model: PDENet, states: State, floor: float, small: float = 1e-2
@@ -26,7 +29,7 @@ def function_candidates(
     """The function units with a share of u_t of at least `floor`, largest first.
 
     states: (batch, field, *space). small: what may be dropped from an argument, see
-    `FunctionTerm.without_small`.
+    `FunctionTerm.without_small`; at most `MOST` terms stay. What overflows then is left out.
     """
     if not expansion.functions:
         return ()
@@ -45,8 +48,9 @@ def function_candidates(
     sizes = np.sqrt(np.mean(np.square(monomials), axis=1))
     found = []
     for term in expansion.functions:
-        smaller = term.without_small(sizes, small)
-        size = np.sqrt(np.mean(np.square(smaller.values(monomials))))
+        smaller = term.without_small(sizes, small, MOST)
+        with np.errstate(over="ignore"):
+            size = np.sqrt(np.mean(np.square(smaller.values(monomials))))
         found.append((abs(term.coefficient) * float(size) / change[term.field], smaller))
     found.sort(key=lambda pair: -pair[0])
-    return tuple(term for share, term in found if share >= floor)
+    return tuple(term for share, term in found if floor <= share < np.inf)

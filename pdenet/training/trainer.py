@@ -19,6 +19,7 @@ from torch import Tensor
 
 from pdenet.dataset import Windows
 from pdenet.discovery import expansion, leading, shares
+from pdenet.discovery.units import function_candidates
 from pdenet.errors import TrainingError
 from pdenet.events import Iteration, Listener, StageFinished, StageStarted, StepUndone
 from pdenet.model import PDENet, spectral_radius, stable_substeps
@@ -290,4 +291,7 @@ class Trainer:
         frames = self.train.flatten(0, 1)
         some = frames[:: max(1, frames[:, 0].numel() // 8192)]
         share = shares(found, self.model, some)
-        return leading(found, share, lambda pde: "; ".join(to_text(pde, digits=3)))
+        functions = function_candidates(found, self.model, some, floor=0.01, small=0.1)
+        return leading(
+            found, share, lambda pde: "; ".join(to_text(pde, digits=3)), functions=functions
+        )

@@ -9,8 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pdenet.discovery import assign, expand, expansion
+from pdenet.discovery import assign, candidates, expand, expansion, leading, shares
 from pdenet.discovery.functions import FunctionTerm
+from pdenet.discovery.units import function_candidates
 from pdenet.errors import DiscoveryError
 from pdenet.grid import Grid
 from pdenet.model import NetworkShape, PDENet
@@ -203,9 +204,64 @@ def test_small_terms_of_arguments_leave_by_what_they_change():
     sizes = np.array([1.0, 1.0, 10.0, 1e-9])
     term = FunctionTerm("u", "sin", 3.0, row).without_small(sizes)
     assert term.arguments.tolist() == [[0.0, 2.0, 3e-4, 0.0]]
+    term = FunctionTerm("u", "sin", 3.0, row).without_small(sizes, 0.0, most=2)
+    assert term.arguments.tolist() == [[0.0, 2.0, 3e-4, 0.0]]
     quotient = FunctionTerm("u", "divide", 3.0, np.concatenate([row, 1e-6 * row]))
     kept = quotient.without_small(sizes, share=1e-2).arguments
     assert kept.tolist() == [[0.0, 2.0, 0.0, 0.0], [0.0, 2e-6, 0.0, 0.0]]
+
+
+def test_function_candidates_are_those_that_matter_without_what_does_not():
+    model = make_model(units=1, functions=("sin", "exp", "sin", "divide"))
+    pde = PDE("u_t = 0.3*u_xx + 5*sin(2*u + 0.001*u_x) + 2*exp(0.5*u_x) + 0.0001*sin(u)")
+    model.symnet.set_scales(model.symnet.input_scale, torch.tensor([4.0]).double())
+    assign(model.symnet, model.filters.jets, pde)
+    generator = torch.Generator().manual_seed(1)
+    x = torch.linspace(0, 2 * math.pi, 17, dtype=torch.float64)[:-1]
+    phase = 6 * torch.rand((50, 1, 1), generator=generator, dtype=torch.float64)
+    states = torch.sin(x + phase)
+    found = expansion(model)
+    functions = function_candidates(found, model, states, 1e-2)
+    assert [term.name for term in functions] == ["sin", "exp"]
+    u, u_x = (Jet("u", (k,)).symbol for k in (0, 1))
+    assert found.pde(np.zeros_like(found.coefficients, dtype=bool), functions).rhs == {
+        "u": 5 * sympy.sin(2 * u) + 2 * sympy.exp(0.5 * u_x)
+    }
+    share = shares(found, model, states)
+    kept = candidates(found, share, functions=functions)
+    assert kept == PDE("u_t = 0.3*u_xx + 5*sin(2*u) + 2*exp(0.5*u_x)")
+    text = leading(found, share, lambda pde: pde.text(), functions=functions)
+    assert text == kept.text()
+    assert function_candidates(expansion(make_model()), make_model(), states, 1e-2) == ()
+
+
+def test_candidates_of_a_wild_network_make_an_equation():
+    """Quotients of polynomials with hundreds of terms are cut to what an equation can hold."""
+    model = make_model(("u", "v"), 2, 3, functions=("divide", "exp", "divide", "sin"))
+    states = torch.randn((4, 2, 16, 16), generator=torch.Generator().manual_seed(0)).double()
+    found = expansion(model)
+    functions = function_candidates(found, model, states, floor=0.0, small=0.0)
+    assert [term.name for term in functions].count("divide") == 4
+    assert not any(term.name == "exp" and term.field == "u" for term in functions)  # overflows
+    pde = found.pde(np.zeros_like(found.coefficients, dtype=bool), functions)
+    assert len(pde.terms()["u"]) > 64
+
+
+@pytest.mark.parametrize("name", ["sin", "cos", "exp", "divide"])
+def test_values_of_a_function_are_those_of_its_terms(name):
+    arguments = np.array([[0.3, 2.0, -1.0], [1.0, 0.5, 0.2]])[: 1 + (name == "divide")]
+    term = FunctionTerm("u", name, 1.5, arguments)
+    points = np.random.default_rng(0).normal(size=(2, 20))
+    symbols = sympy.symbols("a b", real=True)
+    expected = sum(
+        value
+        * np.array(
+            [float(m.subs(dict(zip(symbols, p, strict=True)))) for p in points.T], dtype=float
+        )
+        for m, value in term.terms(lambda k: (sympy.Integer(1), *symbols)[k]).items()
+    )
+    monomials = np.concatenate([np.ones((1, 20)), points])
+    np.testing.assert_allclose(1.5 * term.values(monomials), expected, rtol=1e-12)
 
 
 def test_products_that_begin_alike_share_units():
