@@ -124,11 +124,12 @@ def _symbol(name: str) -> sympy.Symbol:
 
 def pursue(
     target: np.ndarray, dictionary: Dictionary, most: int, weight: np.ndarray | None = None
-) -> dict[sympy.Expr, float]:
-    """At most `most` functions whose combination comes nearest to `target`, with coefficients.
+) -> tuple[dict[sympy.Expr, float], float]:
+    """At most `most` functions whose combination comes nearest to `target`.
 
     target: values at the points of the dictionary. weight: of each point in the squares.
-    They come in the order in which they were chosen.
+    Returns their coefficients, in the order in which they were chosen, and the share of the target
+    (L2) that is left.
     """
     names = list(dictionary)
     root = np.ones(target.size) if weight is None else np.sqrt(weight.ravel())
@@ -149,4 +150,5 @@ def pursue(
         left -= direction * (direction @ left)
         free -= direction[:, None] * (direction @ free)
     solution = np.linalg.lstsq(columns[:, chosen], wanted, rcond=None)[0]
-    return {names[k]: float(a) for k, a in zip(chosen, solution, strict=True)}
+    found = {names[k]: float(a) for k, a in zip(chosen, solution, strict=True)}
+    return found, float(np.linalg.norm(left) / max(float(np.linalg.norm(wanted)), 1e-300))

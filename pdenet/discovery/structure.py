@@ -30,10 +30,13 @@ from pdenet.discovery.parts import Coefficient, Curve, Parts, parts_of
 from pdenet.discovery.reading import Reading, misfit
 from pdenet.discovery.select import TOLERANCE
 from pdenet.discovery.terms import Library, Term
+from pdenet.errors import DiscoveryError
 from pdenet.nn import CoefficientMaps, PiecewiseSource
 from pdenet.pde import PDE
+from pdenet.pde.expression import Monomial
 from pdenet.pde.jet import Jet
 from pdenet.pde.render import format_expression
+from pdenet.types import Trajectory
 
 __all__ = ["read_structure"]
 
@@ -41,6 +44,10 @@ _log = logging.getLogger(__name__)
 
 FUNCTIONS = 8
 """Most functions in the formula of one map or one curve."""
+
+MISSED = 0.25
+"""Share (L2) of a map or a curve that its formula may miss before it is fitted: one that leaves out
+more is no formula."""
 
 SERIES = 40
 """Most functions in a series that stands in for a formula."""
@@ -55,20 +62,38 @@ def read_structure(reading: Reading) -> DiscoveredEquation:
     held_out, _ = reading.windows(reading.held_out, reading.config.select_values)
     free = misfit(form.residuals(x, held_out), held_out)
     described = _Described(reading, parts, form, x)
-    problem, y = reading.select(*described.library(FUNCTIONS))
-    found = reading.fit(problem, y, held_out)
-    good = found.misfit**2 <= (1 + TOLERANCE) * free**2
-    if not good:
-        _log.warning(
-            "no formula predicts held-out data as well as the free functions do (an error of %.3g "
-            "against %.3g): the equation has a series instead",
-            found.misfit,
-            free,
-        )
+    found = _formulas(reading, described, held_out, free)
+    good = found is not None
+    if found is None:
         pde = described.series()
-        found = replace(found, pde=pde, stderr={f: {} for f in pde.fields}, misfit=free)
+        errors: dict[str, dict[Monomial, float]] = {field: {} for field in pde.fields}
+        steps = held_out.shape[1] - 1
+        found = DiscoveredEquation(pde=pde, stderr=errors, steps=steps, misfit=free)
     maps, curves = described.maps(found.pde, good), described.curves(found.pde, good)
     return replace(found, maps=maps, curves=curves)
+
+
+def _formulas(
+    reading: Reading, described: _Described, held_out: Trajectory, free: float
+) -> DiscoveredEquation | None:
+    """The equation with formulas, if it predicts as well as the free functions do."""
+    library, values, missed = described.library(FUNCTIONS)
+    reason = f"{FUNCTIONS} simple functions miss {100 * missed:.0f} % of one of them"
+    if missed < MISSED:
+        try:
+            found = reading.fit(*reading.select(library, values), held_out)
+        except DiscoveryError as error:
+            reason = str(error)
+        else:
+            if found.misfit**2 <= (1 + TOLERANCE) * free**2:
+                return found
+            reason = f"an error of {found.misfit:.3g} against {free:.3g}"
+    _log.warning(
+        "no formula predicts held-out data as well as the maps and sources do (%s): the equation "
+        "has a series instead",
+        reason,
+    )
+    return None
 
 
 def _select(reading: Reading, parts: Parts) -> tuple[tuple[Term, ...], dict[Term, float]]:
@@ -77,7 +102,7 @@ def _select(reading: Reading, parts: Parts) -> tuple[tuple[Term, ...], dict[Term
     terms |= dict.fromkeys(parts.map_terms(), 1.0)
     for field, curve in parts.curves.items():
         u = Jet(field, (0,) * parts.ndim).symbol
-        found = pursue(curve.values, of_field(u, curve.points), FUNCTIONS, curve.density)
+        found, _ = pursue(curve.values, of_field(u, curve.points), FUNCTIONS, curve.density)
         terms |= {parts.term(field, function): value for function, value in found.items()}
     bases = {parts.symbol(key): values for key, values in parts.maps.items()}
     library = Library(parts.fields, parts.ndim, tuple(terms), bases)
@@ -165,23 +190,30 @@ class _Described:
         boundaries = reading.model.filters.boundaries
         self.dictionary = of_coordinates(self.grid, boundaries) if self.values else {}
 
-    def library(self, most: int) -> tuple[Library, Tensor]:
-        """Constants, and at most so many functions for each map and each curve."""
-        terms = dict(self.constants)
+    def library(self, most: int) -> tuple[Library, Tensor, float]:
+        """Constants, and at most so many functions for each map and each curve.
+
+        Returns the coefficients too, and the largest share (L2) of a map or curve that is missed.
+        """
+        terms, missed = dict(self.constants), 0.0
         for (field, jet), values in self.values.items():
-            for basis, value in pursue(values, self.dictionary, most).items():
+            found, left = pursue(values, self.dictionary, most)
+            missed = max(missed, left)
+            for basis, value in found.items():
                 terms[self.parts.term(field, jet.symbol, basis)] = value
         for field, curve in self.sources.items():
             u = Jet(field, (0,) * self.parts.ndim).symbol
             functions = of_field(u, curve.points)
-            for function, value in pursue(curve.values, functions, most, curve.density).items():
+            found, left = pursue(curve.values, functions, most, curve.density)
+            missed = max(missed, left)
+            for function, value in found.items():
                 terms[self.parts.term(field, function)] = value
         library = Library(self.parts.fields, self.parts.ndim, tuple(terms))
-        return library, torch.tensor(list(terms.values()), dtype=torch.float64)
+        return library, torch.tensor(list(terms.values()), dtype=torch.float64), missed
 
     def series(self) -> PDE:
         """The equation with as many functions as it takes to reproduce maps and curves."""
-        library, values = self.library(SERIES)
+        library, values, _ = self.library(SERIES)
         return library.pde(values)
 
     def maps(self, pde: PDE, formulas: bool) -> tuple[FittedMap, ...]:
