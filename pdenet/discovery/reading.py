@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pdenet.dataset import Windows
-from pdenet.discovery.candidates import candidates, shares
+from pdenet.discovery.candidates import FLOOR, candidates, shares
 from pdenet.discovery.equation import DiscoveredEquation, FittedFilter
 from pdenet.discovery.expand import expansion
 from pdenet.discovery.fit import Normal, Rollouts, gauss_newton, learned_axes, linearise
@@ -24,6 +24,7 @@ from pdenet.discovery.noise import structured_share
 from pdenet.discovery.select import eliminate
 from pdenet.discovery.smooth import Smoothing
 from pdenet.discovery.terms import Library
+from pdenet.discovery.units import function_candidates
 from pdenet.errors import DiscoveryError
 from pdenet.events import Event, Listener, Phase, TermDropped
 from pdenet.model import PDENet
@@ -88,7 +89,8 @@ class Reading:
         found = expansion(self.model)
         states = self.train.flatten(0, 1)
         states = states[:: max(1, states[:, 0].numel() // 65536)]
-        pde = candidates(found, shares(found, self.model, states), self.drop)
+        functions = function_candidates(found, self.model, states, FLOOR)
+        pde = candidates(found, shares(found, self.model, states), self.drop, functions)
         return pde
 
     def select(
