@@ -63,7 +63,8 @@ class FittedCurve:
     """The source f(u) of one equation as it was found, before any formula.
 
     field: whose equation, and the argument. points, values: u and f(u), over the range that the
-    data visit; beyond it the formula is an extrapolation. density: share of the data's values near
+    data visit (all but the rarest 0.1 % of values at either end); beyond it the formula is an
+    extrapolation. density: share of the data's values near
     each point. formula: as in `FittedMap`.
     """
 

@@ -29,6 +29,10 @@ __all__ = ["Coefficient", "Curve", "Parts", "parts_of"]
 POINTS = 201
 """Points at which a curve is kept."""
 
+RARE = 1e-3
+"""Share of the data at either end of a field's range that counts as not visited: noise alone may
+reach there, and a curve is not known where almost nothing was seen."""
+
 Coefficient = tuple[str, Jet]
 """The coefficient of a jet in the equation of a field."""
 
@@ -40,6 +44,12 @@ class Curve:
     points: np.ndarray
     values: np.ndarray
     density: np.ndarray
+
+    def visited(self) -> np.ndarray:
+        """Which points lie in the range that the data visit: all but the rarest values."""
+        below = np.cumsum(self.density)
+        inside: np.ndarray = (below >= RARE) & (below <= 1 - RARE)
+        return inside
 
 
 @dataclass(frozen=True, eq=False)

@@ -229,7 +229,7 @@ class _Described:
                 constant = coefficient if isinstance(coefficient, float) else 0.0
                 values = np.full(self.grid.shape, constant)
                 kind = "constant" if (field, jet.symbol) in constants and constant else "zero"
-            text = format_expression(sympy.sympify(coefficient), "text", 5)
+            text = format_expression(sympy.Mul(coefficient), "text", 5)
             formula = text if formulas and kind == "varying" else None
             result.append(FittedMap(field, jet.name, kind, values, formula))
         return tuple(result)
@@ -245,5 +245,10 @@ class _Described:
             ]
             text = format_expression(sympy.Add(*terms), "text", 5)
             formula = text if formulas else None
-            result.append(FittedCurve(field, curve.points, curve.values, curve.density, formula))
+            seen = curve.visited()
+            result.append(
+                FittedCurve(
+                    field, curve.points[seen], curve.values[seen], curve.density[seen], formula
+                )
+            )
         return tuple(result)
