@@ -174,10 +174,11 @@ def _coefficient(fitted: FittedMap, grid: Grid, truth: PDE | None) -> Coefficien
 def _true_source(truth: PDE, field: str) -> sympy.Expr:
     """What the right-hand side holds of the undifferentiated field alone, constants too."""
     alone = {Jet(field, (0,) * truth.ndim)}
+    one = sympy.Integer(1)
     parts = [
-        number(value) * monomial
-        for monomial, value in truth.numeric_terms().get(field, {}).items()
-        if isinstance(value, float) and jets_in(monomial, truth.fields, truth.ndim) <= alone
+        number(bases[one]) * monomial
+        for monomial, bases in truth.expansions().get(field, {}).items()
+        if one in bases and jets_in(monomial, truth.fields, truth.ndim) <= alone
     ]
     return sympy.Add(*parts)
 

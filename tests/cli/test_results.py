@@ -2,9 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from pdenet.cli.reporting import result_of, write_report
 from pdenet.cli.results import FORMATS, Result
+from pdenet.discovery import DiscoveredEquation, FittedCurve, FittedMap
+from pdenet.errors import DataError
 from pdenet.pde import PDE
 
 TRUTH = PDE("u_t = -u*u_x + nu*u_xx", nu=0.1)
@@ -86,3 +90,66 @@ def test_markdown_table_has_as_many_cells_in_every_row():
     lines = [line for line in result().to_markdown().splitlines() if line.startswith("|")]
     assert len(lines) == 5
     assert {line.count("|") for line in lines} == {6}
+
+
+def read_out():
+    """What might be read from a network with a map and a source, on the data of the fixture."""
+    x = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    u = np.linspace(-1.0, 1.5, 20)
+    return DiscoveredEquation(
+        PDE("u_t = 0.1*u_xx - (0.5 + 0.01*sin(x))*u_x + 0.02*u"),
+        {},
+        maps=(
+            FittedMap("u", "u_x", "varying", -0.5 - 0.01 * np.sin(x), "-0.5 - 0.01*sin(x)"),
+            FittedMap("u", "u_xx", "constant", np.full(64, 0.1)),
+        ),
+        curves=(FittedCurve("u", u, 0.02 * u, np.full(20, 0.05), "0.02*u"),),
+    )
+
+
+def test_maps_and_sources_stand_beside_the_truth_of_the_data(data, capsys):
+    found = result_of(read_out(), data, SECONDS)
+    document = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    varying, constant = document["maps"]
+    assert set(varying) == {"field", "term", "kind", "l2_error", "rms", "rms_error", "formula"}
+    assert varying["l2_error"] == pytest.approx(0.01 / np.sqrt(2) / 0.5)
+    assert varying["rms_error"] == pytest.approx(0.01 / np.sqrt(2))
+    assert (constant["kind"], constant["l2_error"]) == ("constant", pytest.approx(0.0, abs=1e-12))
+    (source,) = document["sources"]
+    assert source == {
+        **{"field": "u", "low": -1.0, "high": 1.5},
+        **{"l2_error": None, "formula": "0.02*u"},
+    }
+    found.print_summary()
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if line.startswith("coefficient of ")]
+    assert line.startswith("coefficient of u_x: varies, −0.5 − 0.01·sin(x), L2 error 1.4")
+    assert any(
+        line.startswith("source f(u): 0.02·u")
+        and line.endswith("beyond u in [−1, 1.5] the formula is an extrapolation")
+        for line in lines
+    )
+
+
+def test_a_read_out_of_other_data_is_refused(data):
+    other = read_out()
+    (first, *_) = other.maps
+    other = DiscoveredEquation(
+        other.pde, {}, maps=(FittedMap("u", "u_x", "varying", first.values[::2]),)
+    )
+    with pytest.raises(DataError, match=r"shape \(32,\), but the grid has \(64,\)"):
+        result_of(other, data, SECONDS)
+
+
+def test_a_read_out_whose_data_are_gone_has_no_truth():
+    found = result_of(read_out(), None, SECONDS)
+    assert found.truth is None and found.to_json()["maps"] == []
+
+
+def test_the_report_of_a_run_shows_its_maps_and_sources(trained, data, tmp_path):
+    found = read_out()
+    result = result_of(found, data, SECONDS)
+    path = write_report(trained, result, found, tmp_path / "report.html", data=data)
+    text = path.read_text(encoding="utf-8")
+    assert "<h2>Coefficients</h2>" in text and "<h2>Source</h2>" in text
+    assert "Beyond u in [−1, 1.5] the formula is an extrapolation" in text

@@ -2,12 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import sympy
 
 from pdenet.errors import EquationError
 from pdenet.pde import PDE
-from pdenet.pde.compare import compare
+from pdenet.pde.compare import compare, field_error, root_mean_square
 
 TRUTH = PDE("u_t = -u*u_x + 0.1*u_xx")
 u = sympy.Symbol("u", real=True)
@@ -75,3 +76,18 @@ def test_other_fields_or_coordinates_cannot_be_compared():
     for other in (PDE("v_t = v_xx"), PDE("u_t = u_xx + u_yy")):
         with pytest.raises(EquationError, match="cannot compare"):
             compare(other, TRUTH)
+
+
+def test_errors_of_values_on_a_grid():
+    truth = np.array([[3.0, 4.0], [0.0, 0.0]])
+    error = field_error(truth + np.array([[0.0, 0.0], [0.3, 0.4]]), truth)
+    assert error.l2 == pytest.approx(0.1)
+    assert error.rms == pytest.approx(0.25)
+    assert error.truth_rms == root_mean_square(truth) == 2.5
+
+
+def test_values_beside_a_truth_that_vanishes():
+    nothing = np.zeros(4)
+    assert field_error(nothing + 0.1, nothing).l2 == math.inf
+    assert field_error(nothing + 0.1, nothing).rms == pytest.approx(0.1)
+    assert field_error(nothing, nothing).l2 == 0.0
