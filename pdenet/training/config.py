@@ -105,10 +105,12 @@ class ReadoutSection(_Section):
     steps: _Positive = ReadoutConfig.steps
     select_values: _Positive = ReadoutConfig.select_values
     fit_values: _Positive = ReadoutConfig.fit_values
+    structure_values: _Positive = ReadoutConfig.structure_values
     size: _Size = ReadoutConfig.size
     order: _Order = ReadoutConfig.order
     select_iterations: _Positive = ReadoutConfig.select_iterations
     iterations: _Positive = ReadoutConfig.iterations
+    free_iterations: _Positive = ReadoutConfig.free_iterations
 
     def value(self) -> ReadoutConfig:
         """The configuration that the read-out takes."""
@@ -155,13 +157,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "variable-coefficients": {
         "network": {"filter_size": 7, "max_order": 4, "units": 0, "coefficients": {}},
-        "stages": _stages(1, 3, 6, iterations=60),
-        "values": 65536,
+        "stages": _stages(1, 3, iterations=40),
+        "values": 32768,
     },
     "nonlinear-source": {
         "network": {"filter_size": 7, "max_order": 2, "units": 0, "source": {}},
-        "stages": _stages(1, 3, 6, iterations=60),
-        "values": 65536,
+        "stages": _stages(1, 3, iterations=40),
+        "values": 32768,
     },
 }
 """Named settings. "paper": 5×5 filters of order 2, five products, 28 windows of 32², and the
