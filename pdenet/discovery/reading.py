@@ -178,7 +178,7 @@ class Reading:
         n = len(library.terms)
         return DiscoveredEquation(
             pde=library.pde(fit.x[:n]),
-            stderr=library.by_field(errors[:n]),
+            stderr=library.errors_by_field(errors[:n]),
             filters=_filters(problem, fit.x),
             steps=windows.shape[1] - 1,
             misfit=misfit(problem.residuals(fit.x, held_out), held_out),

@@ -7,6 +7,7 @@ unknowns.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +23,7 @@ from pdenet.nn import FilterBank
 from pdenet.nn.filters import symbols_of_kernels
 from pdenet.nn.padding import held_points
 from pdenet.pde import PDE
-from pdenet.pde.expression import Monomial
+from pdenet.pde.expression import Monomial, expansion_of
 from pdenet.pde.jet import AXES, Jet, sorted_jets
 from pdenet.pde.render import format_monomial
 from pdenet.types import Jets, State
@@ -114,11 +115,27 @@ class Library:
         """The PDE with these coefficients."""
         return PDE.from_terms(self.by_field(coefficients), AXES[: self.ndim])
 
-    def by_field(self, values: Tensor | Sequence[float]) -> Mapping[str, dict[Monomial, float]]:
+    def by_field(self, values: Tensor | Sequence[float]) -> dict[str, dict[Monomial, float]]:
         """One number for each term, as {field: {monomial with its basis: number}}."""
         table: dict[str, dict[Monomial, float]] = {name: {} for name in self.fields}
         for term, value in zip(self.terms, values, strict=True):
             table[term.field][term.name] = float(value)
+        return table
+
+    def errors_by_field(self, errors: Tensor | Sequence[float]) -> dict[str, dict[Monomial, float]]:
+        """The standard error of every coefficient as a PDE holds it.
+
+        A basis that is a sum, such as x (L − x), is multiplied out there: each of its parts has
+        its share of the error.
+        """
+        table: dict[str, dict[Monomial, float]] = {name: {} for name in self.fields}
+        for term, error in zip(self.terms, errors, strict=True):
+            parts = expansion_of(term.name, self.fields, self.ndim)
+            for monomial, bases in parts.items():
+                for basis, share in bases.items():
+                    squares = table[term.field].get(monomial * basis, 0.0) ** 2
+                    found = math.sqrt(squares + (share * float(error)) ** 2)
+                    table[term.field][monomial * basis] = found
         return table
 
     def combine(self, jets: Jets, order: Sequence[Jet], coefficients: Tensor) -> State:

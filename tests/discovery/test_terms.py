@@ -3,9 +3,11 @@
 import math
 
 import pytest
+import sympy
 import torch
 
-from pdenet.discovery.terms import Library
+from pdenet.discovery.product import Product
+from pdenet.discovery.terms import Library, Term
 from pdenet.errors import DiscoveryError
 from pdenet.grid import Grid
 from pdenet.nn import FilterBank
@@ -72,6 +74,14 @@ def test_numbers_by_field():
         "u": {u: [5.0, 6.0][names.index(("u", u))], u_x: [5.0, 6.0][names.index(("u", u_x))]},
         "v": {v: 7.0},
     }
+
+
+def test_errors_go_with_the_parts_of_a_sum():
+    x, u_x = sympy.Symbol("x", real=True), Jet("u", (1,)).symbol
+    product = Product.of(u_x, ("u",), 1, x * (6 - x))
+    library = Library(("u",), 1, (Term("u", u_x, product),))
+    assert library.errors_by_field([0.5]) == {"u": {x * u_x: 3.0, x**2 * u_x: 0.5}}
+    assert library.pde([2.0]) == PDE("u_t = 12*x*u_x - 2*x**2*u_x")
 
 
 def test_what_depends_on_time_is_refused():
