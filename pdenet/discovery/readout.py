@@ -18,6 +18,7 @@ from dataclasses import replace
 
 import torch
 
+from pdenet.discovery.arguments import has_arguments, read_functions
 from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.reading import Reading, ReadoutConfig
 from pdenet.discovery.structure import read_structure
@@ -56,6 +57,9 @@ def read_out(
         if not any(pde.terms().values()):
             raise DiscoveryError("the network holds no terms: train it longer or on other data")
         expanded = time.perf_counter() - started
-        found = reading.fit(*reading.select(*Library.of(pde)))
+        if has_arguments(pde):
+            found = read_functions(reading, pde)
+        else:
+            found = reading.fit(*reading.select(*Library.of(pde)))
     seconds = {"expand": expanded, "total": time.perf_counter() - started}
     return replace(found, dropped=tuple(reading.dropped), seconds=seconds)
