@@ -75,8 +75,8 @@ def result_of(found: DiscoveredEquation, data: Path | None, seconds: Mapping[str
         return Result(found.pde, found.stderr, None, seconds)
     with open_data(data) as opened:
         problem = opened.problem
-    maps = coefficients(found.maps, problem.grid, problem.pde)
-    curves = sources(found.curves, problem.pde)
+    maps = coefficients(found.maps, found.pde, problem.grid, problem.pde)
+    curves = sources(found.curves, found.pde, problem.pde)
     return Result(found.pde, found.stderr, problem.pde, seconds, maps, curves)
 
 

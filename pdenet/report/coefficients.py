@@ -2,7 +2,7 @@
 
 The network finds a coefficient c(x, y) of a term as values on the grid and a source f(u) as values
 over the range that the data visit; the formulas that stand for them in the equation come later.
-Here both are set beside what is true,
+The formulas are those of the equation itself, to all digits. All are set beside what is true,
 
     c*(x, y)   the coefficient of the same term in the true equation, on the same grid,
     f*(u)      what the true right-hand side holds of the undifferentiated field alone,
@@ -34,12 +34,14 @@ __all__ = ["Coefficient", "Source", "coefficients", "sources"]
 class Coefficient:
     """The coefficient of one term as found, and as it is in truth.
 
-    fitted: what was found. grid: where. truth: the true values (*space); None where no truth is
-    known, or where it depends on t.
+    fitted: what was found. grid: where. expression: the formula that stands for it in the equation;
+    None where the map has none. truth: the true values (*space); None where no truth is known, or
+    where it depends on t.
     """
 
     fitted: FittedMap
     grid: Grid
+    expression: sympy.Expr | None = None
     truth: np.ndarray | None = None
 
     @cached_property
@@ -62,26 +64,23 @@ class Coefficient:
     @cached_property
     def formula(self) -> np.ndarray | None:
         """The values of the formula on the grid; None where there is none."""
-        expression = self._expression
-        return None if expression is None else _on_grid(expression, self.grid)
+        return None if self.expression is None else _on_grid(self.expression, self.grid)
 
     def formula_text(self, style: Style = "unicode", digits: int | None = 4) -> str | None:
         """The formula for readers."""
-        return _shown(self._expression, style, digits)
-
-    @cached_property
-    def _expression(self) -> sympy.Expr | None:
-        return _parsed(self.fitted.formula, self.fitted.field, self.grid.axes)
+        return _shown(self.expression, style, digits)
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
     """The source f(u) of one equation as found, and as it is in truth.
 
-    fitted: what was found. true_expression: f*, an expression in u; None where no truth is known.
+    fitted: what was found. expression: the formula that stands for it in the equation; None where
+    the curve has none. true_expression: f*; None where no truth is known.
     """
 
     fitted: FittedCurve
+    expression: sympy.Expr | None = None
     true_expression: sympy.Expr | None = None
 
     @property
@@ -113,72 +112,75 @@ class Source:
 
     def formula_at(self, points: np.ndarray) -> np.ndarray | None:
         """The formula at any u; None where there is none."""
-        return _along(self._expression, self.fitted.field, points)
+        return _along(self.expression, self.fitted.field, points)
 
     def formula_text(self, style: Style = "unicode", digits: int | None = 4) -> str | None:
         """The formula for readers."""
-        return _shown(self._expression, style, digits)
+        return _shown(self.expression, style, digits)
 
     def truth_text(self, style: Style = "unicode", digits: int | None = 4) -> str | None:
         """The truth for readers."""
         return _shown(self.true_expression, style, digits)
 
-    @cached_property
-    def _expression(self) -> sympy.Expr | None:
-        return _parsed(self.fitted.formula, self.fitted.field, ("x",))
-
 
 def coefficients(
-    maps: Iterable[FittedMap], grid: Grid, truth: PDE | None = None
+    maps: Iterable[FittedMap], found: PDE, grid: Grid, truth: PDE | None = None
 ) -> tuple[Coefficient, ...]:
-    """The maps on `grid`, with the truth where it is known.
+    """The maps on `grid`, with their formulas in `found` and the truth where it is known.
 
-    A term that the true equation does not have has the coefficient 0. Raises DataError when a map
+    A term that an equation does not have has the coefficient 0 there. Raises DataError when a map
     does not have the shape of the grid.
     """
-    return tuple(_coefficient(each, grid, truth) for each in maps)
+    return tuple(_coefficient(each, found, grid, truth) for each in maps)
 
 
-def sources(curves: Iterable[FittedCurve], truth: PDE | None = None) -> tuple[Source, ...]:
-    """The curves, with the truth where it is known.
+def sources(
+    curves: Iterable[FittedCurve], found: PDE, truth: PDE | None = None
+) -> tuple[Source, ...]:
+    """The curves, with their formulas in `found` and the truth where it is known.
 
     Raises DataError for a curve without points.
     """
-    found = []
+    result = []
     for curve in curves:
         if curve.points.size < 2 or not np.all(np.isfinite(curve.points)):
             raise DataError(f"the source of {curve.field}_t needs at least two finite points")
-        found.append(Source(curve, None if truth is None else _true_source(truth, curve.field)))
-    return tuple(found)
+        formula = None if curve.formula is None else _source_of(found, curve.field)
+        true = None if truth is None else _source_of(truth, curve.field)
+        result.append(Source(curve, formula, true))
+    return tuple(result)
 
 
-def _coefficient(fitted: FittedMap, grid: Grid, truth: PDE | None) -> Coefficient:
+def _coefficient(fitted: FittedMap, found: PDE, grid: Grid, truth: PDE | None) -> Coefficient:
     if fitted.values.shape != grid.shape:
         raise DataError(
             f"the coefficient of {fitted.term} in {fitted.field}_t has shape "
             f"{fitted.values.shape}, but the grid has {grid.shape}: read the equation from the "
             "data that it was found in"
         )
-    if truth is None:
-        return Coefficient(fitted, grid)
-    named = {
-        format_monomial(monomial): sympy.sympify(value, strict=True)
-        for monomial, value in truth.numeric_terms().get(fitted.field, {}).items()
-    }
-    expression = named.get(fitted.term, sympy.Integer(0))
-    if any(symbol.name == "t" for symbol in expression.free_symbols):
-        return Coefficient(fitted, grid)
-    return Coefficient(fitted, grid, _on_grid(expression, grid))
+    formula = None if fitted.formula is None else _coefficient_of(found, fitted)
+    true = None if truth is None else _coefficient_of(truth, fitted)
+    if true is None or any(symbol.name == "t" for symbol in true.free_symbols):
+        return Coefficient(fitted, grid, formula)
+    return Coefficient(fitted, grid, formula, _on_grid(true, grid))
 
 
-def _true_source(truth: PDE, field: str) -> sympy.Expr:
+def _coefficient_of(pde: PDE, fitted: FittedMap) -> sympy.Expr:
+    """The coefficient of the map's term in an equation, 0 where it has no such term."""
+    for monomial, value in pde.numeric_terms().get(fitted.field, {}).items():
+        if format_monomial(monomial) == fitted.term:
+            return number(value) if isinstance(value, float) else value
+    return sympy.Integer(0)
+
+
+def _source_of(pde: PDE, field: str) -> sympy.Expr:
     """What the right-hand side holds of the undifferentiated field alone, constants too."""
-    alone = {Jet(field, (0,) * truth.ndim)}
+    alone = {Jet(field, (0,) * pde.ndim)}
     one = sympy.Integer(1)
     parts = [
         number(bases[one]) * monomial
-        for monomial, bases in truth.expansions().get(field, {}).items()
-        if one in bases and jets_in(monomial, truth.fields, truth.ndim) <= alone
+        for monomial, bases in pde.expansions().get(field, {}).items()
+        if one in bases and jets_in(monomial, pde.fields, pde.ndim) <= alone
     ]
     return sympy.Add(*parts)
 
@@ -198,16 +200,6 @@ def _along(expression: sympy.Expr | None, field: str, points: np.ndarray) -> np.
     with np.errstate(all="ignore"):
         values: np.ndarray = compile_rhs(pde, (Jet(field, (0,)),), np)(0.0, points[None, None])
     return values.reshape(points.shape)
-
-
-def _parsed(formula: str | None, field: str, axes: tuple[str, ...]) -> sympy.Expr | None:
-    """The text of a formula as an expression.
-
-    Raises EquationError for a text that is none.
-    """
-    if formula is None:
-        return None
-    return PDE(f"{field}_t = {formula}", coordinates=axes).rhs[field]
 
 
 def _shown(expression: sympy.Expr | None, style: Style, digits: int | None) -> str | None:

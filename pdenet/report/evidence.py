@@ -139,9 +139,9 @@ class Evidence:
     @cached_property
     def coefficients(self) -> tuple[Coefficient, ...]:
         """The maps beside the truth."""
-        return coefficients(self.maps, self.grid, self.truth)
+        return coefficients(self.maps, self.found, self.grid, self.truth)
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
         """The sources beside the truth."""
-        return sources(self.curves, self.truth)
+        return sources(self.curves, self.found, self.truth)

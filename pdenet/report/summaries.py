@@ -60,6 +60,12 @@ class CoefficientRow:
         return self.coefficient.fitted.kind == "varying"
 
     @property
+    def gone(self) -> bool:
+        """Whether it vanishes, and rightly so as far as is known: not worth a row."""
+        truth = self.coefficient.truth
+        return self.coefficient.fitted.kind == "zero" and (truth is None or not np.any(truth))
+
+    @property
     def name(self) -> str:
         """c(x, y) with the coordinates of the grid."""
         return f"c({', '.join(self.coefficient.grid.axes)})"

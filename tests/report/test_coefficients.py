@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pdenet.discovery import FittedCurve, FittedMap
-from pdenet.errors import DataError, EquationError
+from pdenet.errors import DataError
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import catalogue
@@ -38,15 +38,18 @@ def a_map(values, term="u_x", kind="varying", formula=None, field="u"):
     return FittedMap(field, term, kind, np.broadcast_to(values, GRID.shape).copy(), formula)
 
 
-def one(fitted, truth=TRUTH):
-    (found,) = coefficients((fitted,), GRID, truth)
-    return found
+def one(fitted, truth=TRUTH, found=None):
+    """The formula of the map, where it has one, is the whole equation that was found."""
+    if found is None:
+        found = PDE(f"u_t = ({fitted.formula or 0})*u_x", coordinates=("x", "y"))
+    (measured,) = coefficients((fitted,), found, GRID, truth)
+    return measured
 
 
 def a_source(values=np.sin, formula=None, truth=None, low=-2.0, high=3.0):
     points = np.linspace(low, high, 50)
     curve = FittedCurve("u", points, values(points), np.full(50, 0.02), formula)
-    (found,) = measured_sources((curve,), truth)
+    (found,) = measured_sources((curve,), PDE(f"u_t = {formula or 0} + u_xx"), truth)
     return found
 
 
@@ -92,16 +95,19 @@ def test_the_formula_is_evaluated_and_measured():
     assert one(a_map(0.0, formula="0")).formula_text() == "0"
 
 
-def test_a_formula_that_is_none_is_refused():
-    with pytest.raises(EquationError):
-        _ = one(a_map(0.0, formula="__import__('os')")).formula
+def test_the_formula_is_that_of_the_equation_whatever_its_text_rounds_to():
+    found = PDE("u_t = (0.123456789 + sin(x))*u_x + u_y")
+    measured = one(a_map(0.0, formula="0.12346 + sin(x)"), found=found)
+    np.testing.assert_allclose(measured.formula, 0.123456789 + np.sin(GRID.mesh()[0]), rtol=1e-14)
+    assert measured.fitted.formula == "0.12346 + sin(x)"
+    assert one(a_map(0.0), found=found).formula is None
 
 
 def test_maps_of_another_grid_and_empty_curves_are_refused():
     with pytest.raises(DataError, match=r"shape \(12, 10\), but the grid has \(50, 50\)"):
-        coefficients((a_map(1.0),), Grid.square(50, 2), TRUTH)
+        coefficients((a_map(1.0),), TRUTH, Grid.square(50, 2))
     with pytest.raises(DataError, match="at least two finite points"):
-        measured_sources((FittedCurve("u", *(np.zeros(1),) * 3),), None)
+        measured_sources((FittedCurve("u", *(np.zeros(1),) * 3),), TRUTH)
     evidence = VARIANTS["variable_coefficients"]()
     with pytest.raises(DataError, match="read the equation from the data"):
         replace(evidence, maps=(a_map(1.0),))
@@ -164,6 +170,9 @@ def test_rows_say_what_varies_and_what_the_equation_has_instead_of_a_formula():
     assert (rows[3].found, rows[3].truth, rows[3].error) == ("0.199", "0.2", "0.5\u202f%")
     assert rows[2].note.endswith("the equation has a series of 19 terms instead.")
     assert rows[1].note == "The formula is off by 0.17\u202f%."
+    assert [row.gone for row in rows] == [row.kind == "vanishes" for row in rows]
+    wrong = coefficient_rows((one(a_map(0.0, "u_xx", "zero")),), TRUTH)[0]
+    assert not wrong.gone and wrong.error == "100\u202f%"
     extra = coefficient_rows((one(a_map(0.1, "u_xy")),), TRUTH)[0]
     assert (extra.truth, extra.error) == ("0", "0.1 (r.m.s.)")
 
@@ -261,8 +270,9 @@ def test_beyond_the_visited_values_the_source_is_shaded_and_dotted(monkeypatch):
 
 def test_an_extrapolation_that_explodes_does_not_flatten_the_picture(monkeypatch):
     evidence = VARIANTS["source"]()
-    curve = replace(evidence.curves[0], formula="exp(9*u)/1000000000")
-    evidence = replace(evidence, curves=(curve,), truth=None, comparison=None)
+    curve = evidence.curves[0]
+    found = PDE("u_t = exp(9*u)/1000000000 + u_xx + u_yy")
+    evidence = replace(evidence, found=found, truth=None, comparison=None)
     (_, (axes,)) = made(monkeypatch, lambda: sources.source_figures(evidence))
     seen = float(np.exp(9 * curve.points[-1]) / 1e9)
     assert axes.get_ylim()[1] < 2 * seen
