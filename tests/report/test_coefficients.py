@@ -278,6 +278,15 @@ def test_an_extrapolation_that_explodes_does_not_flatten_the_picture(monkeypatch
     assert axes.get_ylim()[1] < 2 * seen
 
 
+def test_a_value_that_walls_hold_does_not_hide_how_often_others_are_visited(monkeypatch):
+    evidence = VARIANTS["source"]()
+    density = np.full(120, 0.005)
+    density[60] = 0.4
+    evidence = replace(evidence, curves=(replace(evidence.curves[0], density=density),))
+    (_, (axes, _)) = made(monkeypatch, lambda: sources.source_figures(evidence))
+    assert axes.figure.axes[1].get_ylim()[1] < 10 * 0.005
+
+
 def test_sections_stand_in_the_page_only_where_there_is_something():
     plain = build(VARIANTS["burgers"]())
     for text in (plain.html(), plain.markdown(), plain.latex()):
