@@ -97,16 +97,20 @@ class Reading:
         self,
         library: Library,
         coefficients: Tensor,
-        values: int | None = None,
-        iterations: int | None = None,
+        *,
+        quickly: bool = False,
     ) -> tuple[Rollouts, Tensor]:
         """The problem and the unknowns of the terms that held-out trajectories ask for.
 
-        values, iterations: instead of those of the configuration.
+        quickly: for many terms that are near their optimum; one linearisation on few, shorter
+        windows.
         """
-        values, terms = values or self.config.select_values, library.terms
-        windows, _ = self.windows(self.train, values)
-        held_out, smoothing = self.windows(self.held_out, values)
+        terms, iterations = library.terms, self.config.select_iterations
+        values, steps = self.config.select_values, self.steps
+        if quickly:
+            values, steps, iterations = self.config.structure_values, (steps + 1) // 2, 1
+        windows, _ = self.windows(self.train, values, steps)
+        held_out, smoothing = self.windows(self.held_out, values, steps)
         problem = self.problem(library)
         x, windows = self.start(problem, problem.start(coefficients), windows)
         held_out = held_out[:, : windows.shape[1]]
@@ -115,7 +119,7 @@ class Reading:
             problem,
             x,
             windows,
-            iterations=iterations or self.config.select_iterations,
+            iterations=iterations,
             on_progress=lambda done, x: self.progress(
                 "selection", 0.8 * done, f"fitting {len(terms)} terms"
             ),
@@ -203,10 +207,12 @@ class Reading:
         ).to(self.train)
         return Rollouts(library.on(grid, self.train), bank, learned_axes(bank), self.model.dt)
 
-    def windows(self, states: Trajectory, values: int) -> tuple[Trajectory, Smoothing]:
+    def windows(
+        self, states: Trajectory, values: int, steps: int | None = None
+    ) -> tuple[Trajectory, Smoothing]:
         """Windows whose first frames hold about `values` numbers, at least four of them, and what
         smoothed their first frames."""
-        chosen = Windows(states.shape[0], states.shape[1], self.steps)
+        chosen = Windows(states.shape[0], states.shape[1], steps or self.steps)
         n = max(4, values // states[0, 0].numel())
         raw = chosen.gather(states, chosen.sample(n, self.generator))
         boundaries = self.model.filters.boundaries

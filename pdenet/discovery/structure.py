@@ -107,8 +107,7 @@ def _select(reading: Reading, parts: Parts) -> tuple[tuple[Term, ...], dict[Term
     bases = {parts.symbol(key): values for key, values in parts.maps.items()}
     library = Library(parts.fields, parts.ndim, tuple(terms), bases)
     values = torch.tensor(list(terms.values()), dtype=torch.float64)
-    # The network is near its optimum: one linearisation tells the parts apart.
-    problem, x = reading.select(library, values, reading.config.structure_values, iterations=1)
+    problem, x = reading.select(library, values, quickly=True)
     kept = problem.library.terms
     return kept, dict(zip(kept, x.tolist(), strict=False))
 

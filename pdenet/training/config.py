@@ -159,6 +159,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "network": {"filter_size": 7, "max_order": 4, "units": 0, "coefficients": {}},
         "stages": _stages(1, 3, iterations=40),
         "values": 32768,
+        "readout": {"select_values": 32768, "fit_values": 81920, "free_iterations": 40},
     },
     "nonlinear-source": {
         "network": {"filter_size": 7, "max_order": 2, "units": 0, "source": {}},
