@@ -10,10 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from pdenet.report.evidence import Evidence
-from pdenet.report.style import COLOURS, GREY, INK, Drawing, label, new_axes, plain
+from pdenet.report.style import COLOURS, GREY, INK, Drawing, label, log_limits, new_axes, plain
 
 __all__ = ["PERCENTILES", "error_figure", "error_percentiles", "loss_figure"]
 
@@ -65,7 +64,7 @@ def error_figure(evidence: Evidence) -> Drawing | None:
         Patch(facecolor=GREY, alpha=0.22, label="0–100 %"),
     ]
     axes.set_xlim(0.0, float(times.max()) if times.max() > 0 else 1.0)
-    _log_limits(axes, floor, min(float(values.max()), _HIGHEST))
+    log_limits(axes, floor, min(float(values.max()), _HIGHEST))
     _mark_horizon(axes, evidence)
     unit = evidence.units.get("t", "")
     label(axes.xaxis.get_label(), italic=not unit).set_text(f"t ({plain(unit)})" if unit else "t")
@@ -119,7 +118,7 @@ def loss_figure(evidence: Evidence) -> Drawing | None:
         columnspacing=1.2, borderaxespad=0.2,
     )  # fmt: skip
     axes.set_xlim(0.0, start)
-    _log_limits(axes, min([float(values.min()), *held_out]), max([float(values.max()), *held_out]))
+    log_limits(axes, min([float(values.min()), *held_out]), max([float(values.max()), *held_out]))
     axes.set_xlabel("iteration")
     axes.set_ylabel("loss")
     words = (
@@ -156,18 +155,6 @@ def _log_axes() -> Axes:
     axes.grid(axis="y")
     axes.spines[["top", "right"]].set_visible(False)
     return axes
-
-
-def _log_limits(axes: Axes, low: float, high: float) -> None:
-    """Limits with a little room, at least one decade, and a label at every decade that fits."""
-    low, high = low / 1.6, max(high, low) * 1.6
-    if high < 10 * low:
-        centre = (low * high) ** 0.5
-        low, high = centre / 10**0.5, centre * 10**0.5
-    axes.set_ylim(low, high)
-    axes.yaxis.set_major_locator(LogLocator(10, numticks=8))
-    axes.yaxis.set_minor_locator(LogLocator(10, subs="auto", numticks=8))
-    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _mark_horizon(axes: Axes, evidence: Evidence) -> None:

@@ -5,11 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from pdenet.report.curves import error_percentiles
 from pdenet.report.prediction import EQUATION, NETWORK, TRUTH, Prediction
-from pdenet.report.style import COLOURS, GREY, INK, label, new_axes, plain
+from pdenet.report.style import COLOURS, GREY, INK, label, log_limits, new_axes, plain
 
 __all__ = ["colour_of", "draw_errors", "error_figure", "ordered"]
 
@@ -95,23 +94,12 @@ def draw_errors(axes: Axes, prediction: Prediction, *, marks: bool = True) -> di
     axes.grid(axis="y")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlim(0.0, float(times[-1]))
-    _limits(axes, min(lowest), min(max(highest), _HIGHEST))
+    log_limits(axes, min(lowest), min(max(highest), _HIGHEST))
     _mark(axes, prediction, named=marks)
     unit = prediction.units.get("t", "")
     label(axes.xaxis.get_label(), italic=not unit).set_text(f"t ({plain(unit)})" if unit else "t")
     axes.set_ylabel("relative L2 error")
     return lines
-
-
-def _limits(axes: Axes, low: float, high: float) -> None:
-    low, high = low / 1.6, max(high, low) * 1.6
-    if high < 10 * low:
-        centre = (low * high) ** 0.5
-        low, high = centre / 10**0.5, centre * 10**0.5
-    axes.set_ylim(low, high)
-    axes.yaxis.set_major_locator(LogLocator(10, numticks=9))
-    axes.yaxis.set_minor_locator(LogLocator(10, subs="auto", numticks=9))
-    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _mark(axes: Axes, prediction: Prediction, *, named: bool) -> None:

@@ -15,8 +15,20 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import LogLocator, NullFormatter
 
-__all__ = ["COLOURS", "GREY", "INK", "Drawing", "label", "new_axes", "plain", "styled", "to_svg"]
+__all__ = [
+    "COLOURS",
+    "GREY",
+    "INK",
+    "Drawing",
+    "label",
+    "log_limits",
+    "new_axes",
+    "plain",
+    "styled",
+    "to_svg",
+]
 
 INK = "#222222"
 GREY = "#8a8a8a"
@@ -123,3 +135,15 @@ def new_axes(size: tuple[float, float], box: tuple[float, float, float, float]) 
     width, height = size
     left, bottom, across, up = box
     return figure.add_axes((left / width, bottom / height, across / width, up / height))
+
+
+def log_limits(axes: Axes, low: float, high: float) -> None:
+    """Limits with a little room, at least one decade, and a label at every decade that fits."""
+    low, high = low / 1.6, max(high, low) * 1.6
+    if high < 10 * low:
+        centre = (low * high) ** 0.5
+        low, high = centre / 10**0.5, centre * 10**0.5
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(LogLocator(10, numticks=8))
+    axes.yaxis.set_minor_locator(LogLocator(10, subs="auto", numticks=8))
+    axes.yaxis.set_minor_formatter(NullFormatter())
