@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["machine", "record"]
+__all__ = ["RESULTS", "commit", "machine", "record"]
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -28,15 +28,15 @@ def machine() -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if cuda else "cpu",
         "system": platform.platform(),
         "versions": {"python": platform.python_version(), **versions},
-        "commit": _commit(),
+        "commit": commit(),
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
 
 
-def record(name: str, payload: dict[str, Any]) -> Path:
-    """Write {"machine": ..., **payload} to results/<name>.json, whole or not at all."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+def record(name: str, payload: dict[str, Any], folder: Path = RESULTS) -> Path:
+    """Write {"machine": ..., **payload} to <folder>/<name>.json, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
     partial = path.with_suffix(".json.partial")
     text = json.dumps({"machine": machine(), **payload}, indent=2, allow_nan=False) + "\n"
     try:
@@ -64,7 +64,8 @@ def _cpu() -> str:
     return f"{names[0] if names else platform.processor()}{' (AVX-512)' if features else ''}"
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The commit of the code that is measured."""
     root = Path(__file__).resolve().parent.parent
     command = ["git", "rev-parse", "HEAD"]
     ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
