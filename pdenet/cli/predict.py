@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,10 +33,9 @@ from pdenet.cli.rollouts import (
     with_network,
 )
 from pdenet.cli.runs import read_log, recorded_data
-from pdenet.discovery import load_equation
+from pdenet.discovery import DiscoveredEquation, load_equation
 from pdenet.errors import CheckpointError, ConfigError, DataError, EquationError
 from pdenet.events import Phase
-from pdenet.pde import PDE
 from pdenet.report.outlook import check_places, write_prediction
 from pdenet.report.prediction import (
     EQUATION,
@@ -50,6 +50,8 @@ from pdenet.training import read_run
 from simulators import Numerics
 
 __all__ = ["Request", "command", "predict_run"]
+
+logger = logging.getLogger(__name__)
 
 TIMES, TRAJECTORIES = 5.0, 20
 
@@ -86,7 +88,8 @@ def predict_run(run: Path, request: Request, monitor: Monitor | None = None) -> 
     Raises CheckpointError where the run has no network or no equation, DataError and GridError
     where data do not fit, StabilityError where the true equation blows up.
     """
-    found = _equation_of(run)
+    discovered = _equation_of(run)
+    found = discovered.pde
     with open_data(_training_data(run, request.trained_on)) as data:
         if found.fields != data.fields or found.ndim != data.problem.grid.ndim:
             raise EquationError(
@@ -101,6 +104,7 @@ def predict_run(run: Path, request: Request, monitor: Monitor | None = None) -> 
         observed = _observed(data, request, (window, trained), monitor)
         grid, boundaries = data.problem.grid, data.problem.boundaries
         units = data.problem.units
+    _warn_beyond(discovered, observed.states)
     refine = request.refine or observed.refine
     # Other stencils than the truth's: errors that both solvers share would not be seen.
     numerics = Numerics(order=6 if observed.order in (8, None) else 8)
@@ -147,12 +151,29 @@ def predict_run(run: Path, request: Request, monitor: Monitor | None = None) -> 
     )
 
 
-def _equation_of(run: Path) -> PDE:
+def _warn_beyond(found: DiscoveredEquation, states: np.ndarray) -> None:
+    """Say where fields leave the range in which the source of an equation was learned."""
+    for curve in found.curves:
+        values = states[:, :, found.pde.fields.index(curve.field)]
+        low, high = curve.points[0], curve.points[-1]
+        beyond = float(((values < low) | (values > high)).mean())
+        if beyond:
+            logger.warning(
+                "%.2g %% of the values of %s are outside [%.4g, %.4g], where its source was "
+                "learned: the equation is an extrapolation there",
+                100 * beyond,
+                curve.field,
+                low,
+                high,
+            )
+
+
+def _equation_of(run: Path) -> DiscoveredEquation:
     read_run(run)  # first of all it must be a run
     record_of_equation = run / "equation.json"
     if not record_of_equation.exists():
         raise CheckpointError(f"'{run}' has no equation yet: type 'pdenet extract {run}' first")
-    return load_equation(record_of_equation).pde
+    return load_equation(record_of_equation)
 
 
 def _training_data(run: Path, given_path: Path | None) -> Path:
@@ -283,7 +304,7 @@ def command(run: Path, output: Path | None, as_json: bool, **options: Any) -> No
     _check(options)
     folder = output or run / "prediction"
     animation, overwrite = options["animation"], options["overwrite"]
-    equation = _equation_of(run)  # before anything that takes time
+    equation = _equation_of(run).pde  # before anything that takes time
     check_places(folder, animation, overwrite=overwrite)
     chosen = given(options, "data", "times", "trajectories", "seed", "noise", "refine", "against")
     context = click.get_current_context()

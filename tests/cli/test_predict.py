@@ -95,6 +95,17 @@ def test_the_summary_names_every_predictor_and_the_horizon(run, capsys):
     assert "error.png" in streams.err
 
 
+def test_fields_beyond_the_range_of_a_source_are_told(run, capsys, caplog):
+    path = run / "equation.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    points = [-0.1, 0.0, 0.1]
+    curve = {"field": "u", "points": points, "values": points, "density": points, "formula": "u"}
+    path.write_text(json.dumps({**record, "curves": [curve]}))
+    assert main(["predict", str(run), *FEW]) == 0
+    said = capsys.readouterr().err + caplog.text
+    assert "outside [-0.1, 0.1]" in said and "extrapolation" in said
+
+
 def test_an_earlier_prediction_is_kept_unless_it_may_go(run, tmp_path, capsys):
     film = tmp_path / "film.gif"
     arguments = ["predict", str(run), *FEW]
