@@ -36,7 +36,13 @@ from pdenet.pde.jet import AXES
 from pdenet.pde.render import to_text
 from pdenet.types import Trajectory
 
-__all__ = ["Reading", "ReadoutConfig", "misfit", "standard_errors"]
+__all__ = ["NOTHING_HELPS", "Reading", "ReadoutConfig", "misfit", "standard_errors"]
+
+
+NOTHING_HELPS = (
+    "no term helps to predict held-out trajectories: the data show no change beyond their noise; "
+    "use more frames or less noise"
+)
 
 
 @dataclass(frozen=True)
@@ -161,10 +167,7 @@ class Reading:
         """
         library = problem.library
         if not library.terms:
-            raise DiscoveryError(
-                "no term helps to predict held-out trajectories: the data show no change beyond "
-                "their noise; use more frames or less noise"
-            )
+            raise DiscoveryError(NOTHING_HELPS)
         windows, _ = self.windows(self.train, self.config.fit_values)
         x, windows = self.start(problem, x, windows)
         problem = problem.stabilised(x, windows[:, 0], self.generator)

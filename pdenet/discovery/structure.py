@@ -27,7 +27,7 @@ from pdenet.discovery.equation import DiscoveredEquation, FittedCurve, FittedMap
 from pdenet.discovery.formula import of_coordinates, of_field, pursue
 from pdenet.discovery.free import FreeForm, fit_free
 from pdenet.discovery.parts import Coefficient, Curve, Parts, parts_of
-from pdenet.discovery.reading import Reading, misfit
+from pdenet.discovery.reading import NOTHING_HELPS, Reading, misfit
 from pdenet.discovery.select import TOLERANCE
 from pdenet.discovery.terms import Library, Term
 from pdenet.errors import DiscoveryError
@@ -85,7 +85,7 @@ def _formulas(
         except DiscoveryError as error:
             reason = str(error)
         else:
-            if found.misfit**2 <= (1 + TOLERANCE) * free**2:
+            if not found.misfit**2 > (1 + TOLERANCE) * free**2:  # or the free functions blew up
                 return found
             reason = f"an error of {found.misfit:.3g} against {free:.3g}"
     _log.warning(
@@ -109,6 +109,8 @@ def _select(reading: Reading, parts: Parts) -> tuple[tuple[Term, ...], dict[Term
     values = torch.tensor(list(terms.values()), dtype=torch.float64)
     problem, x = reading.select(library, values, quickly=True)
     kept = problem.library.terms
+    if not kept:
+        raise DiscoveryError(NOTHING_HELPS)
     return kept, dict(zip(kept, x.tolist(), strict=False))
 
 

@@ -47,6 +47,9 @@ class Term:
     @property
     def text(self) -> str:
         """The same as text."""
+        basis = self.product.basis
+        if basis.is_Symbol and basis.name not in AXES:  # it stands for a map
+            return f"{format_monomial(self.monomial)} (what of its coefficient varies)"
         return format_monomial(self.name)
 
 

@@ -8,6 +8,7 @@ import torch
 
 from pdenet.boundary import Dirichlet
 from pdenet.discovery import ReadoutConfig, read_out
+from pdenet.errors import DiscoveryError
 from pdenet.grid import Grid
 from pdenet.model import NetworkShape, PDENet, SplineShape
 from pdenet.pde import PDE
@@ -155,3 +156,11 @@ def test_what_no_formula_describes_becomes_a_series(caplog):
     (varying,) = (m for m in found.maps if m.kind == "varying")
     assert varying.formula is None and "no formula" in caplog.text
     assert len(found.pde.expansions()["u"][net.filters.jets[1].symbol]) > 8
+
+
+def test_noise_alone_holds_no_equation():
+    train = torch.randn(8, 12, 1, 48, generator=torch.Generator().manual_seed(0)).double()
+    net = model(train, coefficients=SplineShape(8, 3))
+    set_constants(net, {"u_xx": 0.1})
+    with pytest.raises(DiscoveryError):
+        read_out(net, train[:5], train[5:], torch.Generator().manual_seed(0), CONFIG)
