@@ -25,6 +25,7 @@ __all__ = [
     "parse",
     "periodic",
     "to_json",
+    "to_text",
 ]
 
 
@@ -107,6 +108,12 @@ def parse(text: str) -> tuple[str, tuple[Boundary, Boundary]]:
     if len(ends) > 2 or (colon and not axis.strip()):
         raise GridError(f"{text!r} {_HOW}")
     return axis.strip(), (ends[0], ends[-1])
+
+
+def to_text(boundary: Boundary) -> str:
+    """A condition as `parse` reads it: "periodic", "dirichlet=0.5", "neumann=0"."""
+    name = type(boundary).__name__.lower()
+    return "=".join([name, *(f"{value:g}" for value in asdict(boundary).values())])
 
 
 def join(given: Sequence[tuple[str, tuple[Boundary, Boundary]]], axes: Sequence[str]) -> Boundaries:

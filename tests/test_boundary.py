@@ -17,6 +17,7 @@ from pdenet.boundary import (
     parse,
     periodic,
     to_json,
+    to_text,
 )
 from pdenet.errors import GridError
 
@@ -123,3 +124,9 @@ def test_axes_are_joined_and_the_named_ones_go_first():
 def test_axes_that_cannot_be_joined_are_refused(texts, message):
     with pytest.raises(GridError, match=message):
         join([parse(text) for text in texts], ("x", "y"))
+
+
+@pytest.mark.parametrize("text", ["periodic", "dirichlet=0.5", "neumann=-1.5", "dirichlet=0"])
+def test_conditions_are_written_as_they_are_read(text):
+    _, (end, _) = parse(text)
+    assert to_text(end) == text

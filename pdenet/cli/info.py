@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pdenet.boundary import to_text
 from pdenet.cli.console import print_json, print_rows
 from pdenet.cli.options import DATA, common
 from pdenet.cli.runs import MEMBERS, read_log, read_record
@@ -28,7 +29,7 @@ def describe_data(path: Path) -> dict[str, Any]:
             "grid": list(grid.shape),
             "lengths": list(grid.lengths),
             "boundaries": {
-                axis: [type(side).__name__ for side in pair]
+                axis: [to_text(side) for side in pair]
                 for axis, pair in zip(grid.axes, problem.boundaries, strict=True)
             },
             "trajectories": data.trajectories,

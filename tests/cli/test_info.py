@@ -40,7 +40,7 @@ def test_info_as_json_stands_alone(data, capsys):
     facts = json.loads(streams.out)
     assert streams.err == ""
     assert facts["dt"] == pytest.approx(0.1) and facts["frames"] == 4
-    assert facts["boundaries"] == {"x": ["Periodic", "Periodic"]}
+    assert facts["boundaries"] == {"x": ["periodic", "periodic"]}
 
 
 def truncate(path):
