@@ -35,7 +35,9 @@ def knots(low: float, high: float, pieces: int, degree: int) -> np.ndarray:
             "at least one piece and a degree of at least 0"
         )
     step = (high - low) / pieces
-    return low + step * np.arange(-degree, pieces + degree + 1)
+    row: np.ndarray = low + step * np.arange(-degree, pieces + degree + 1)
+    row[degree + pieces] = high  # which rounding may miss, and then `high` itself lies outside
+    return row
 
 
 def values_at(

@@ -40,6 +40,14 @@ def test_they_sum_to_one_up_to_both_ends(degree):
         torch.testing.assert_close(found.sum(1), torch.ones(50, dtype=torch.float64))
 
 
+def test_both_ends_are_inside_however_they_are_rounded():
+    # 16 steps of a sixteenth from this low end stop below the high one.
+    low, high = -3.2530809568010897, 3.651022309110887
+    assert low + 16 * ((high - low) / 16) < high
+    ends = values_at(np.array([low, high]), low, high, 16, 3, periodic=False)
+    torch.testing.assert_close(ends.sum(1), torch.ones(2, dtype=torch.float64))
+
+
 @pytest.mark.parametrize("degree", [1, 2, 3, 4])
 def test_they_hold_every_polynomial_of_their_degree(degree):
     points = np.linspace(-1.0, 2.0, 40)
