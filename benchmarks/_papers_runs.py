@@ -57,8 +57,8 @@ _SMALL_PAPER = (*PAPER_DATA, *_SMALL)
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment("burgers", "burgers", range(10), ("--preset", "paper"), quick=_SMALL_PAPER),
     Experiment("burgers-frozen", "burgers", range(3), PAPER_DATA, "frozen", _SMALL_PAPER),
+    Experiment("reactive-source-32", "reactive-source", range(3), ("--preset", "paper")),
     Experiment("reactive-source", "reactive-source", range(3), quick=_SMALL_PAPER),
-    Experiment("reactive-source-32", "reactive-source", range(1), ("--preset", "paper")),
     Experiment("diffusion", "diffusion", range(3), quick=_SMALL_PAPER),
     Experiment("diffusion-32", "diffusion", range(1), ("--preset", "paper")),
     Experiment("burgers-64", "burgers", range(1)),
@@ -96,7 +96,11 @@ def jobs(folder: Path, cores: int, *, quick: bool) -> list[Job]:
 
 
 def _predictions(folder: Path, *, quick: bool) -> Iterator[Job]:
-    against = ("--against", str(folder / "burgers-frozen" / "seed-0"))
+    # The name by which the figure calls that network.
+    frozen = folder / "frozen"
+    if not frozen.is_symlink():
+        frozen.symlink_to(Path("burgers-frozen", "seed-0"))
+    against = ("--against", str(frozen))
     short = ("--trajectories", "4") if quick else ()
     for name, run, more in (
         ("predict-paper", "burgers", against),

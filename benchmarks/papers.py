@@ -3,6 +3,7 @@
     python benchmarks/papers.py            # all of it; goes on where it was stopped
     python benchmarks/papers.py --quick    # small data, one seed: whether everything works
     python benchmarks/papers.py --table    # what there is so far, without running anything
+    python benchmarks/papers.py --readme   # the same, and put the table into README.md
 
 PDE-Net 2.0: Burgers' equation in the papers' setting (ten seeds, learned and frozen filters),
 diffusion, convection and diffusion with a reactive source. PDE-Net 1.0: variable coefficients, a
@@ -29,6 +30,7 @@ from _papers_rows import markdown, rows
 from _papers_runs import EXPERIMENTS, ROOT, Job, jobs, load, run_all
 from _record import RESULTS, record
 
+BEGIN, END = "<!-- PAPERS TABLE -->", "<!-- END OF PAPERS TABLE -->"
 OTHERS = ("predict-64", "predict-paper", "study")
 
 
@@ -39,18 +41,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="small data, one seed")
     parser.add_argument("--table", action="store_true", help="run nothing")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
+    parser.add_argument("--readme", action="store_true", help="run nothing, write to README.md")
     options = parser.parse_args(arguments)
+    if options.quick and options.readme:
+        parser.error("--readme shows the full experiments: leave out --quick")
     usual = ROOT / "runs" / ("papers-quick" if options.quick else "papers")
     folder = (options.output or usual).resolve()
     every = jobs(folder, options.jobs, quick=options.quick)
-    failed = [] if options.table else run_all(folder, every, options.jobs)
+    only_shown = options.table or options.readme
+    failed = [] if only_shown else run_all(folder, every, options.jobs)
     figures = folder / "figures" if options.quick else RESULTS / "papers"
-    summarise(folder, every, failed, figures)
+    table = summarise(folder, every, failed, figures)
+    if options.readme:
+        put_into(ROOT / "README.md", table)
     return 1 if failed else 0
 
 
-def summarise(folder: Path, every: Sequence[Job], failed: Sequence[str], figures: Path) -> None:
-    """Write the numbers and the figures of the jobs that are done; print the table."""
+def summarise(folder: Path, every: Sequence[Job], failed: Sequence[str], figures: Path) -> str:
+    """Write the numbers and the figures of the jobs that are done; print and return the table."""
     done = {job.name: found for job in every if (found := load(folder, job.name)) is not None}
     runs = {
         each.name: [
@@ -81,6 +89,15 @@ def summarise(folder: Path, every: Sequence[Job], failed: Sequence[str], figures
     for name in failed:
         print(f"failed: {name}")
     print(f"{path}, figures in {figures}")
+    return markdown(table)
+
+
+def put_into(page: Path, table: str) -> None:
+    """Replace what stands between the marks of `page` by the table."""
+    text = page.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}", encoding="utf-8")
 
 
 def _measured(found: dict[str, Any]) -> dict[str, Any]:
