@@ -83,6 +83,7 @@ class Run:
             state = {
                 "stage": progress.stage,
                 "substeps": progress.substeps,
+                "doublings": progress.doublings,
                 "seconds": progress.seconds,
                 "config": self.config.model_dump(mode="json"),
             }
@@ -114,6 +115,7 @@ class Run:
                 if groups["optimiser"]
                 else None,
                 seconds=float(state["seconds"]),
+                doublings=int(state.get("doublings", 0)),  # older checkpoints have none
             )
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(

@@ -32,7 +32,7 @@ def config(**entries: object) -> TrainingConfig:
         {
             "stages": STAGES,
             "network": {"units": 2},
-            "values": 300,
+            "values": 1200,
             "compile": "off",
             **entries,
         }
@@ -431,3 +431,22 @@ def test_stages_that_never_fit_are_refused_before_anything_is_written(small_data
     with pytest.raises(ConfigError, match="8 frames"):
         train(small_data, tmp_path / "run", never)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_stage_that_learns_its_windows_by_heart_is_repeated_with_more(caplog):
+    """Held-out trajectories move, those of the training do not: no number of windows helps."""
+    still = torch.ones(16, 4, 1, 16, dtype=torch.float64)
+    still = still * torch.linspace(1, 2, 16, dtype=torch.float64)[:, None, None, None]
+    x = torch.arange(16, dtype=torch.float64) * 2 * math.pi / 16
+    moving = torch.stack([torch.sin(x + 0.3 * k) for k in range(4)])[None, :, None]
+    stages = (StageConfig(blocks=1, iterations=8),)
+    trainer, events = bare_trainer(stages, still)
+    trainer.config = config(stages=stages, values=64)
+    trainer.validation = moving
+    trainer.set_scales()
+    caplog.set_level("INFO")
+    progress = trainer.run(Progress())
+    assert progress.stage == 1 and progress.doublings == 3
+    names = [event.stage for event in of_kind(events, StageFinished)]
+    assert names == ["1 block", *(f"1 block, {n} × windows" for n in (2, 4, 8))]
+    assert caplog.text.count("repeated with twice as many") == 3
