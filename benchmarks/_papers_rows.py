@@ -157,7 +157,7 @@ def _terms(
 
 
 def _coefficients(documents: Sequence[Document]) -> Iterator[Row]:
-    problem = "variable coefficients, 1.5 % noise"
+    problem = "variable coefficients, 50², 1.5 % noise"
     true = {
         "u_x": "a(x, y)",
         "u_y": "b(x, y)",
@@ -194,7 +194,7 @@ def _coefficients(documents: Sequence[Document]) -> Iterator[Row]:
 
 
 def _source(documents: Sequence[Document]) -> Iterator[Row]:
-    problem = "nonlinear source, 1 % noise"
+    problem = "nonlinear source, 50², 1 % noise"
     worst = max(each["l2_error"] for document in documents for each in document["sources"])
     what = "f(u) over the visited range, L2 error (target 2 %)"
     yield Row(problem, what, _percent(worst), "figure", "15·sin(u)", worst <= 0.02)
@@ -293,4 +293,4 @@ def _map(document: Document, term: str) -> Document:
 def _percent(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return NONE
-    return f"{100 * value:.2g} %"
+    return f"{100 * value:.0f} %" if value >= 0.0995 else f"{100 * value:.2g} %"

@@ -67,8 +67,8 @@ def test_what_small_data_are_enough_for_is_found(quick):
     for problem, count in (
         ("Burgers, 32² of 128²", 9),
         ("diffusion, 64² of 128²", 2),
-        ("variable coefficients, 1.5 % noise", 7),
-        ("nonlinear source, 1 % noise", 5),
+        ("variable coefficients, 50², 1.5 % noise", 7),
+        ("nonlinear source, 50², 1 % noise", 5),
         ("prediction, Burgers 32²", 2),
     ):
         own = {what: reached for (name, what), reached in met.items() if name == problem}
