@@ -36,7 +36,14 @@ from pdenet.pde.jet import AXES
 from pdenet.pde.render import to_text
 from pdenet.types import Trajectory
 
-__all__ = ["NOTHING_HELPS", "Reading", "ReadoutConfig", "misfit", "standard_errors"]
+__all__ = [
+    "NOTHING_HELPS",
+    "Reading",
+    "ReadoutConfig",
+    "misfit",
+    "standard_errors",
+    "while_finite",
+]
 
 
 NOTHING_HELPS = (
@@ -119,7 +126,6 @@ class Reading:
         held_out, smoothing = self.windows(self.held_out, values, steps)
         problem = self.problem(library)
         x, windows = self.start(problem, problem.start(coefficients), windows)
-        held_out = held_out[:, : windows.shape[1]]
         problem = problem.stabilised(x, windows[:, 0], self.generator)
         fit = gauss_newton(
             problem,
@@ -131,6 +137,8 @@ class Reading:
             ),
         )
         x, normal = fit.at, fit.normal
+        # All candidates together may blow up where they were not fitted, the true terms do not.
+        held_out = while_finite(problem, x, held_out[:, : windows.shape[1]])
         checked = linearise(problem, x, held_out)
         structure = structured_share(
             problem,
@@ -228,9 +236,7 @@ class Reading:
     ) -> tuple[Tensor, Trajectory]:
         """The unknowns to start from, and windows so short that their rollout stays finite."""
         problem = problem.stabilised(x, windows[:, 0], self.generator)
-        while windows.shape[1] > 2 and not bool(problem.residuals(x, windows).isfinite().all()):
-            windows = windows[:, : (windows.shape[1] + 1) // 2]
-        return x, windows
+        return x, while_finite(problem, x, windows)
 
     def drop(self, event: Event) -> None:
         """Keep and pass on that a term left."""
@@ -241,6 +247,15 @@ class Reading:
     def progress(self, name: str, fraction: float, detail: str) -> None:
         """Say how far a piece of work is."""
         self.on_event(Phase(name, fraction, detail))
+
+
+def while_finite(problem: Rollouts | FreeForm, x: Tensor, windows: Trajectory) -> Trajectory:
+    """The windows, halved until the squared residuals at x stay finite; of two frames at least."""
+    while windows.shape[1] > 2 and not bool(
+        problem.residuals(x, windows).square().isfinite().all()
+    ):
+        windows = windows[:, : (windows.shape[1] + 1) // 2]
+    return windows
 
 
 def standard_errors(normal: Normal) -> Tensor:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pdenet.discovery.fit import Normal, Rollouts, gauss_newton, learned_axes, linearise
-from pdenet.discovery.reading import standard_errors
+from pdenet.discovery.reading import standard_errors, while_finite
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError
 from pdenet.nn import FilterBank
@@ -55,6 +55,20 @@ def windows_of(problem: Rollouts, x: torch.Tensor, u: torch.Tensor, steps: int) 
 
 def none(fraction: float) -> None:
     """Nothing to tell."""
+
+
+def test_held_out_windows_shrink_until_the_candidates_do_not_blow_up():
+    pde = PDE("u_t = 0.2*u_xx + 4*u**3")
+    problem = problem_of(pde, 16, dt=0.05)
+    x, u = problem.start(Library.of(pde)[1]), smooth(pde, 16, 3)
+    windows = u[:, None].repeat(1, 17, 1, 1)
+    with pytest.raises(DiscoveryError, match="blows up on held-out trajectories"):
+        linearise(problem, x, windows)
+    shorter = while_finite(problem, x, windows)
+    assert 2 <= shorter.shape[1] < 17 and torch.equal(shorter, windows[:, : shorter.shape[1]])
+    linearise(problem, x, shorter)
+    gentle = torch.zeros_like(x)
+    assert while_finite(problem, gentle, windows).shape == windows.shape
 
 
 @pytest.mark.parametrize(
