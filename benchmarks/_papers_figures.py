@@ -119,8 +119,10 @@ def _maps(run: Path) -> Figure:
                 shade.T, origin="lower", extent=extent, cmap=colours, vmin=ends[0], vmax=ends[1]
             )
             figure.colorbar(image, ax=axes, shrink=0.85)
-            error = f", L2 {100 * each.error.l2:.2g} %" if each.error and column == 2 else ""
-            axes.set_title(f"{each.fitted.term}: {name}{error}", loc="left")
+            title = f"{each.fitted.term}: {name}"
+            if column == 2 and each.error is not None:
+                title = f"{name}, L2 {100 * each.error.l2:.2g} %"
+            axes.set_title(title, loc="left")
             axes.set_xlabel("x")
             axes.set_ylabel("y")
     return figure
