@@ -36,6 +36,7 @@ from pdenet.cli.runs import read_log, recorded_data
 from pdenet.discovery import DiscoveredEquation, load_equation
 from pdenet.errors import CheckpointError, ConfigError, DataError, EquationError
 from pdenet.events import Phase
+from pdenet.pde import PDE
 from pdenet.report.outlook import check_places, write_prediction
 from pdenet.report.prediction import (
     EQUATION,
@@ -102,8 +103,7 @@ def predict_run(run: Path, request: Request, monitor: Monitor | None = None) -> 
             networks[_name_of(other, networks)] = _other_network(other, data)
         window, trained = _window(run) * data.dt, float(data.times[-1] - data.times[0])
         observed = _observed(data, request, (window, trained), monitor)
-        grid, boundaries = data.problem.grid, data.problem.boundaries
-        units = data.problem.units
+        problem = data.problem
     _warn_beyond(discovered, observed.states)
     refine = request.refine or observed.refine
     # Other stencils than the truth's: errors that both solvers share would not be seen.
@@ -111,7 +111,12 @@ def predict_run(run: Path, request: Request, monitor: Monitor | None = None) -> 
     equations = {EQUATION: found, TRUTH: observed.truth}
     forecasts = {
         name: with_equation(
-            pde, grid, observed.times, refine=refine, numerics=numerics, boundaries=boundaries
+            pde,
+            problem.grid,
+            observed.times,
+            refine=refine,
+            numerics=numerics,
+            boundaries=problem.boundaries,
         )
         for name, pde in equations.items()
         if pde is not None
@@ -123,7 +128,7 @@ def predict_run(run: Path, request: Request, monitor: Monitor | None = None) -> 
     }
     shown = median_trajectory(errors[EQUATION])
     return Prediction(
-        grid=grid,
+        grid=problem.grid,
         fields=found.fields,
         times=observed.times[list(observed.stored)],
         errors=errors,
@@ -135,20 +140,25 @@ def predict_run(run: Path, request: Request, monitor: Monitor | None = None) -> 
             name: fields_of(forecasts[name], observed.start[shown], observed.stored)
             for name in (NETWORK, EQUATION)
         },
-        units=units,
-        settings={
-            "run": str(run),
-            "against": [str(other) for other in request.against],
-            "equations": list(found.equations()),
-            "true_equations": None if observed.truth is None else list(observed.truth.equations()),
-            "data": {
-                **observed.record,
-                "trajectories": len(observed.start),
-                "frames": len(observed.times),
-            },
-            "solver": {"refine": refine, "order": numerics.order, "scheme": numerics.scheme},
-        },
+        units=problem.units,
+        settings=_settings(run, request, found, observed)
+        | {"solver": {"refine": refine, "order": numerics.order, "scheme": numerics.scheme}},
     )
+
+
+def _settings(run: Path, request: Request, found: PDE, observed: Observed) -> dict[str, Any]:
+    """What was predicted, and from what."""
+    return {
+        "run": str(run),
+        "against": [str(other) for other in request.against],
+        "equations": list(found.equations()),
+        "true_equations": None if observed.truth is None else list(observed.truth.equations()),
+        "data": {
+            **observed.record,
+            "trajectories": len(observed.start),
+            "frames": len(observed.times),
+        },
+    }
 
 
 def _warn_beyond(found: DiscoveredEquation, states: np.ndarray) -> None:

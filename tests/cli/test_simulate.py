@@ -61,7 +61,7 @@ def test_walls_and_a_channel(tmp_path, capsys):
             (Periodic(), Periodic()),
             (Dirichlet(0.0), Neumann(0.5)),
         )
-    assert described(data, capsys)["boundaries"]["y"] == ["Dirichlet", "Neumann"]
+    assert described(data, capsys)["boundaries"]["y"] == ["dirichlet=0", "neumann=0.5"]
 
 
 def test_a_named_equation_has_its_own_walls(tmp_path):
