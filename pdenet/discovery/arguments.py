@@ -28,6 +28,7 @@ from pdenet.discovery.reading import Reading
 from pdenet.discovery.terms import Library, Term
 from pdenet.pde import PDE
 from pdenet.pde.expression import FUNCTIONS, number
+from pdenet.pde.jet import AXES
 
 __all__ = ["has_arguments", "read_functions"]
 
@@ -151,7 +152,7 @@ def _updated(library: Library, x: Tensor, slopes: dict[Term, Term]) -> PDE:
             step = min(max(steps[term] / value, -most), most)
             name = _Argument(argument.function, argument.factor + step, argument.symbol).value
         table[term.field][name] = table[term.field].get(name, 0.0) + value
-    return PDE.from_terms(table, ("x", "y", "z")[: library.ndim])
+    return PDE.from_terms(table, AXES[: library.ndim])
 
 
 def _term(like: Term, monomial: sympy.Expr, pde: PDE) -> Term:
