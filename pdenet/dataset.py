@@ -22,12 +22,14 @@ def load(
     *,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
+    missing: bool = False,
 ) -> Trajectory:
     """The trajectories of one set, shape (n, frames, field, *space), on `device`.
 
     split: "train", "validation", "test", or the numbers of trajectories. They are read one by one
-    into one tensor. Raises DataError where a value is damaged or not finite, with its place, where
-    the set is unknown or empty, and where memory does not suffice.
+    into one tensor. missing: NaN where the file says that a value is missing, instead of an error.
+    Raises DataError where a value is damaged, missing or not finite, with its place, where the set
+    is unknown or empty, and where memory does not suffice.
     """
     if isinstance(split, str) and split not in data.split:
         raise DataError(f"there is no set {split!r}: use one of {', '.join(data.split)}")
@@ -50,7 +52,7 @@ def load(
     staging = states[:1] if on_cpu else torch.empty(states[:1].shape, dtype=dtype)
     for position, row in enumerate(rows):
         target = states[position : position + 1]
-        data.read([row], out=(target if on_cpu else staging).numpy())
+        data.read([row], out=(target if on_cpu else staging).numpy(), missing=missing)
         if not on_cpu:
             target.copy_(staging)
     return states

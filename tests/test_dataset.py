@@ -54,6 +54,22 @@ def test_nan_is_refused_with_its_place(path: Path):
         assert load(data, [3]).isfinite().all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_missing_values_are_loaded_where_they_are_asked_for(
+    tmp_path: Path, states, dtype: torch.dtype
+):
+    gaps = states.copy()
+    gaps[:, 1:, 0, 2] = np.nan
+    path = tmp_path / "gaps.h5"
+    write_arrays(path, gaps, Grid((4, 3), (1.0, 1.0)), 0.1, missing=True)
+    with open_data(path) as data:
+        loaded = load(data, [4, 0], dtype=dtype, missing=True)
+        expected = torch.from_numpy(gaps[[4, 0]]).to(dtype)
+        assert torch.equal(loaded.nan_to_num(99), expected.nan_to_num(99))
+        with pytest.raises(DataError, match=r"trajectory 4, frame 1, field u.*pdenet refine"):
+            load(data, [4, 0], dtype=dtype)
+
+
 def test_more_than_fits_into_memory_is_refused(path: Path, monkeypatch):
     def refuse(*_: object, **__: object) -> torch.Tensor:
         raise RuntimeError("not enough memory: you tried to allocate 1 byte.\nmore lines")

@@ -6,26 +6,35 @@ import numpy as np
 
 from pdenet.errors import DataError
 
-__all__ = ["require_finite"]
+__all__ = ["DIVERGED", "require_finite"]
+
+DIVERGED = "remove that trajectory or simulate with a smaller time step"
 
 
 def require_finite(
-    states: np.ndarray, fields: Sequence[str], trajectory: int = 0, frame: int = 0, step: int = 1
+    states: np.ndarray,
+    fields: Sequence[str],
+    advice: str,
+    *,
+    first: tuple[int, int] = (0, 0),
+    step: int = 1,
+    missing: bool = False,
 ) -> None:
     """Raise DataError with the place of the first NaN or infinity in (n, frames, field, *space).
 
-    trajectory, frame: the numbers of the first of each; step: between frames.
+    advice: what to do about a NaN, for the message. first: numbers of the first trajectory and of
+    the first frame; step: between frames. missing: NaN stands for a missing value and is no error.
     """
     # A sum is not finite if a term is not, and costs no second array; it may also overflow.
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(states.sum()):
             return
-    bad = np.argwhere(~np.isfinite(states))
+    bad = np.argwhere(np.isinf(states) if missing else ~np.isfinite(states))
     if not len(bad):
         return
     n, t, field, *point = (int(i) for i in bad[0])
+    value = states[tuple(bad[0])]
     raise DataError(
-        f"{states[tuple(bad[0])]} in trajectory {trajectory + n}, frame {frame + t * step}, field "
-        f"{fields[field]}, point {tuple(point)}: remove that trajectory or simulate with a "
-        "smaller time step"
+        f"{value} in trajectory {first[0] + n}, frame {first[1] + t * step}, field "
+        f"{fields[field]}, point {tuple(point)}: {advice if np.isnan(value) else DIVERGED}"
     )

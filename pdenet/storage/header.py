@@ -17,7 +17,7 @@ from pdenet.pde import PDE
 from pdenet.problem import Problem
 from pdenet.storage import split
 from pdenet.storage.scan import Scan
-from pdenet.storage.schema import FORMAT_VERSION, SCHEMA
+from pdenet.storage.schema import FORMAT_VERSION, MISSING_VERSION, SCHEMA
 
 __all__ = ["Column", "Header", "describe", "interpret"]
 
@@ -43,12 +43,22 @@ class Header:
     columns: tuple[Column, ...]
     codes: np.ndarray
     metadata: Mapping[str, Any]
+    missing: bool
 
 
 def describe(
-    problem: Problem, codes: np.ndarray, times: np.ndarray, metadata: Mapping[str, Any], name: str
+    problem: Problem,
+    codes: np.ndarray,
+    times: np.ndarray,
+    metadata: Mapping[str, Any],
+    name: str,
+    *,
+    missing: bool = False,
 ) -> dict[str, Any]:
-    """The value of every address of the schema but the fields, by address (without braces)."""
+    """The value of every address of the schema but the fields, by address (without braces).
+
+    missing: whether values may be missing; what is said of it is left out where they may not.
+    """
     pde, grid = problem.pde, problem.grid
     parameters = {} if pde is None else dict(pde.parameters)
     taken = sorted({item.address.removeprefix("/@") for item in SCHEMA} & set(parameters))
@@ -66,7 +76,7 @@ def describe(
         "/t0_fields@field_names": problem.fields,
         "/t1_fields@field_names": (),
         "/t2_fields@field_names": (),
-        "/pdenet@format_version": FORMAT_VERSION,
+        "/pdenet@format_version": MISSING_VERSION if missing else FORMAT_VERSION,
         "/pdenet@fields": problem.fields,
         "/pdenet@equation": () if pde is None else pde.equations(),
         "/pdenet@coordinates": grid.axes if pde is None else pde.coordinates,
@@ -79,6 +89,7 @@ def describe(
         "/pdenet@metadata": rest,
         "/pdenet/split": codes,
     }
+    values |= {"/pdenet@missing": True} if missing else {}
     values |= {f"/pdenet@{key}": metadata.get(key) for key in _OWN}
     values |= _varying("/dimensions/time", times, time=True)
     for axis, points, ends in zip(grid.axes, grid.coordinates(), problem.boundaries, strict=True):
@@ -152,7 +163,18 @@ def interpret(found: Scan) -> Header:
     elif not np.isin(codes, (split.EVERY, *range(len(split.SPLITS)))).all():
         raise DataError("/pdenet/split holds codes other than -1, 0, 1, 2: simulate it again")
     name = values.get("/@dataset_name", "")
-    return Header(name, problem, times, columns, codes, _metadata(values))
+    return Header(name, problem, times, columns, codes, _metadata(values), _missing(values))
+
+
+def _missing(values: Mapping[str, Any]) -> bool:
+    missing = bool(values.get("/pdenet@missing", False))
+    version = values.get("/pdenet@format_version", FORMAT_VERSION)
+    if missing != (version == MISSING_VERSION):
+        raise DataError(
+            f"/pdenet@format_version is {version} and /pdenet@missing {missing}: files that may "
+            f"lack values are of version {MISSING_VERSION} and no others, write it again"
+        )
+    return missing
 
 
 def _check_times(times: np.ndarray) -> None:

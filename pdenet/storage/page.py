@@ -1,6 +1,6 @@
 """The format on one page, made from the schema."""
 
-from pdenet.storage.schema import FORMAT_VERSION, SCHEMA, SYMBOLS, Item
+from pdenet.storage.schema import FORMAT_VERSION, MISSING_VERSION, SCHEMA, SYMBOLS, Item
 
 __all__ = ["format_page"]
 
@@ -26,6 +26,11 @@ Letters of the shapes: {symbols}.
 """
 
 _TAIL = """
+Where a value is missing, the field holds NaN, and `/pdenet@missing` says that this may be; a field
+that was not observed at all is NaN everywhere. Only such a file is of version {missing}: an older
+pdenet reads all others and refuses this one by its version. NaN in any other file is an error, an
+infinity in every file. `pdenet refine` can use data with missing values, training cannot.
+
 Fields are stored in chunks of one trajectory, some frames and the whole space, shuffled, lightly
 compressed (gzip) and with checksums. A file appears under its name when it is complete; a writer
 that is stopped leaves what was there before.
@@ -52,4 +57,4 @@ def format_page() -> str:
         for item in SCHEMA
     ]
     head = _HEAD.format(version=FORMAT_VERSION, symbols=symbols)
-    return head + "\n".join(rows) + "\n" + _TAIL
+    return head + "\n".join(rows) + "\n" + _TAIL.format(missing=MISSING_VERSION)

@@ -13,7 +13,7 @@ import numpy as np
 from pdenet.errors import DataError
 from pdenet.problem import Problem
 from pdenet.storage import split
-from pdenet.storage.finite import require_finite
+from pdenet.storage.finite import DIVERGED, require_finite
 from pdenet.storage.hdf5 import one_line, open_file, reading
 from pdenet.storage.header import Header, interpret
 from pdenet.storage.scan import scan
@@ -21,6 +21,10 @@ from pdenet.storage.scan import scan
 __all__ = ["Data", "check", "open_data"]
 
 _log = logging.getLogger(__name__)
+
+_USE = "`pdenet refine EQUATION.json DATA.h5` can use such data"
+_MISSING = f"the value is missing, read with missing=True; {_USE}"
+_NAN = f"{DIVERGED}; if NaN stands for a missing value, write the file with missing=True: {_USE}"
 
 
 def open_data(path: Path | str) -> "Data":
@@ -60,7 +64,7 @@ def check(path: Path | str) -> list[str]:
         with open_data(path) as data:
             for trajectory in range(data.trajectories):
                 try:
-                    data.read([trajectory])
+                    data.read([trajectory], missing=True)
                 except DataError as error:
                     problems.append(one_line(error))
     except DataError as error:
@@ -72,6 +76,7 @@ class Data:
     """An open file; made by `open_data`.
 
     problem: the equation (None if unknown), grid, boundaries, fields and units.
+    missing: whether the file says that values may be missing; where they are, fields hold NaN.
     times: of the frames, shape (frames,). split: the trajectories of "train", "validation" and
     "test". metadata: what the writer was given, with "seed", "solver", "noise", "versions".
     """
@@ -82,6 +87,7 @@ class Data:
         self.problem: Problem = header.problem
         self.times = header.times
         self.metadata: Mapping[str, Any] = header.metadata
+        self.missing = header.missing
         self.split: Mapping[str, np.ndarray] = split.members(header.codes)
         self.trajectories = len(header.codes)
         self.dtype = np.result_type(*(column.dataset.dtype for column in header.columns))
@@ -122,12 +128,14 @@ class Data:
         frames: slice = slice(None),
         dtype: Any = None,
         out: np.ndarray | None = None,
+        missing: bool = False,
     ) -> np.ndarray:
         """The states of some trajectories and frames, shape (n, frames, field, *space).
 
         dtype: of the result; as stored by default. out: an array to fill instead of a new one.
-        Raises DataError when a value is damaged or not finite, with its place, and when there are
-        no such trajectories.
+        missing: return NaN where the file says that a value is missing; otherwise that is an error.
+        Raises DataError when a value is damaged, missing or not finite, with its place, and when
+        there are no such trajectories.
         """
         rows = self._rows(trajectories)
         steps = range(*frames.indices(self.frames))
@@ -143,8 +151,23 @@ class Data:
                 self._fill(out, position, row, steps)
                 if out.size:
                     part = out[position : position + 1]
-                    require_finite(part, self.fields, row, steps.start, steps.step)
+                    require_finite(
+                        part,
+                        self.fields,
+                        _MISSING if self.missing else _NAN,
+                        first=(row, steps.start),
+                        step=steps.step,
+                        missing=missing and self.missing,
+                    )
         return out
+
+    def require_complete(self) -> None:
+        """Raise DataError, which says what to do, where the file may have missing values."""
+        if self.missing:
+            raise DataError(
+                f"{self.path} has missing values, and training needs every one: fit an equation to "
+                f"it with `pdenet refine EQUATION.json {self.path}`"
+            )
 
     def _rows(self, trajectories: slice | Sequence[int] | np.ndarray) -> list[int]:
         if isinstance(trajectories, slice):

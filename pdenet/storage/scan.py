@@ -12,7 +12,14 @@ import numpy as np
 
 from pdenet.errors import DataError
 from pdenet.storage.hdf5 import Node, attribute, children, find, honest, one_line, small
-from pdenet.storage.schema import FORMAT_VERSION, SCHEMA, SYMBOLS, Place, places
+from pdenet.storage.schema import (
+    FORMAT_VERSION,
+    MISSING_VERSION,
+    SCHEMA,
+    SYMBOLS,
+    Place,
+    places,
+)
 
 __all__ = ["Scan", "scan"]
 
@@ -20,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 _LIKE = {"integer": "iu", "real": "iuf", "flag": "biu", "codes": "iu", "field": "f"}
 _CALLED = {"integer": "whole numbers", "real": "numbers", "flag": "true or false"}
+_VERSIONS = (FORMAT_VERSION, MISSING_VERSION)
 _NAME = 100  # longest name that is followed
 
 
@@ -40,11 +48,11 @@ def scan(file: h5py.File) -> Scan:
     found = Scan(native=group is not None)
     if group is not None:
         version = attribute(group, "format_version", "/pdenet@format_version")
-        if version is None or version.shape or version.item() != FORMAT_VERSION:
+        if version is None or version.shape or version.item() not in _VERSIONS:
             given = "missing" if version is None else repr(version.tolist())
             found.problems.append(
-                f"/pdenet@format_version is {given}, this pdenet reads {FORMAT_VERSION}: "
-                "update pdenet or simulate it again"
+                f"/pdenet@format_version is {given}, this pdenet reads "
+                f"{FORMAT_VERSION} and {MISSING_VERSION}: update pdenet or simulate it again"
             )
             return found
     for item in SCHEMA:

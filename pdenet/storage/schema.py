@@ -15,6 +15,7 @@ from typing import Literal
 
 __all__ = [
     "FORMAT_VERSION",
+    "MISSING_VERSION",
     "SCHEMA",
     "SYMBOLS",
     "Item",
@@ -24,7 +25,10 @@ __all__ = [
     "places",
 ]
 
+# A program that does not know of missing values would take them for damage, so only files that may
+# have some are of the newer version; all others stay readable by it.
 FORMAT_VERSION = 1
+MISSING_VERSION = 2
 
 Kind = Literal["group", "text", "json", "integer", "real", "flag", "codes", "field"]
 Need = Literal["always", "native", "optional"]
@@ -140,7 +144,20 @@ SCHEMA: tuple[Item, ...] = (
     *_fields(1, "vector fields, components last; empty in a file that pdenet writes"),
     *_fields(2, "tensor fields, components last; empty in a file that pdenet writes"),
     Item("/pdenet", "group", (), "optional", "what The Well's layout has no place for"),
-    Item("/pdenet@format_version", "integer", (), "native", f"{FORMAT_VERSION}"),
+    Item(
+        "/pdenet@format_version",
+        "integer",
+        (),
+        "native",
+        f"{FORMAT_VERSION}, or {MISSING_VERSION} where values may be missing",
+    ),
+    Item(
+        "/pdenet@missing",
+        "flag",
+        (),
+        "optional",
+        "true: values may be missing, which are NaN; absent where there are none",
+    ),
     Item("/pdenet@fields", "text", ("*",), "native", "the fields in the order of the equations"),
     Item(
         "/pdenet@equation",

@@ -14,7 +14,7 @@ from pdenet.errors import DataError, OutputError
 from pdenet.problem import Problem
 from pdenet.storage import split
 from pdenet.storage.atomic import PartialFile, check_target, writing
-from pdenet.storage.finite import require_finite
+from pdenet.storage.finite import DIVERGED, require_finite
 from pdenet.storage.header import describe, json_text
 from pdenet.storage.schema import SCHEMA, Place, places
 
@@ -24,6 +24,7 @@ _CHUNK = 1 << 18  # bytes of a chunk: some frames of one trajectory, whole in sp
 _CACHE = 1 << 26  # bytes of chunks kept open, so that frame after frame may be written
 _HEADER = 1 << 20  # room for all but the fields
 _DTYPES = ("float64", "float32")
+_ADVICE = f"{DIVERGED}; if NaN stands for a value that is missing, write with missing=True"
 
 
 def create(
@@ -35,12 +36,14 @@ def create(
     dtype: str = "float64",
     metadata: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    missing: bool = False,
 ) -> "Writer":
     """A writer for a new file at `path`, to be used as a context manager.
 
     trajectories, times: how many there will be, and the times of their frames, equally spaced.
     dtype: of the stored fields, "float64" or "float32".
     metadata: JSON values; "noise", "solver", "seed" and "versions" have a place of their own.
+    missing: whether states may hold NaN where a value is missing; infinities are always refused.
 
     The file appears when the block ends without an error and everything was written; until then,
     and after any error, whatever was at `path` stays as it was.
@@ -62,7 +65,8 @@ def create(
         raise DataError(f"dtype {dtype!r} cannot be stored: use one of {', '.join(_DTYPES)}")
     target = Path(path)
     check_target(target, overwrite=overwrite)
-    return Writer(target, problem, trajectories, times, np.dtype(dtype), metadata or {}, overwrite)
+    kind = np.dtype(dtype)
+    return Writer(target, problem, trajectories, times, kind, metadata or {}, overwrite, missing)
 
 
 class Writer:
@@ -77,10 +81,12 @@ class Writer:
         dtype: np.dtype[Any],
         metadata: Mapping[str, Any],
         overwrite: bool,
+        missing: bool,
     ) -> None:
         self.path = path
         self._problem = problem
         self._overwrite = overwrite
+        self._missing = missing
         self._dtype = dtype
         self._shape = (trajectories, len(times), *problem.grid.shape)
         self._done = np.zeros((trajectories, len(times)), dtype=bool)
@@ -90,7 +96,7 @@ class Writer:
         self._datasets: list[Any] = []
         seed = metadata.get("seed")
         codes = split.assign(trajectories, seed if isinstance(seed, int) else 0)
-        self._values = describe(problem, codes, times, metadata, path.stem)
+        self._values = describe(problem, codes, times, metadata, path.stem, missing=missing)
 
     def __enter__(self) -> "Writer":
         partial = self._partial = PartialFile(self.path, overwrite=self._overwrite)
@@ -119,8 +125,8 @@ class Writer:
     def write(self, first_trajectory: int, first_frame: int, states: np.ndarray) -> None:
         """Store a block (n, frames, field, *space) from the given trajectory and frame on.
 
-        Raises DataError when it does not fit or holds a value that is not finite, OutputError when
-        it cannot be written.
+        Raises DataError when it does not fit, holds an infinity, or NaN where none may be missing,
+        OutputError when it cannot be written.
         """
         if self._file is None:
             raise OutputError(f"{self.path} is not open: write inside `with create(...) as writer`")
@@ -175,8 +181,11 @@ class Writer:
             raise DataError(f"states of dtype {given.dtype} cannot be stored: give real numbers")
         with np.errstate(over="ignore"):
             block = given.astype(self._dtype, copy=False)
-        require_finite(block, fields, trajectory, frame)
-        return block
+        require_finite(block, fields, _ADVICE, first=(trajectory, frame), missing=self._missing)
+        # NaN has many bit patterns: with one of them equal data have equal bytes and digests.
+        return (
+            np.where(np.isnan(block), block.dtype.type(np.nan), block) if self._missing else block
+        )
 
     def _make_room(self, size: int) -> None:
         """Claim the bytes that the file may need when `size` more are given to HDF5."""
@@ -197,13 +206,20 @@ class Writer:
             for address in self._values
             if address.endswith("@bc_type")
         )
-        everywhere = [place for item in SCHEMA for place in places(item, listed)]
+        everywhere = [
+            place for item in SCHEMA for place in places(item, listed) if self._is_said(place)
+        ]
         for place in everywhere:
             if not place.attribute:
                 self._make(place)
         for place in everywhere:
             if place.attribute:
                 self._set(place)
+
+    def _is_said(self, place: Place) -> bool:
+        """Whether the file gets this place: an optional attribute only where it has a value."""
+        optional = place.item.need == "optional" and place.attribute
+        return not optional or place.address in self._values
 
     def _make(self, place: Place) -> None:
         if place.item.kind == "group":

@@ -13,6 +13,7 @@ from pdenet.cli.predict import Request, predict_run
 from pdenet.discovery import load_equation
 from pdenet.grid import Grid
 from pdenet.pde import PDE
+from pdenet.problem import Problem
 from pdenet.storage import open_data, write_arrays
 
 FEW = ["--trajectories", "4", "--quiet"]
@@ -271,7 +272,8 @@ def test_an_unknown_truth_asks_for_data(data, settings, tmp_path, capsys):
     # Known equation, unknown initial fields.
     with open_data(path) as opened:
         pde = PDE("u_t = 0.1*u_xx - 0.5*u_x")
-        write_arrays(path, opened.read(), opened.problem.grid, opened.dt, pde=pde, overwrite=True)
+        problem = Problem.periodic(pde, opened.problem.grid)
+        write_arrays(path, opened.read(), problem, opened.dt, overwrite=True)
     assert "initial fields" in refused(["predict", run], capsys)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from pdenet.grid import Grid
 from pdenet.pde import PDE
+from pdenet.problem import Problem
 from pdenet.storage import write_arrays
 
 EQUATIONS = (
@@ -32,7 +33,22 @@ def grid() -> Grid:
     return Grid((8, 4), (2.0, 1.0))
 
 
+@pytest.fixture(scope="session")
+def gaps(states: np.ndarray) -> np.ndarray:
+    """The states with half of the points of u missing, and the whole of v."""
+    holes = np.random.default_rng(1).random(states.shape) < 0.5
+    holes[:, :, 1] = True
+    return np.where(holes, np.nan, states)
+
+
+@pytest.fixture
+def gappy(tmp_path: Path, gaps: np.ndarray, grid: Grid, pde: PDE) -> Path:
+    """A file with missing values."""
+    return write_arrays(tmp_path / "gaps.h5", gaps, Problem.periodic(pde, grid), 0.1, missing=True)
+
+
 @pytest.fixture
 def path(tmp_path: Path, states: np.ndarray, grid: Grid, pde: PDE) -> Path:
     metadata = {"seed": 7, "noise": {"level": 0.001, "seed": 1}, "solver": {"scheme": "rk4"}}
-    return write_arrays(tmp_path / "data.h5", states, grid, 0.1, pde=pde, metadata=metadata)
+    problem = Problem.periodic(pde, grid)
+    return write_arrays(tmp_path / "data.h5", states, problem, 0.1, metadata=metadata)
