@@ -15,10 +15,12 @@ __all__ = [
     "Iteration",
     "Listener",
     "Phase",
+    "Refining",
     "StageFinished",
     "StageStarted",
     "StepUndone",
     "TermDropped",
+    "TermJudged",
     "to_record",
 ]
 
@@ -86,6 +88,31 @@ class Phase(Event):
     name: str
     fraction: float
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class Refining(Event):
+    """One iteration of a maximum-likelihood fit is done: chi² per degree of freedom, the largest
+    step of a coefficient in standard errors (before that step), and the equation."""
+
+    iteration: int
+    iterations: int
+    chi2: float
+    step: float
+    leading: str
+
+
+@dataclass(frozen=True)
+class TermJudged(Event):
+    """A term was judged by chi² through rollouts: by how much chi² is lower with it, and by how
+    much it would have to be. field, monomial_text: whose equation, and the term."""
+
+    field: str
+    monomial_text: str
+    kept: bool
+    gain: float
+    needed: float
+    reason: str
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pdenet.discovery.refine.result import Refinement
 from pdenet.errors import CheckpointError, OutputError
 from pdenet.events import TermDropped
 from pdenet.pde import PDE
@@ -84,7 +85,8 @@ class DiscoveredEquation:
     order, with reasons. filters: the kernels that were fitted with the coefficients. steps: length
     of the fitted windows. misfit: held-out r.m.s. error of prediction over these windows, as a
     fraction of the r.m.s. change of the fields over them. maps, curves: coefficients that may vary
-    in space, and sources, where the network has them.
+    in space, and sources, where the network has them. refinement: where the coefficients are of a
+    maximum-likelihood fit, what else that found.
     """
 
     pde: PDE
@@ -96,6 +98,7 @@ class DiscoveredEquation:
     seconds: Mapping[str, float] = field(default_factory=dict)
     maps: tuple[FittedMap, ...] = ()
     curves: tuple[FittedCurve, ...] = ()
+    refinement: Refinement | None = None
 
     def record(self) -> dict[str, Any]:
         """As JSON: exact numbers, from which `load_equation` makes the same value."""

@@ -1,0 +1,48 @@
+"""Settings of a refinement."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pdenet.errors import ConfigError
+
+__all__ = ["RefineConfig"]
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """How an equation is refined.
+
+    noise: standard deviation of the noise over that of the first frame of each trajectory and
+    field, 0.01 for 1 %; None estimates it. choose: whether terms may enter and leave; otherwise the
+    given ones are fitted. order: of the highest derivative of terms that may enter. iterations: of
+    Gauss-Newton between two looks at the terms, at most. finest: steps of the grid of the states in
+    one step of the data, at most. memory: GiB that the states and their derivatives may take.
+    workers: trajectories at once; None for one on each core. seed: of the draws.
+
+    Raises ConfigError for values that are not allowed.
+    """
+
+    noise: float | None = None
+    choose: bool = True
+    order: int = 2
+    iterations: int = 12
+    finest: int = 2
+    memory: float = 4.0
+    workers: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.noise is not None and not (self.noise > 0 and math.isfinite(self.noise)):
+            raise ConfigError(
+                f"noise {self.noise} is no noise level: give it as a fraction, e.g. 0.01 for 1 %, "
+                "or leave it out to have it estimated"
+            )
+        for name in ("order", "iterations", "finest"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}: give a whole number >= 1")
+        if not self.memory > 0:
+            raise ConfigError(f"memory is {self.memory} GiB: give a number above 0")
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"workers is {self.workers}: give a whole number >= 1")

@@ -1,0 +1,127 @@
+"""What the data say of initial states before any rollout: their spectrum.
+
+A state is taken for a draw of independent waves with a variance S(|k|) that depends on the length
+of the wave alone, its own for each trajectory and field. S is read off the first frames of the
+data: the mean of |ŷ_k|²/N on shells of equal |k|, less the variance σ² of the noise. Where that
+difference is below what noise alone would leave, S goes on as the exponential that the shells
+before it show, or as that limit where this is less: spectra of solutions of smoothing equations
+fall exponentially. The mean of a field (k = 0) has no prior. As states are found, S is re-estimated
+from them and their uncertainty (empirical Bayes by EM).
+
+Sources: Dempster, Laird, Rubin, J. R. Stat. Soc. B 39 (1977) 1-38 (EM); Foias, Temam, J. Funct.
+Anal. 87 (1989) 359-369 (exponential decay).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pdenet.discovery.refine.observe import Observations
+from pdenet.discovery.refine.waves import Waves
+
+__all__ = ["Shells", "spectrum_of_data"]
+
+FIRST_FRAMES = 4
+"""Frames whose spectra are averaged for the initial one."""
+
+PER_SHELL = 24
+"""Least number of waves (a complex one counts twice) that one estimate of a variance is made of."""
+
+
+class Shells:
+    """Waves of a grid grouped by |k|."""
+
+    def __init__(self, waves: Waves) -> None:
+        self.waves = waves
+        self.of = waves.radius.round().long().flatten()
+        self.weight = (waves.weight * waves.grid.size).flatten()
+        self.count = self._sum(self.weight[None])[0]
+
+    def __len__(self) -> int:
+        return int(self.of.max()) + 1
+
+    def _sum(self, values: Tensor) -> Tensor:
+        total = values.new_zeros((*values.shape[:-1], len(self)))
+        return total.index_add_(-1, self.of, values)
+
+    def mean(self, power: Tensor) -> Tensor:
+        """The mean of (.., *waves) on each shell and as many around it as hold enough waves."""
+        total = self._sum(power.flatten(-self.waves.grid.ndim) * self.weight)
+        return self._widened(total) / self._widened(self.count).clamp_min(1)
+
+    def waves_in(self) -> Tensor:
+        """How many waves each mean is made of."""
+        return self._widened(self.count)
+
+    def _widened(self, total: Tensor) -> Tensor:
+        """Sums over a shell and its neighbours, until they hold `PER_SHELL` waves."""
+        n, result = len(self), total.clone()
+        for shell in range(1, n):
+            reach = 0
+            while float(self.count[max(1, shell - reach) : shell + reach + 1].sum()) < PER_SHELL:
+                reach += 1
+                if reach > n:
+                    break
+            result[..., shell] = total[..., max(1, shell - reach) : shell + reach + 1].sum(-1)
+        return result
+
+    def spread(self, spectrum: Tensor) -> Tensor:
+        """The value of each wave's shell: (.., shell) -> (.., *waves)."""
+        return spectrum[..., self.of].reshape((*spectrum.shape[:-1], *self.waves.shape))
+
+
+def spectrum_of_data(seen: Observations, data_waves: Waves, shells: Shells) -> Tensor:
+    """S of every trajectory and field on the shells of the grid of the states.
+
+    Missing values are taken for the mean of the field, and the spectrum is scaled up for them.
+    """
+    values, mask = seen.values[:, :FIRST_FRAMES], seen.seen[:, :FIRST_FRAMES]
+    space = data_waves.axes
+    known = mask.sum(space, keepdim=True)
+    mean = values.sum(space, keepdim=True) / known.clamp_min(1)
+    share = known / data_waves.grid.size
+    power = data_waves.modes((values - mean) * mask).abs().square() / data_waves.grid.size
+    power = power / share.clamp_min(1e-3)
+    own = Shells(data_waves)
+    found = own.mean(power).mean(1)
+    # A gap scatters power of all waves over all others, like noise of this variance.
+    total = found[..., 1:].mul(own.count[1:]).sum(-1, keepdim=True) / own.count[1:].sum()
+    gaps = (1 - share.flatten(3).squeeze(3).mean(1)[..., None]) * total
+    floor = seen.sigma.square()[..., None] + gaps
+    limit = 2 * floor * (2 / (own.waves_in() * values.shape[1])).sqrt()
+    raw = found - floor
+    cells = seen.factor**data_waves.grid.ndim  # |û|²/N of the same field on the finer grid
+    result = torch.empty((*raw.shape[:2], len(shells)), dtype=raw.dtype, device=raw.device)
+    largest = min(data_waves.grid.shape) // 2
+    for row in range(raw.shape[0]):
+        for field in range(raw.shape[1]):
+            result[row, field] = _continued(
+                raw[row, field, :largest], limit[row, field, :largest], len(shells)
+            )
+    unseen = (seen.count == 0)[..., None]
+    if bool(unseen.any()):  # a field that is never observed: as large as those that are
+        others = torch.where(unseen, torch.zeros_like(result), result).sum(1, keepdim=True)
+        result = torch.where(unseen, others / (~unseen).sum(1, keepdim=True).clamp_min(1), result)
+    return result * cells
+
+
+def _continued(raw: Tensor, limit: Tensor, size: int) -> Tensor:
+    """A spectrum (shell,) as far as it stands above its limit, continued to `size` shells."""
+    above = (raw > limit).tolist()
+    last = next((k for k in range(1, len(above)) if not above[k]), len(above)) - 1
+    last = max(last, 1)
+    shells = torch.arange(size, dtype=raw.dtype, device=raw.device)
+    first = max(1, last // 2)
+    chosen = raw[first : last + 1].clamp_min(1e-300).log()
+    slope = raw.new_tensor(-0.5)
+    if last > first:
+        x = shells[first : last + 1] - shells[first : last + 1].mean()
+        slope = torch.minimum((x * chosen).sum() / x.square().sum(), raw.new_tensor(-0.1))
+    end = raw[last].clamp_min(limit[last]).log()
+    line = (end + slope * (shells - last)).exp()
+    bound = torch.full_like(line, float(limit[-1]))
+    bound[: len(limit)] = limit
+    spectrum = torch.minimum(line, bound)
+    spectrum[: last + 1] = torch.maximum(raw[: last + 1], limit[: last + 1])
+    return spectrum.clamp_min(1e-30)

@@ -1,0 +1,127 @@
+"""States as waves: the discrete Fourier transform of a periodic grid, and derivatives in it.
+
+A state on N points is held as the half of its transform that a real field needs. With
+
+    <a, b> = (1/N) Σ_k w_k Re(conj(a_k) b_k),      w_k = 2 for waves whose mirror image is left out,
+
+it has the inner product of the fields themselves, Σ_x a(x) b(x) (Parseval). The transform is then
+unitary, and the transpose of a derivative with symbol (i k)^α is its conjugate: what adjoints of
+rollouts are made of. An odd derivative of the highest wave along an axis is zero, because on the
+grid that wave has no direction.
+
+Reference: Trefethen, Spectral Methods in MATLAB (2000), chapter 3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from pdenet.grid import Grid
+
+__all__ = ["Waves"]
+
+
+@dataclass(frozen=True, eq=False)
+class Waves:
+    """The transform of states on a periodic grid. like: dtype and device of the states."""
+
+    grid: Grid
+    like: Tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the transform of one field."""
+        return (*self.grid.shape[:-1], self.grid.shape[-1] // 2 + 1)
+
+    @cached_property
+    def axes(self) -> tuple[int, ...]:
+        """The space axes of a state, counted from the end."""
+        return tuple(range(-self.grid.ndim, 0))
+
+    def modes(self, u: Tensor) -> Tensor:
+        """(.., *space) real -> (.., *shape) complex."""
+        return torch.fft.rfftn(u, dim=self.axes)
+
+    def points(self, modes: Tensor) -> Tensor:
+        """(.., *shape) complex -> (.., *space) real."""
+        return torch.fft.irfftn(modes, s=self.grid.shape, dim=self.axes)
+
+    @cached_property
+    def numbers(self) -> tuple[Tensor, ...]:
+        """The wave numbers 2π n/L along each axis, each shaped to broadcast to `shape`."""
+        found = []
+        for axis, (n, step) in enumerate(zip(self.grid.shape, self.grid.spacing, strict=True)):
+            last = axis == self.grid.ndim - 1
+            make = torch.fft.rfftfreq if last else torch.fft.fftfreq
+            k = 2 * math.pi * make(n, step, dtype=self.like.dtype, device=self.like.device)
+            found.append(k.reshape([-1 if axis == a else 1 for a in range(self.grid.ndim)]))
+        return tuple(found)
+
+    @cached_property
+    def weight(self) -> Tensor:
+        """w_k / N of the inner product, (*shape)."""
+        n = self.grid.shape[-1]
+        w = torch.full((n // 2 + 1,), 2.0, dtype=self.like.dtype, device=self.like.device)
+        w[0] = 1
+        if n % 2 == 0:
+            w[-1] = 1
+        return (w / self.grid.size).expand(self.shape)
+
+    def inner(self, a: Tensor, b: Tensor) -> Tensor:
+        """<a, b> summed over the field and space axes of (.., field, *shape)."""
+        product = a.real * b.real + a.imag * b.imag
+        return (product * self.weight).flatten(-self.grid.ndim - 1).sum(-1)
+
+    def symbol(self, index: Sequence[int]) -> Tensor:
+        """(i k)^index, (*shape) complex: the derivative of that index."""
+        dtype = torch.promote_types(self.like.dtype, torch.complex64)
+        symbol = torch.ones(self.shape, dtype=dtype, device=self.like.device)
+        for axis, (order, k) in enumerate(zip(index, self.numbers, strict=True)):
+            n = self.grid.shape[axis]
+            factor = (1j * k) ** order if order else torch.ones_like(k)
+            if order % 2 and n % 2 == 0:
+                factor = factor.clone()
+                factor.reshape(-1)[n // 2] = 0
+            symbol = symbol * factor
+        return symbol
+
+    @cached_property
+    def radius(self) -> Tensor:
+        """|k| in waves along the longest axis, (*shape): what shells of a spectrum are made of."""
+        longest = max(self.grid.lengths) / (2 * math.pi)
+        square = torch.zeros(self.shape, dtype=self.like.dtype, device=self.like.device)
+        for k in self.numbers:
+            square = square + (k * longest).square()
+        return square.sqrt()
+
+    def resampled(self, modes: Tensor, other: Waves) -> Tensor:
+        """The same waves on another grid of the same lengths: padded by zeros, or cut off."""
+        result = modes.new_zeros((*modes.shape[: -self.grid.ndim], *other.shape))
+        keep = [min(a, b) for a, b in zip(self.grid.shape, other.grid.shape, strict=True)]
+        source, target = self._kept(keep), other._kept(keep)
+        if keep == list(self.grid.shape) == list(other.grid.shape):
+            return modes.clone()
+        taken = modes
+        for axis, rows in enumerate(source, start=modes.dim() - self.grid.ndim):
+            taken = taken.index_select(axis, rows)
+        mesh = torch.meshgrid(*target, indexing="ij")
+        result[(..., *mesh)] = taken * (other.grid.size / self.grid.size)
+        return result
+
+    def _kept(self, keep: Sequence[int]) -> list[Tensor]:
+        """For each axis the places of the waves that a grid with `keep` points tells apart."""
+        places = []
+        for axis, (n, kept) in enumerate(zip(self.grid.shape, keep, strict=True)):
+            half = (kept - 1) // 2
+            device = self.like.device
+            low = torch.arange(half + 1, device=device)
+            if axis < self.grid.ndim - 1:
+                low = torch.cat([low, torch.arange(n - half, n, device=device)])
+            places.append(low)
+        return places
