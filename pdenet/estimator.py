@@ -66,6 +66,7 @@ def train(
     Raises DataError, ConfigError, GridError, DeviceError, CheckpointError, OutputError.
     """
     with open_data(data) as opened:
+        opened.require_complete()
         if resume:
             current = read_run(Path(run))
             _same_data(current, opened)
@@ -116,6 +117,7 @@ def extract(
             f"the data of the run are no longer at '{source}': say where they are with --data"
         )
     with open_data(source) as opened:
+        opened.require_complete()
         _same_data(current, opened)
         # The read-out draws from a generator of its own: reading twice gives the same equation.
         generator = torch.Generator().manual_seed(current.config.seed)

@@ -63,10 +63,12 @@ class SimulationConfig(Numerics):
         and sampled at the observed points.
     noise: level sigma; sigma * std(first stored frame) * N(0, 1) is added to every frame, with
         the standard deviation of the trajectory and field.
+    missing: part of the points that is left out at random, in [0, 1), of every frame anew; there
+        all fields are NaN. At least one point of a frame stays.
     late_start: every second trajectory is first run for this long, so that its first stored
         frame is not a Fourier field; 1.0 in the papers. 0 switches it off.
     initial: the random fields at the start; they satisfy the boundaries.
-    seed: of the initial fields and the noise.
+    seed: of the initial fields, the noise and the missing points.
     """
 
     shape: tuple[int, ...] = (64, 64)
@@ -82,6 +84,7 @@ class SimulationConfig(Numerics):
     dtype: str = "float64"
     device: str = "auto"
     boundaries: Boundaries | None = None
+    missing: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -92,6 +95,10 @@ class SimulationConfig(Numerics):
             value = getattr(self, name)
             if not (math.isfinite(value) and (value > 0 or (value == 0 and least == ">= 0"))):
                 raise ConfigError(f"{name} is a finite number {least}, given {value!r}")
+        if not 0 <= self.missing < 1:
+            raise ConfigError(
+                f"missing is the part of the points left out, in [0, 1), given {self.missing!r}"
+            )
         if len(self.shape) != len(self.lengths):
             raise ConfigError(
                 f"shape {self.shape} and lengths {self.lengths} must have one number per axis"

@@ -1,6 +1,7 @@
-"""Trajectories from an equation: initial fields, time stepping, sampling, noise; block by block.
+"""Trajectories from an equation: initial fields, stepping, sampling, noise, gaps; block by block.
 
-    observed frame = fine solution at every refine-th point + σ std(u(first frame)) N(0, 1)
+    observed frame = fine solution at every refine-th point + σ std(u(first frame)) N(0, 1),
+                     and NaN at the points that are left out
 
 Trajectories are solved in chunks that fit the cache of a CPU (or fill a GPU), and stored frames
 leave in blocks of bounded size, so memory does not grow with the length of the data. Trajectory i
@@ -112,13 +113,13 @@ class _Run:
         ]
         u = torch.stack(states).to(device=self.device, dtype=config.torch_dtype)
         yield from self._late(members, u)
-        noise = _Noise(config, members)
+        noise, gaps = _Noise(config, members), _Gaps(config, members)
         frames: list[Tensor] = []
         first = 0
         for frame in range(config.frames):
             if frame:
                 solver.advance((frame - 1) * config.dt, config.dt, u)
-            frames.append(noise(self._sample(u)))
+            frames.append(gaps(noise(self._sample(u))))
             self.work += len(members)
             size = sum(frame.numel() * frame.element_size() for frame in frames)
             if size >= _BLOCK_BYTES or frame == config.frames - 1:
@@ -172,3 +173,22 @@ class _Noise:
             for generator in self._generators
         ]
         return frame + self._scale * torch.stack(draws).to(frame.dtype)
+
+
+class _Gaps:
+    """NaN in all fields of some points of each frame, from a generator of each trajectory's own."""
+
+    def __init__(self, config: SimulationConfig, members: range) -> None:
+        points = math.prod(config.shape)
+        self._count = min(round(config.missing * points), points - 1)
+        self._generators = [trajectory_generator(config.seed, i, "missing") for i in members]
+
+    def __call__(self, frame: Tensor) -> Tensor:
+        """The frame (trajectory, field, *space) with its gaps, which are others each time."""
+        if not self._count:
+            return frame
+        points = frame.flatten(2)
+        for position, generator in enumerate(self._generators):
+            drawn = torch.randperm(points.shape[2], generator=generator)[: self._count]
+            points[position, :, drawn] = math.nan
+        return points.view(frame.shape)

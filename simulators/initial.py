@@ -33,7 +33,7 @@ from simulators.walls import hold
 
 __all__ = ["FourierInitial", "initial_state", "trajectory_generator"]
 
-_PURPOSES = {"initial": 0, "noise": 1}
+_PURPOSES = {"initial": 0, "noise": 1, "missing": 2}
 _SAMPLES_PER_WAVE = 8
 
 
@@ -61,7 +61,7 @@ class FourierInitial:
 
 
 def trajectory_generator(seed: int, trajectory: int, purpose: str) -> torch.Generator:
-    """The generator of one trajectory for "initial" or "noise".
+    """The generator of one trajectory for "initial", "noise" or "missing".
 
     Every trajectory has its own, so that it does not depend on how many others there are. Python's
     integers make the 64-bit seed by SplitMix64's mixing, which separates neighbouring seeds.

@@ -83,6 +83,7 @@ def simulate(
     """Solve an equation and write its trajectories to an HDF5 file; returns the path.
 
     equation, config, overrides: see `configure`; the settings are those of `SimulationConfig`.
+        With missing=0.5, half of the points of every frame are NaN, and the file says so.
     progress: called with (done, total) in frames as the work goes on.
     The file appears under its name when it is complete; an error or an interrupt leaves nothing.
     Raises OutputError if the file exists and not `overwrite`, StabilityError for unstable steps.
@@ -100,6 +101,7 @@ def simulate(
         dtype=chosen.dtype,
         metadata=_metadata(equation, chosen),
         overwrite=overwrite,
+        missing=chosen.missing > 0,
     )
     with writer:
         for block in generate(pde, chosen):
@@ -158,7 +160,7 @@ def _metadata(equation: str | PDE, config: SimulationConfig) -> dict[str, Any]:
     """All that made the data, as JSON values."""
     settings = dataclasses.asdict(config)
     solver = {name: settings[name] for name in ("order", "scheme", "substeps", "cfl", "refine")}
-    metadata = {
+    metadata: dict[str, Any] = {
         "title": get(equation).title if isinstance(equation, str) else "",
         "name": equation if isinstance(equation, str) else "",
         "seed": config.seed,
@@ -177,4 +179,6 @@ def _metadata(equation: str | PDE, config: SimulationConfig) -> dict[str, Any]:
             "python": platform.python_version(),
         },
     }
+    if config.missing:
+        metadata["missing"] = {"fraction": config.missing, "seed": config.seed}
     return metadata

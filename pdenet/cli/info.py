@@ -17,7 +17,7 @@ __all__ = ["command", "describe_data", "describe_run"]
 
 
 def describe_data(path: Path) -> dict[str, Any]:
-    """The facts of a data file; no field is read."""
+    """The facts of a data file; no field is read unless values may be missing, to count them."""
     with open_data(path) as data:
         problem = data.problem
         grid = problem.grid
@@ -36,6 +36,7 @@ def describe_data(path: Path) -> dict[str, Any]:
             "frames": data.frames,
             "dt": data.dt if data.frames > 1 else None,
             "noise": data.noise,
+            "missing": data.gaps() if data.missing else None,
             "split": {name: len(members) for name, members in data.split.items()},
             "metadata": {name: item for name, item in data.metadata.items() if name != "noise"},
         }

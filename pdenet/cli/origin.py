@@ -37,7 +37,7 @@ def check_origin(source: str | None, options: Mapping[str, Any]) -> None:
     """Look at what was asked for before an earlier run is touched.
 
     Raises ConfigError for options that make data beside a file that holds them, DataError where
-    the file cannot be read, EquationError for an equation that cannot.
+    the file cannot be read or lacks values, EquationError for an equation that cannot be read.
     """
     data = data_file(source)
     if data is None:
@@ -47,7 +47,8 @@ def check_origin(source: str | None, options: Mapping[str, Any]) -> None:
     if useless:
         typed = "param" if useless[0] == "parameters" else useless[0]
         raise ConfigError(f"--{typed} makes data, but '{data}' holds them already: leave it out")
-    open_data(data).close()
+    with open_data(data) as opened:
+        opened.require_complete()
 
 
 def check_resumed_data(run: Path, source: str | None, options: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ __all__ = ["PAPER", "command", "equation_of", "generate", "overrides"]
 PAPER_POINTS = 32
 TYPED = (
     *("refine", "trajectories", "frames", "dt", "noise", "seed", "device", "dtype"),
-    *("scheme", "substeps"),
+    *("scheme", "substeps", "missing"),
 )
 PAPER: dict[str, Any] = {"refine": 4, "dt": 0.01, "noise": 0.001}
 
@@ -91,6 +91,7 @@ def generate(
 @click.argument("name", required=False)
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The HDF5 file to write.")
 @simulation
+@click.option("--missing", type=float, help="Part of the points left out of each frame. [0]")
 @machine
 @click.option("--preset", type=click.Choice(["paper"]), help="The data of the PDE-Net papers.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
@@ -102,6 +103,7 @@ def command(name: str | None, output: Path, **options: Any) -> None:
     pdenet simulate burgers -o data.h5
     pdenet simulate --pde 'u_t = -u*u_x + nu*u_xx' --param nu=0.1 --grid 128 -o data.h5
     pdenet simulate --pde 'u_t = u_xx + u_yy' --boundary x:periodic --boundary y:dirichlet=0 -o d.h5
+    pdenet simulate burgers --missing 0.5 -o data.h5
 
     NAME is one of 'pdenet equations'. What is not given takes the good values of the equation.
     """

@@ -42,7 +42,8 @@ def command(data: Path, output: Path, **options: Any) -> None:
     The folder gets the settings, a log and a checkpoint, from which --resume goes on.
     """
     config = training_config(with_preset(options, data))
-    open_data(data).close()
+    with open_data(data) as opened:
+        opened.require_complete()
     check_resumed(output, options, config)
     context = click.get_current_context()
     resume = options["resume"]

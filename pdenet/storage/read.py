@@ -161,6 +161,17 @@ class Data:
                     )
         return out
 
+    def gaps(self) -> dict[str, float]:
+        """The part of the values of each field that is missing, by name; reads every value.
+
+        Raises DataError where a value is damaged.
+        """
+        parts = np.zeros(len(self.fields))
+        for row in range(self.trajectories):
+            states = self.read([row], missing=True)[0]
+            parts += np.isnan(states).mean(axis=(0, *range(2, states.ndim)))
+        return dict(zip(self.fields, (parts / self.trajectories).tolist(), strict=True))
+
     def require_complete(self) -> None:
         """Raise DataError, which says what to do, where the file may have missing values."""
         if self.missing:
