@@ -50,3 +50,21 @@ def trained(tmp_path_factory, data, settings):
     run = tmp_path_factory.mktemp("trained") / "run"
     assert main(["train", str(data), "-o", str(run), "--config", str(settings)]) == 0
     return run
+
+
+@pytest.fixture
+def refused(capsys):
+    """A function of the words of a command, which must end with one line on stderr and exit code 2.
+
+    It returns that line.
+    """
+
+    def run(arguments):
+        capsys.readouterr()
+        assert main([str(argument) for argument in arguments]) == 2
+        streams = capsys.readouterr()
+        assert streams.out == ""
+        assert streams.err.startswith("pdenet: error: ") and streams.err.count("\n") == 1
+        return streams.err
+
+    return run

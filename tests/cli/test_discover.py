@@ -35,17 +35,7 @@ def contents(folder):
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def refused(arguments, capsys):
-    """The message of a command that ends with one line on stderr and exit code 2."""
-    capsys.readouterr()
-    assert main([str(argument) for argument in arguments]) == 2
-    streams = capsys.readouterr()
-    assert streams.out == ""
-    assert streams.err.startswith("pdenet: error: ") and streams.err.count("\n") == 1
-    return streams.err
-
-
-def test_discover_leaves_data_run_and_report(tmp_path, settings, capsys):
+def test_discover_leaves_data_run_and_report(tmp_path, settings, capsys, refused):
     run = tmp_path / "run"
     arguments = ["discover", *TINY, "-o", str(run), "--config", str(settings), "--seed", "3"]
     assert main([*arguments, "--json"]) == 0
@@ -69,11 +59,11 @@ def test_discover_leaves_data_run_and_report(tmp_path, settings, capsys):
     assert page.rstrip().endswith("</html>") and "All 2 true terms" in page
     # An earlier run is kept, whatever is wrong with the next command.
     before = contents(run)
-    said = refused(arguments, capsys)
+    said = refused(arguments)
     assert "--overwrite" in said and "--resume" in said
-    refused([*arguments, "--overwrite", "--dt", "9", "--substeps", "1"], capsys)
-    refused(["discover", "nonsense", "-o", run, "--overwrite"], capsys)
-    refused(["discover", "diffusion", "--config", "no.toml", "-o", run, "--overwrite"], capsys)
+    refused([*arguments, "--overwrite", "--dt", "9", "--substeps", "1"])
+    refused(["discover", "nonsense", "-o", run, "--overwrite"])
+    refused(["discover", "diffusion", "--config", "no.toml", "-o", run, "--overwrite"])
     assert contents(run) == before
 
 
@@ -107,7 +97,7 @@ def test_the_report_has_the_evidence_of_the_run(run, data, tmp_path, monkeypatch
     assert set(evidence.seconds) == {"train", "extract"}
 
 
-def test_extract_in_every_form(run, tmp_path, capsys):
+def test_extract_in_every_form(run, tmp_path, capsys, refused):
     page = tmp_path / "page.html"
     assert main(["extract", str(run), "--format", "text"]) == 0
     assert PDE(*capsys.readouterr().out.splitlines()).fields == ("u",)
@@ -115,7 +105,7 @@ def test_extract_in_every_form(run, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["scores"]["tpr"] == 1
     assert page.exists()
     before = page.read_bytes()
-    assert "--overwrite" in refused(["extract", run, "--report", page], capsys)
+    assert "--overwrite" in refused(["extract", run, "--report", page])
     assert page.read_bytes() == before
     assert main(["extract", str(run)]) == 0
     streams = capsys.readouterr()
@@ -145,54 +135,82 @@ def test_a_report_of_data_from_a_named_equation_names_its_source(tmp_path, setti
     assert "J. M. Burgers, Adv. Appl. Mech." in page
 
 
-def test_a_folder_with_other_files_is_never_a_run(tmp_path, capsys):
+def test_a_folder_with_other_files_is_never_a_run(tmp_path, refused):
     (tmp_path / "thesis.tex").write_text("precious")
     arguments = ["discover", "diffusion", "--overwrite", "-o"]
-    assert "another folder" in refused([*arguments, tmp_path], capsys)
+    assert "another folder" in refused([*arguments, tmp_path])
     (tmp_path / "file").touch()
-    assert "not a folder" in refused([*arguments, tmp_path / "file"], capsys)
+    assert "not a folder" in refused([*arguments, tmp_path / "file"])
 
 
-def test_options_that_make_data_do_not_go_with_data(tmp_path, data, capsys):
-    said = refused(["discover", data, "--noise", "0.1", "-o", tmp_path / "r"], capsys)
+def test_options_that_make_data_do_not_go_with_data(tmp_path, data, refused):
+    said = refused(["discover", data, "--noise", "0.1", "-o", tmp_path / "r"])
     assert "--noise" in said and not (tmp_path / "r").exists()
 
 
-def test_a_finished_training_is_resumed_without_harm(run, data, settings, capsys):
+def test_a_finished_training_is_resumed_without_harm(run, data, settings, refused):
     before = contents(run / "checkpoint")
-    assert "--resume" in refused(["train", data, "-o", run], capsys)
+    assert "--resume" in refused(["train", data, "-o", run])
     again = ["train", str(data), "-o", str(run), "--resume"]
     assert main(again) == 0
     assert contents(run / "checkpoint") == before
-    assert "another seed (0, not 5)" in refused([*again, "--seed", "5"], capsys)
+    assert "another seed (0, not 5)" in refused([*again, "--seed", "5"])
     assert main([*again, "--config", str(settings)]) == 0
 
 
-def test_resume_with_other_data(run, tmp_path, capsys):
+def test_resume_with_other_data(run, tmp_path, refused):
     other, before = tmp_path / "other.h5", contents(run)
     assert main(["simulate", *TINY, "--seed", "8", "-o", str(other)]) == 0
-    said = refused(["train", other, "-o", run, "--resume"], capsys)
+    said = refused(["train", other, "-o", run, "--resume"])
     assert "other.h5" in said and contents(run) == before
-    said = refused(["extract", run, "--data", other], capsys)
+    said = refused(["extract", run, "--data", other])
     assert "other.h5" in said and contents(run) == before
 
 
-def test_resume_of_nothing_leaves_nothing(tmp_path, data, capsys):
-    said = refused(["train", data, "-o", tmp_path / "run", "--resume"], capsys)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "DATA", "-o", "NEW"],
+        ["train", "DATA", "-o", "RUN", "--resume"],
+        ["train", "DATA", "-o", "RUN", "--overwrite"],
+        ["discover", "DATA", "-o", "NEW"],
+        ["discover", "DATA", "-o", "NEW", "--repeats", "2"],
+        ["discover", "DATA", "-o", "RUN", "--overwrite"],
+        ["study", "DATA", "-o", "NEW"],
+        ["extract", "RUN", "--data", "DATA"],
+    ],
+    ids=" ".join,
+)
+def test_data_with_missing_values_are_for_another_command(command, run, data, tmp_path, refused):
+    gaps = tmp_path / "gaps.h5"
+    with open_data(data) as opened:
+        states = opened.read()
+        states[:, ::2, :, ::3] = np.nan
+        write_arrays(gaps, states, opened.problem, opened.dt, missing=True)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    words = {"DATA": gaps, "RUN": run, "NEW": tmp_path / "new"}
+    said = refused([words.get(word, word) for word in command])
+    assert "missing values" in said and f"`pdenet refine EQUATION.json {gaps}`" in said
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert not (tmp_path / "new").exists()
+
+
+def test_resume_of_nothing_leaves_nothing(tmp_path, data, refused):
+    said = refused(["train", data, "-o", tmp_path / "run", "--resume"])
     assert "run" in said and list(tmp_path.iterdir()) == []
 
 
-def test_extract_of_a_run_without_a_checkpoint(run, tmp_path, capsys):
+def test_extract_of_a_run_without_a_checkpoint(run, tmp_path, refused):
     shutil.rmtree(run / "checkpoint")
-    assert "checkpoint" in refused(["extract", run], capsys)
-    assert "nothing" in refused(["extract", tmp_path / "nothing"], capsys)
+    assert "checkpoint" in refused(["extract", run])
+    assert "nothing" in refused(["extract", tmp_path / "nothing"])
 
 
-def test_data_that_moved_are_asked_for(run, data, tmp_path, capsys):
+def test_data_that_moved_are_asked_for(run, data, tmp_path, refused):
     config = json.loads((run / "config.json").read_text())
     config["data"]["path"] = str(tmp_path / "gone.h5")
     (run / "config.json").write_text(json.dumps(config))
-    said = refused(["extract", run], capsys)
+    said = refused(["extract", run])
     assert "gone.h5" in said and "--data" in said
     assert main(["extract", str(run), "--data", str(data)]) == 0
 
@@ -241,10 +259,10 @@ def constant(path):
     ids=["NaN", "one frame", "small grid", "constant"],
 )
 @pytest.mark.parametrize("command", ["train", "discover"])
-def test_data_from_which_nothing_can_be_learned(command, make, said, tmp_path, settings, capsys):
+def test_data_from_which_nothing_can_be_learned(command, make, said, tmp_path, settings, refused):
     make(tmp_path / "bad.h5")
     arguments = [command, tmp_path / "bad.h5", "-o", tmp_path / "run", "--config", settings]
-    message = refused(arguments, capsys)
+    message = refused(arguments)
     assert all(part in message for part in said), message
     assert [path.name for path in tmp_path.iterdir()] == ["bad.h5"]
 
@@ -271,10 +289,10 @@ def test_little_data_still_gives_an_answer(size, frames, tmp_path, settings, cap
         ("seed = [", ["wrong.toml"]),
     ],
 )
-def test_a_wrong_configuration(text, said, tmp_path, data, capsys):
+def test_a_wrong_configuration(text, said, tmp_path, data, refused):
     config = tmp_path / "wrong.toml"
     config.write_text(text)
-    message = refused(["train", data, "-o", tmp_path / "run", "--config", config], capsys)
+    message = refused(["train", data, "-o", tmp_path / "run", "--config", config])
     assert all(part in message for part in said), message
     assert not (tmp_path / "run").exists()
 

@@ -11,7 +11,7 @@ from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import catalogue
 from pdenet.problem import Problem
-from pdenet.storage import create
+from pdenet.storage import create, write_arrays
 
 
 @pytest.fixture
@@ -41,6 +41,28 @@ def test_info_as_json_stands_alone(data, capsys):
     assert streams.err == ""
     assert facts["dt"] == pytest.approx(0.1) and facts["frames"] == 4
     assert facts["boundaries"] == {"x": ["periodic", "periodic"]}
+
+
+def test_info_measures_what_is_missing(tmp_path, capsys):
+    path = tmp_path / "gaps.h5"
+    states = np.random.default_rng(0).normal(size=(5, 4, 2, 16))
+    states[1:, :, 0, :4] = np.nan  # a quarter of four trajectories of five
+    states[:, :, 1] = np.nan
+    write_arrays(path, states, Grid.square(16, 1), 0.1, fields=("p", "q"), missing=True)
+    assert main(["info", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["missing"] == {"p": pytest.approx(0.2), "q": 1.0}
+    assert main(["info", str(path)]) == 0
+    lines = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
+    assert lines["missing.p"].strip() == "0.2" and lines["missing.q"].strip() == "1"
+
+
+def test_info_of_a_damaged_file_with_gaps_is_one_line(tmp_path, refused):
+    path = tmp_path / "gaps.h5"
+    states = np.full((3, 4, 1, 16), np.nan)
+    write_arrays(path, states, Grid.square(16, 1), 0.1, missing=True)
+    with h5py.File(path, "r+") as file:
+        file["t0_fields/u"][2, 1, 0] = np.inf
+    assert "inf in trajectory 2, frame 1, field u" in refused(["info", path])
 
 
 def truncate(path):

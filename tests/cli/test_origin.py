@@ -48,16 +48,6 @@ def done(tmp_path_factory, fast):
     return run
 
 
-def refused(arguments, capsys):
-    """The message of a command that ends with one line on stderr and exit code 2."""
-    capsys.readouterr()
-    assert main([str(argument) for argument in arguments]) == 2
-    streams = capsys.readouterr()
-    assert streams.out == ""
-    assert streams.err.startswith("pdenet: error: ") and streams.err.count("\n") == 1
-    return streams.err
-
-
 def contents(folder):
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
@@ -79,17 +69,17 @@ def contents(folder):
     ],
     ids=lambda part: part[0] if part[0].startswith("--") else "",
 )
-def test_resume_with_other_data_options_is_refused(done, change, said, capsys):
+def test_resume_with_other_data_options_is_refused(done, change, said, refused):
     before = contents(done)
-    message = refused(["discover", *NAMED, *change, "-o", done, "--resume"], capsys)
+    message = refused(["discover", *NAMED, *change, "-o", done, "--resume"])
     assert all(part in message for part in said), message
     assert "--overwrite" in message and contents(done) == before
 
 
-def test_resume_of_another_equation_is_refused(done, capsys):
-    message = refused(["discover", "diffusion", "-o", done, "--resume"], capsys)
+def test_resume_of_another_equation_is_refused(done, refused):
+    message = refused(["discover", "diffusion", "-o", done, "--resume"])
     assert "u_xx" in message and "u_yy" in message
-    message = refused(["discover", "--pde", "u_t = u_xx", "-o", done, "--resume"], capsys)
+    message = refused(["discover", "--pde", "u_t = u_xx", "-o", done, "--resume"])
     assert "not 'u_t = u_xx'" in message
 
 
@@ -99,9 +89,9 @@ def test_resume_with_what_was_typed_or_less_goes_on(done, capsys):
         assert json.loads(capsys.readouterr().out)["scores"]["recall"] > 0
 
 
-def test_a_run_on_a_file_is_not_resumed_by_name(trained, data, tmp_path, capsys):
+def test_a_run_on_a_file_is_not_resumed_by_name(trained, data, refused):
     before = contents(trained)
-    message = refused(["discover", "burgers-1d", "-o", trained, "--resume"], capsys)
+    message = refused(["discover", "burgers-1d", "-o", trained, "--resume"])
     assert f"pdenet discover {data} -o {trained} --resume" in message
     assert contents(trained) == before
 

@@ -36,16 +36,6 @@ def run(extracted, tmp_path):
     return copy
 
 
-def refused(arguments, capsys):
-    """The message of a command that ends with one line on stderr and exit code 2."""
-    capsys.readouterr()
-    assert main([str(argument) for argument in arguments]) == 2
-    streams = capsys.readouterr()
-    assert streams.out == ""
-    assert streams.err.startswith("pdenet: error: ") and streams.err.count("\n") == 1
-    return streams.err
-
-
 def contents(folder):
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
@@ -107,15 +97,15 @@ def test_fields_beyond_the_range_of_a_source_are_told(run, capsys, caplog):
     assert "outside [-0.1, 0.1]" in said and "extrapolation" in said
 
 
-def test_an_earlier_prediction_is_kept_unless_it_may_go(run, tmp_path, capsys):
+def test_an_earlier_prediction_is_kept_unless_it_may_go(run, tmp_path, refused):
     film = tmp_path / "film.gif"
     arguments = ["predict", str(run), *FEW]
     assert main(arguments) == 0
     (run / "prediction" / "notes.txt").write_text("precious")
     before = contents(run)
-    assert "--overwrite" in refused(arguments, capsys)
+    assert "--overwrite" in refused(arguments)
     film.write_text("precious")
-    assert "--overwrite" in refused([*arguments, "-o", tmp_path / "q", "--animation", film], capsys)
+    assert "--overwrite" in refused([*arguments, "-o", tmp_path / "q", "--animation", film])
     assert film.read_text() == "precious" and not (tmp_path / "q").exists()
     assert contents(run) == before
     assert main([*arguments, "--seed", "9", "--overwrite"]) == 0
@@ -125,13 +115,13 @@ def test_an_earlier_prediction_is_kept_unless_it_may_go(run, tmp_path, capsys):
     assert changed == ["error.png", "gallery.png", "prediction.json"]
 
 
-def test_a_folder_with_other_files_is_never_a_prediction(run, tmp_path, capsys):
+def test_a_folder_with_other_files_is_never_a_prediction(run, tmp_path, refused):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.tex").write_text("precious")
     arguments = ["predict", run, "--overwrite", "-o"]
-    assert "another folder" in refused([*arguments, tmp_path / "thesis"], capsys)
+    assert "another folder" in refused([*arguments, tmp_path / "thesis"])
     (tmp_path / "file").touch()
-    assert "not a folder" in refused([*arguments, tmp_path / "file"], capsys)
+    assert "not a folder" in refused([*arguments, tmp_path / "file"])
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
@@ -152,11 +142,11 @@ def test_whatever_ends_it_nothing_is_half_written(run, tmp_path, monkeypatch, ca
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
 
 
-def test_a_moving_picture_needs_a_writer(run, tmp_path, monkeypatch, capsys):
+def test_a_moving_picture_needs_a_writer(run, tmp_path, monkeypatch, refused):
     monkeypatch.setenv("PATH", str(tmp_path))
-    said = refused(["predict", run, "--animation", tmp_path / "film.mp4"], capsys)
+    said = refused(["predict", run, "--animation", tmp_path / "film.mp4"])
     assert "ffmpeg" in said and ".gif" in said
-    said = refused(["predict", run, "--animation", tmp_path / "film.avi"], capsys)
+    said = refused(["predict", run, "--animation", tmp_path / "film.avi"])
     assert ".gif or .mp4" in said
     assert not (run / "prediction").exists()
 
@@ -168,37 +158,37 @@ def test_mp4(run, tmp_path):
     assert film.read_bytes()[4:8] == b"ftyp"
 
 
-def test_a_run_without_an_equation(run, tmp_path, capsys):
+def test_a_run_without_an_equation(run, tmp_path, refused):
     (run / "equation.json").unlink()
-    assert f"'pdenet extract {run}' first" in refused(["predict", run], capsys)
-    assert "pdenet train" in refused(["predict", tmp_path / "nothing"], capsys)
+    assert f"'pdenet extract {run}' first" in refused(["predict", run])
+    assert "pdenet train" in refused(["predict", tmp_path / "nothing"])
 
 
 @pytest.mark.parametrize(
     "text", ["{", "[]", '{"format": "pdenet-equation"}', '{"format": "other", "format_version": 1}']
 )
-def test_a_damaged_equation(run, text, capsys):
+def test_a_damaged_equation(run, text, refused):
     (run / "equation.json").write_text(text)
-    said = refused(["predict", run], capsys)
+    said = refused(["predict", run])
     assert "equation.json" in said and "pdenet extract" in said
 
 
-def test_an_equation_of_other_fields(run, capsys):
+def test_an_equation_of_other_fields(run, refused):
     record = json.loads((run / "equation.json").read_text())
     record.update(equations=["w_t = w_xx"], stderr={}, dropped=[])
     (run / "equation.json").write_text(json.dumps(record))
-    assert "w" in refused(["predict", run], capsys)
+    assert "w" in refused(["predict", run])
 
 
-def test_data_that_moved_or_changed(run, data, tmp_path, capsys):
+def test_data_that_moved_or_changed(run, data, tmp_path, refused):
     config = json.loads((run / "config.json").read_text())
     config["data"]["path"] = str(tmp_path / "gone.h5")
     (run / "config.json").write_text(json.dumps(config))
-    said = refused(["predict", run], capsys)
+    said = refused(["predict", run])
     assert "gone.h5" in said and "--trained-on" in said
     assert main(["predict", str(run), *FEW, "--trained-on", str(data)]) == 0
     other = measured(tmp_path / "other.h5", data)
-    assert "other.h5" in refused(["predict", run, "--trained-on", other, "--overwrite"], capsys)
+    assert "other.h5" in refused(["predict", run, "--trained-on", other, "--overwrite"])
 
 
 def measured(path, data, *, every=1, shape=None, fields=("u",)):
@@ -247,34 +237,34 @@ def test_steps_between_frames_make_no_difference(run, data, tmp_path):
     ],
     ids=["grid", "fields", "dt"],
 )
-def test_data_that_do_not_suit_the_training(run, data, tmp_path, change, said, capsys):
+def test_data_that_do_not_suit_the_training(run, data, tmp_path, change, said, refused):
     path = tmp_path / "other.h5"
     if "every" in change:
         with open_data(data) as opened:
             write_arrays(path, opened.read(), opened.problem.grid, opened.dt / 2, fields=("u",))
     else:
         measured(path, data, **change)
-    message = refused(["predict", run, path], capsys)
+    message = refused(["predict", run, path])
     assert all(part in message for part in said), message
     assert not (run / "prediction").exists()
 
 
-def test_options_that_make_data_do_not_go_with_data(run, data, capsys):
+def test_options_that_make_data_do_not_go_with_data(run, data, refused):
     for option in ("--seed", "--times", "--trajectories", "--noise"):
-        assert option in refused(["predict", run, data, option, "3"], capsys)
+        assert option in refused(["predict", run, data, option, "3"])
 
 
-def test_an_unknown_truth_asks_for_data(data, settings, tmp_path, capsys):
+def test_an_unknown_truth_asks_for_data(data, settings, tmp_path, refused):
     path, run = measured(tmp_path / "measured.h5", data), tmp_path / "run"
     assert main(["discover", str(path), "-o", str(run), "--config", str(settings), "-q"]) == 0
-    said = refused(["predict", run], capsys)
+    said = refused(["predict", run])
     assert "measured.h5" in said and "give data" in said
     # Known equation, unknown initial fields.
     with open_data(path) as opened:
         pde = PDE("u_t = 0.1*u_xx - 0.5*u_x")
         problem = Problem.periodic(pde, opened.problem.grid)
         write_arrays(path, opened.read(), problem, opened.dt, overwrite=True)
-    assert "initial fields" in refused(["predict", run], capsys)
+    assert "initial fields" in refused(["predict", run])
 
 
 def test_fresh_fields_are_no_training_fields(data):
@@ -293,8 +283,8 @@ def test_fresh_fields_are_no_training_fields(data):
     assert 0.005 < scatter < 0.02
 
 
-def test_the_seed_of_the_training_is_refused(run, capsys):
-    assert "--seed 1" in refused(["predict", run, "--seed", "0"], capsys)
+def test_the_seed_of_the_training_is_refused(run, refused):
+    assert "--seed 1" in refused(["predict", run, "--seed", "0"])
 
 
 def test_frames_that_are_kept():
@@ -304,7 +294,7 @@ def test_frames_that_are_kept():
     assert len(stored_frames(1001, [], 1 << 26)) <= 9
 
 
-def test_another_network_beside(run, extracted, tmp_path, capsys):
+def test_another_network_beside(run, extracted, tmp_path, capsys, refused):
     record = run / "equation.json"
     arguments = ["predict", str(run), *FEW, "--against", str(extracted), "--json"]
     capsys.readouterr()
@@ -313,7 +303,7 @@ def test_another_network_beside(run, extracted, tmp_path, capsys):
     assert list(tables)[-1] == "network of run"
     assert tables["network of run"]["errors"] == tables["network"]["errors"]
     assert "twice" in refused([*arguments, "--against", extracted, "--overwrite",
-                               "--against", extracted], capsys)  # fmt: skip
+                               "--against", extracted])  # fmt: skip
     record.unlink()
     assert (
         main(["predict", str(extracted), *FEW, "-o", str(tmp_path / "q"), "--against", str(run)])
@@ -321,10 +311,10 @@ def test_another_network_beside(run, extracted, tmp_path, capsys):
     )  # a run to compare with needs a network, no equation
 
 
-def test_a_run_on_other_data_is_no_comparison(run, data, settings, tmp_path, capsys):
+def test_a_run_on_other_data_is_no_comparison(run, data, settings, tmp_path, refused):
     path, other = measured(tmp_path / "coarse.h5", data, shape=32), tmp_path / "other"
     assert main(["train", str(path), "-o", str(other), "--config", str(settings), "-q"]) == 0
-    assert "grid 32" in refused(["predict", run, "--against", other], capsys)
+    assert "grid 32" in refused(["predict", run, "--against", other])
 
 
 def test_predictions_that_blow_up_are_counted(run, capsys):

@@ -66,16 +66,6 @@ def run(arguments):
     )
 
 
-def refused(arguments, capsys):
-    """The message of a command that ends with one line on stderr and exit code 2."""
-    capsys.readouterr()
-    assert main([str(argument) for argument in arguments]) == 2
-    streams = capsys.readouterr()
-    assert streams.out == ""
-    assert streams.err.startswith("pdenet: error: ") and streams.err.count("\n") == 1
-    return streams.err
-
-
 def contents(folder):
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
@@ -137,12 +127,12 @@ def test_shares_are_those_of_the_equation(two):
     assert all(0 < weight.share < 0.1 for weight in repeat.remainder)
 
 
-def test_a_finished_folder_is_left_as_it_is(two, fast, capsys):
+def test_a_finished_folder_is_left_as_it_is(two, fast, capsys, refused):
     folder, _ = two
     before = contents(folder)
     again = ["discover", *TINY, "--config", str(fast), "-o", str(folder), "--repeats", "2"]
     again += ["--seed", "4"]
-    said = refused(again, capsys)
+    said = refused(again)
     assert "--overwrite" in said and "--resume" in said
     assert main([*again, "--resume"]) == 0
     streams = capsys.readouterr()
@@ -165,13 +155,13 @@ def test_a_finished_folder_is_left_as_it_is(two, fast, capsys):
     ],
     ids=["settings", "seed", "noise", "another option", "preset"],
 )
-def test_resume_of_something_else_is_refused(two, fast, change, said, tmp_path, capsys):
+def test_resume_of_something_else_is_refused(two, fast, change, said, tmp_path, refused):
     folder, _ = two
     (tmp_path / "other.toml").write_text(FAST.format(iterations=21))
     before = contents(folder)
     again = ["discover", *TINY, "--config", str(fast), "--seed", "4", "-o", folder, "--resume"]
     again += ["--repeats", "2", *(part.format(other=tmp_path / "other.toml") for part in change)]
-    message = refused(again, capsys)
+    message = refused(again)
     assert all(part in message for part in said), message
     assert contents(folder) == before
 
@@ -185,21 +175,21 @@ def test_resume_of_something_else_is_refused(two, fast, change, said, tmp_path, 
         (["--jobs", "2"], "--repeats"),
     ],
 )
-def test_numbers_that_mean_nothing(options, said, tmp_path, capsys):
+def test_numbers_that_mean_nothing(options, said, tmp_path, refused):
     folder = tmp_path / "runs"
-    assert said in refused(["discover", *TINY, "-o", folder, *options], capsys)
+    assert said in refused(["discover", *TINY, "-o", folder, *options])
     assert not folder.exists()
 
 
-def test_folders_of_other_kinds_stay(two, trained, tmp_path, fast, capsys):
+def test_folders_of_other_kinds_stay(two, trained, tmp_path, fast, refused):
     repeated = ["discover", *TINY, "--config", fast, "--repeats", "2", "-o"]
     before = contents(trained)
     for option in ("--overwrite", "--resume"):
-        assert "no repeats" in refused([*repeated, trained, option], capsys)
-        assert "no run" in refused(["discover", *TINY, "-o", two[0], option], capsys)
+        assert "no repeats" in refused([*repeated, trained, option])
+        assert "no run" in refused(["discover", *TINY, "-o", two[0], option])
     assert contents(trained) == before
     (tmp_path / "thesis.tex").write_text("precious")
-    assert "another folder" in refused([*repeated, tmp_path, "--overwrite"], capsys)
+    assert "another folder" in refused([*repeated, tmp_path, "--overwrite"])
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 

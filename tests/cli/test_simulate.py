@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,6 +19,19 @@ from pdenet.pde.catalogue import catalogue
 from pdenet.storage import check, open_data
 
 SMALL = ["--trajectories", "3", "--frames", "3", "--refine", "1"]
+
+
+@pytest.fixture
+def refused(refused, tmp_path):
+    """The same, of commands that must leave the folder as it was."""
+
+    def run(arguments):
+        before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        message = refused(arguments)
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+        return message
+
+    return run
 
 
 def described(path, capsys):
@@ -94,6 +108,32 @@ def test_a_parameter_of_a_named_equation_keeps_the_other_good_values(tmp_path):
         assert opened.noise["level"] == catalogue["burgers-1d"].noise
 
 
+def test_missing_leaves_the_same_points_out_every_time(tmp_path, capsys):
+    """The points that stay have the values that they have without gaps."""
+    arguments = ["simulate", "burgers", "--grid", "32", "--trajectories", "3", "--frames", "3"]
+    for name, more in (("a", ["--missing", "0.3"]), ("b", ["--missing", "0.3"]), ("whole", [])):
+        (tmp_path / name).mkdir()
+        assert main([*arguments, *more, "-o", str(tmp_path / name / "data.h5")]) == 0
+    first, second, whole = (tmp_path / name / "data.h5" for name in ("a", "b", "whole"))
+    assert first.read_bytes() == second.read_bytes()
+    assert check(first) == []
+    with open_data(first) as gappy, open_data(whole) as full:
+        assert gappy.missing and not full.missing
+        assert gappy.metadata["missing"] == {"fraction": 0.3, "seed": 0}
+        assert "missing" not in full.metadata
+        left = gappy.read(missing=True)
+        holes = np.isnan(left)
+        assert np.array_equal(left[~holes], full.read()[~holes])
+    assert (holes[:, :, 0] == holes[:, :, 1]).all()
+    assert (holes[:, :, 0].sum(axis=(2, 3)) == round(0.3 * 32 * 32)).all()
+    facts = described(first, capsys)
+    assert facts["missing"] == {
+        "u": pytest.approx(0.3, abs=1e-3),
+        "v": pytest.approx(0.3, abs=1e-3),
+    }
+    assert described(whole, capsys)["missing"] is None
+
+
 def test_preset_paper_is_the_data_of_the_papers(tmp_path, monkeypatch):
     seen = {}
 
@@ -106,17 +146,6 @@ def test_preset_paper_is_the_data_of_the_papers(tmp_path, monkeypatch):
     assert main([*arguments, "--dt", "0.02"]) == 0
     assert (seen["shape"], seen["refine"], seen["noise"]) == ((32, 32), 4, 0.001)
     assert seen["dt"] == 0.02  # what is typed comes before the preset
-
-
-def refused(arguments, capsys, tmp_path):
-    """The message of a command that must fail and leave the folder as it was."""
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert main(arguments) == 2
-    streams = capsys.readouterr()
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    assert streams.out == ""
-    assert streams.err.startswith("pdenet: error: ") and streams.err.count("\n") == 1
-    return streams.err
 
 
 @pytest.mark.parametrize(
@@ -140,36 +169,40 @@ def refused(arguments, capsys, tmp_path):
         (["burgers", "--boundary", "x:dirichlet=1", "--boundary", "dirichlet"], ["corners"]),
         (["--pde", "u_t = u_xxx", "--boundary", "dirichlet"], ["u_xxx", "periodic"]),
         (["burgers", "--noise", "-1"], ["noise"]),
+        (["burgers", "--missing", "1"], ["missing", "[0, 1)", "1.0"]),
+        (["burgers", "--missing", "-0.1"], ["missing", "[0, 1)"]),
+        (["burgers", "--missing", "nan"], ["missing", "[0, 1)"]),
+        (["burgers", "--missing", "half"], ["--missing", "half"]),
         (["burgers", "--grid", "2"], ["stencils", "9 points"]),
         (["burgers", "--device", "tpu"], ["tpu", "cpu"]),
         (["burgers", "--grid", "16", "--frames", "1"], ["1", "frames"]),
     ],
 )
-def test_bad_input(arguments, said, tmp_path, capsys):
-    message = refused(["simulate", *arguments, "-o", str(tmp_path / "x.h5")], capsys, tmp_path)
+def test_bad_input(arguments, said, tmp_path, refused):
+    message = refused(["simulate", *arguments, "-o", str(tmp_path / "x.h5")])
     for part in said:
         assert part in message
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
-def test_cuda_without_one(tmp_path, capsys):
+def test_cuda_without_one(tmp_path, refused):
     output = str(tmp_path / "x.h5")
-    message = refused(["simulate", "burgers", "--device", "cuda", "-o", output], capsys, tmp_path)
+    message = refused(["simulate", "burgers", "--device", "cuda", "-o", output])
     assert "cuda" in message and "cpu" in message
 
 
-def test_an_existing_file_is_kept_without_overwrite(tmp_path, capsys):
+def test_an_existing_file_is_kept_without_overwrite(tmp_path, refused):
     data = tmp_path / "data.h5"
     data.write_bytes(b"precious")
     arguments = ["simulate", "diffusion", "-o", str(data), "--grid", "16", *SMALL]
-    assert "--overwrite" in refused(arguments, capsys, tmp_path)
+    assert "--overwrite" in refused(arguments)
     assert main([*arguments, "--overwrite"]) == 0
     assert check(data) == []
 
 
-def test_a_missing_folder(tmp_path, capsys):
+def test_a_missing_folder(tmp_path, refused):
     output = str(tmp_path / "no" / "data.h5")
-    assert "no" in refused(["simulate", "diffusion", "-o", output], capsys, tmp_path)
+    assert "no" in refused(["simulate", "diffusion", "-o", output])
 
 
 def spawn(arguments, **settings):

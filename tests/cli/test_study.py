@@ -50,16 +50,6 @@ def fast(tmp_path_factory):
     return path
 
 
-def refused(arguments, capsys):
-    """The message of a command that ends with one line on stderr and exit code 2."""
-    capsys.readouterr()
-    assert main([str(argument) for argument in arguments]) == 2
-    streams = capsys.readouterr()
-    assert streams.out == ""
-    assert streams.err.startswith("pdenet: error: ") and streams.err.count("\n") == 1
-    return streams.err
-
-
 def test_one_factor_varies_at_a_time():
     every = variants(VALUES, full=False)
     assert every[0] == CENTRE == centre_of(VALUES)
@@ -104,7 +94,7 @@ def test_settings_go_through_toml_unchanged(base, tmp_path):
     assert again == config.model_copy(update={"seed": 0})
 
 
-def test_a_study_of_two_variants(fast, tmp_path, capsys):
+def test_a_study_of_two_variants(fast, tmp_path, capsys, refused):
     folder = tmp_path / "study"
     arguments = ["study", *TINY, "--config", str(fast), "-o", str(folder), "--seeds", "3"]
     arguments += ["--constraint", "frozen,2", "--size", "5", "--blocks", "2", "--central"]
@@ -147,9 +137,9 @@ def test_a_study_of_two_variants(fast, tmp_path, capsys):
     usual = ["5", "2", "central", "midpoint"]
     assert [row[:5] for row in rows] == [["2", *usual], ["frozen", *usual]]
     # Another refusal each: something else to go on with, and a folder that is there.
-    assert "--overwrite" in refused(arguments, capsys)
+    assert "--overwrite" in refused(arguments)
     other = [*arguments, "--noise", "0.01", "--resume"]
-    assert "--noise=0.001" in refused(other, capsys)
+    assert "--noise=0.001" in refused(other)
 
 
 @pytest.mark.parametrize(
@@ -167,8 +157,8 @@ def test_a_study_of_two_variants(fast, tmp_path, capsys):
         (["--blocks", "11"], ["11 blocks", "11 frames", "up to 10"]),
     ],
 )
-def test_a_wrong_study_leaves_nothing(options, said, data, tmp_path, capsys):
+def test_a_wrong_study_leaves_nothing(options, said, data, tmp_path, refused):
     folder = tmp_path / "study"
-    message = refused(["study", data, "-o", folder, *options], capsys)
+    message = refused(["study", data, "-o", folder, *options])
     assert all(part in message for part in said), message
     assert not folder.exists()

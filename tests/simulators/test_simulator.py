@@ -133,6 +133,48 @@ def test_noise_has_the_level_it_says():
     assert float((frames[0] * frames[1]).mean()) == pytest.approx(0.0, abs=0.06)
 
 
+@pytest.mark.parametrize("missing", [0.1, 0.5, 0.97])
+def test_gaps_are_the_share_that_was_asked_for_and_independent(missing):
+    whole, gappy = states(shape=(32, 32)), states(shape=(32, 32), missing=missing)
+    holes = gappy.isnan()
+    assert torch.equal(gappy[~holes], whole[~holes])
+    assert torch.equal(holes[:, :, 0], holes[:, :, 1]), "a point has all fields or none"
+    holes = holes[:, :, 0].flatten(2)
+    assert (holes.sum(dim=2) == round(missing * 1024)).all()
+    # Between two frames as many points are missing twice as chance has it, to five deviations.
+    pairs = holes.flatten(0, 1).double()
+    twice = pairs @ pairs.T / 1024
+    twice.fill_diagonal_(missing**2)
+    assert (twice - missing**2).abs().max() < 5 * missing * (1 - missing) / math.sqrt(1024)
+
+
+def test_gaps_depend_on_the_seed_and_the_trajectory_alone():
+    first = states(missing=0.5)
+    assert torch.equal(first.nan_to_num(99), states(missing=0.5).nan_to_num(99))
+    assert not torch.equal(first.isnan(), states(missing=0.5, seed=1).isnan())
+    pde, config = configure("burgers", **SMALL, missing=0.5)
+    chunks = [b.states for b in generate(pde, config, chunk=2) if b.states.numel()]
+    assert torch.equal(torch.cat(chunks).nan_to_num(99), first.nan_to_num(99))
+    fewer = states(missing=0.5, trajectories=2)
+    assert torch.equal(first[:2].nan_to_num(99), fewer.nan_to_num(99))
+
+
+def test_a_point_of_every_frame_stays():
+    seen = ~states(missing=0.9999, shape=(16, 16)).isnan()
+    assert (seen[:, :, 0].sum(dim=(2, 3)) == 1).all()
+
+
+def test_gaps_reach_the_file_and_its_metadata(tmp_path):
+    path = simulate("burgers", tmp_path / "b.h5", **SMALL, seed=3, missing=0.25)
+    assert check(path) == []
+    with open_data(path) as data:
+        assert data.missing and data.metadata["missing"] == {"fraction": 0.25, "seed": 3}
+        assert np.array_equal(
+            data.read(missing=True), states(seed=3, missing=0.25).numpy(), equal_nan=True
+        )
+        assert data.gaps() == {"u": 0.25, "v": 0.25}
+
+
 def test_a_file_holds_the_same_numbers(tmp_path):
     calls = []
     path = simulate(
@@ -231,6 +273,8 @@ def test_float32_is_close():
         ({"cfl": 1.5}, ConfigError, "cfl is a number"),
         ({"dt": float("nan")}, ConfigError, "dt is a finite number > 0"),
         ({"noise": -0.1}, ConfigError, "noise is a finite number >= 0"),
+        ({"missing": 1.0}, ConfigError, r"in \[0, 1\), given 1.0"),
+        ({"missing": -0.5}, ConfigError, r"in \[0, 1\), given -0.5"),
         ({"dtype": "float16"}, ConfigError, "float64 or float32"),
         ({"shape": (64,)}, GridError, "2 space dimensions"),
         ({"shape": (64, 64), "lengths": (1.0,)}, ConfigError, "one number per axis"),
