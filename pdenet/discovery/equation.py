@@ -12,6 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from pdenet.discovery.refine.result import Refinement
+from pdenet.discovery.refined import refinement_from, refinement_record
+from pdenet.discovery.strict import as_kind, as_table, nested_numbers, number_record
 from pdenet.errors import CheckpointError, OutputError
 from pdenet.events import TermDropped
 from pdenet.pde import PDE
@@ -28,9 +30,12 @@ __all__ = [
 ]
 
 FORMAT = "pdenet-equation"
-FORMAT_VERSION = 2
-WITHOUT_MAPS = 1
-"""The format before coefficients that vary and sources; still read."""
+FORMAT_VERSION = 3
+_OLDER: dict[int, dict[str, Any]] = {
+    1: {"maps": [], "curves": [], "refinement": None},
+    2: {"refinement": None},
+}
+"""What records of earlier formats, which are still read, lack."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +113,7 @@ class DiscoveredEquation:
             "equations": list(self.pde.equations()),
             "coordinates": list(self.pde.coordinates),
             "stderr": {
-                name: {format_monomial(m): value for m, value in table.items()}
+                name: {format_monomial(m): number_record(value) for m, value in table.items()}
                 for name, table in self.stderr.items()
             },
             "dropped": [vars(event) for event in self.dropped],
@@ -121,6 +126,7 @@ class DiscoveredEquation:
             "seconds": dict(self.seconds),
             "maps": [{**vars(m), "values": m.values.tolist()} for m in self.maps],
             "curves": [{**vars(c), **_lists(c, _CURVE_ARRAYS)} for c in self.curves],
+            "refinement": self.refinement and refinement_record(self.refinement),
         }
 
 
@@ -155,13 +161,11 @@ def load_equation(path: Path) -> DiscoveredEquation:
     Raises CheckpointError where it is missing or damaged.
     """
     try:
-        record = _as(dict, json.loads(path.read_text(encoding="utf-8")))
-        version = _as(int, record["format_version"])
-        if record["format"] != FORMAT or version not in (WITHOUT_MAPS, FORMAT_VERSION):
+        record = as_kind(dict, json.loads(path.read_text(encoding="utf-8")))
+        version = as_kind(int, record["format_version"])
+        if record["format"] != FORMAT or version not in (*_OLDER, FORMAT_VERSION):
             raise ValueError(f"it is no {FORMAT} of version {FORMAT_VERSION}")
-        if version == WITHOUT_MAPS:
-            record = {**record, "maps": [], "curves": []}
-        return _from_record(record)
+        return _from_record({**record, **_OLDER.get(version, {})})
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = "an entry is missing: " * isinstance(error, KeyError) + str(error)
         raise CheckpointError(
@@ -171,73 +175,60 @@ def load_equation(path: Path) -> DiscoveredEquation:
 
 
 def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
-    equations = (_as(str, text) for text in _as(list, record["equations"]))
-    coordinates = tuple(_as(str, name) for name in _as(list, record["coordinates"]))
+    equations = (as_kind(str, text) for text in as_kind(list, record["equations"]))
+    coordinates = tuple(as_kind(str, name) for name in as_kind(list, record["coordinates"]))
     pde = PDE(*equations, coordinates=coordinates)
     named = {
         name: {format_monomial(m * b): m * b for m, bases in table.items() for b in bases}
         for name, table in pde.expansions().items()
     }
-    seconds = _as(dict, record["seconds"])
+    seconds, refinement = as_kind(dict, record["seconds"]), record["refinement"]
     return DiscoveredEquation(
         pde=pde,
-        stderr={
-            name: {named[name][text]: _as(float, value) for text, value in _as(dict, table).items()}
-            for name, table in _as(dict, record["stderr"]).items()
-        },
-        dropped=tuple(map(_dropped, _as(list, record["dropped"]))),
-        filters=tuple(map(_filter, _as(list, record["filters"]))),
-        steps=_as(int, record["steps"]),
-        misfit=float("nan") if record["misfit"] is None else _as(float, record["misfit"]),
-        seconds={name: _as(float, value) for name, value in seconds.items()},
-        maps=tuple(map(_map, _as(list, record["maps"]))),
-        curves=tuple(map(_curve, _as(list, record["curves"]))),
+        stderr=as_table(record["stderr"], named),
+        dropped=tuple(map(_dropped, as_kind(list, record["dropped"]))),
+        filters=tuple(map(_filter, as_kind(list, record["filters"]))),
+        steps=as_kind(int, record["steps"]),
+        misfit=float("nan") if record["misfit"] is None else as_kind(float, record["misfit"]),
+        seconds={name: as_kind(float, value) for name, value in seconds.items()},
+        maps=tuple(map(_map, as_kind(list, record["maps"]))),
+        curves=tuple(map(_curve, as_kind(list, record["curves"]))),
+        refinement=None if refinement is None else refinement_from(refinement, named),
     )
 
 
 def _dropped(record: Any) -> TermDropped:
     kinds = {"coefficient": float, "scaled": float}
-    found = {name: _as(kinds.get(name, str), value) for name, value in _as(dict, record).items()}
+    found = {
+        name: as_kind(kinds.get(name, str), value) for name, value in as_kind(dict, record).items()
+    }
     return TermDropped(**found)
 
 
 def _filter(record: Any) -> FittedFilter:
-    learned, frozen = (np.array(_numbers(record[name])) for name in ("learned", "frozen"))
+    learned, frozen = (np.array(nested_numbers(record[name])) for name in ("learned", "frozen"))
     if learned.shape != frozen.shape:
         raise ValueError(f"kernels of shapes {learned.shape} and {frozen.shape} do not fit")
-    return FittedFilter(_as(str, record["name"]), learned, frozen)
+    return FittedFilter(as_kind(str, record["name"]), learned, frozen)
 
 
 def _map(record: Any) -> FittedMap:
-    kind = _as(str, record["kind"])
+    kind = as_kind(str, record["kind"])
     if kind not in ("varying", "constant", "zero"):
         raise ValueError(f"a coefficient is of no kind {kind!r}")
-    values = np.array(_numbers(_as(list, record["values"])))
-    field, term = (_as(str, record[name]) for name in ("field", "term"))
+    values = np.array(nested_numbers(as_kind(list, record["values"])))
+    field, term = (as_kind(str, record[name]) for name in ("field", "term"))
     return FittedMap(field, term, kind, values, _formula(record))
 
 
 def _curve(record: Any) -> FittedCurve:
     points, values, density = (
-        np.array(_numbers(_as(list, record[name]))) for name in _CURVE_ARRAYS
+        np.array(nested_numbers(as_kind(list, record[name]))) for name in _CURVE_ARRAYS
     )
     if not points.shape == values.shape == density.shape or points.ndim != 1:
         raise ValueError("the points and values of a curve do not fit")
-    return FittedCurve(_as(str, record["field"]), points, values, density, _formula(record))
+    return FittedCurve(as_kind(str, record["field"]), points, values, density, _formula(record))
 
 
 def _formula(record: Any) -> str | None:
-    return None if record["formula"] is None else _as(str, record["formula"])
-
-
-def _numbers(value: Any) -> Any:
-    """Nested lists of numbers, and nothing else."""
-    return [_numbers(part) for part in value] if isinstance(value, list) else _as(float, value)
-
-
-def _as(kind: type, value: Any) -> Any:
-    """The value, if it is of this kind; whole numbers are numbers too."""
-    found = float(value) if kind is float and type(value) is int else value
-    if type(found) is not kind:
-        raise ValueError(f"{str(value)[:40]!r} stands where a {kind.__name__} belongs")
-    return found
+    return None if record["formula"] is None else as_kind(str, record["formula"])

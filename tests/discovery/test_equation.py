@@ -3,9 +3,14 @@
 import copy
 import json
 import math
+import re
+from decimal import Decimal
 
 import numpy as np
 import pytest
+import sympy
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pdenet.discovery import (
     DiscoveredEquation,
@@ -15,16 +20,49 @@ from pdenet.discovery import (
     load_equation,
     save_equation,
 )
+from pdenet.discovery.refine.result import Alternative, Decision, Refinement
 from pdenet.errors import CheckpointError, OutputError
 from pdenet.events import TermDropped
 from pdenet.pde import PDE
+from pdenet.pde.render import format_value
+
+
+def scaled(pde: PDE, size: float) -> dict:
+    return {
+        field: {m: size * (k + 1) / 3 for k, m in enumerate(terms)}
+        for field, terms in pde.terms().items()
+    }
+
+
+def refinement(pde: PDE, **changes) -> Refinement:
+    entries = {
+        "converged": False,
+        "iterations": 17,
+        "chi2": 1 + 1 / 3,
+        "chi2_error": math.inf,
+        "sigma": {"u": 0.1 + 0.2, "v": 1e-300},
+        "noise_given": True,
+        "values": 10**12,
+        "unknowns": 1 / 7,
+        "shape": (64, 32),
+        "substeps": 3,
+        "bound": scaled(pde, 0.9),
+        "bootstrap": scaled(pde, 1.1),
+        "bias": {"u": {next(iter(pde.terms()["u"])): -1e-9}},
+        "decisions": (
+            Decision("u", "u*u_x", True, -1 / 3, math.inf, 2 / 3, None, "it blows up without"),
+            Decision("v", "v**2", False, 1e-17, 0.25, 9.5, -math.inf, "100 % of | nothing"),
+        ),
+        "alternatives": (Alternative(("u_t = v_xx", "v_t = 1"), 1 / 11, -4.7, 2, "u_t: no u*u_x"),),
+        "verdict": "not identifiable",
+        "reason": "u_xx and v_xx\nlook alike",
+    }
+    return Refinement(**{**entries, **changes})
 
 
 def equation(misfit: float = 0.1 + 0.2) -> DiscoveredEquation:
     pde = PDE("u_t = -1.0000000000000002*u*u_x + 0.1*v_xx", "v_t = 3e-7*v + 1")
-    stderr = {
-        field: {m: (k + 1) / 3 for k, m in enumerate(terms)} for field, terms in pde.terms().items()
-    }
+    stderr = scaled(pde, 1.0)
     generator = np.random.default_rng(0)
     return DiscoveredEquation(
         pde,
@@ -39,6 +77,7 @@ def equation(misfit: float = 0.1 + 0.2) -> DiscoveredEquation:
             FittedMap("u", "v", "zero", np.zeros(9)),
         ),
         (FittedCurve("v", *generator.normal(size=(3, 5))),),
+        refinement(pde),
     )
 
 
@@ -57,6 +96,7 @@ def test_the_round_trip_is_exact(tmp_path):
     assert back.record() == found.record()
     assert [vars(m)["formula"] for m in back.maps] == ["0.1*cos(x)", None]
     np.testing.assert_array_equal(back.maps[0].values, found.maps[0].values)
+    assert vars(back.refinement) == vars(found.refinement)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +108,36 @@ def test_other_systems(tmp_path, pde):
     back = load_equation(tmp_path / "e.json")
     assert back.pde == pde and back.stderr == stderr
     assert math.isnan(back.misfit)
+
+
+@given(
+    value=st.floats(1e-12, 1e12) | st.sampled_from([0.99999999, 1.0, 9.9999999e5, 9.9999999e-5]),
+    relative=st.floats(1e-9, 3.0),
+    sign=st.sampled_from([1, -1]),
+)
+def test_what_is_printed_is_the_rounding_of_what_is_stored(tmp_path_factory, value, relative, sign):
+    """-1.0003(4): the last digit shown of the number is that of the error, and both are rounded."""
+    whole = PDE.from_terms({"u": {sympy.Symbol("u_x", real=True): sign * value}}, ("x",))
+    (monomial,) = whole.terms()["u"]
+    path = tmp_path_factory.mktemp("equation") / "equation.json"
+    save_equation(DiscoveredEquation(whole, {"u": {monomial: relative * value}}), path)
+    back = load_equation(path)
+    stored, stderr = Decimal(back.pde.numeric_terms()["u"][monomial]), back.stderr["u"][monomial]
+    assert (float(stored), stderr) == (sign * value, relative * value)
+    printed = format_value(float(stored), stderr)
+    match = re.fullmatch(r"(-?\d+)(?:\.(\d+))?\((\d+)\)(?:e(-?\d+))?", printed)
+    assert match, printed
+    power, decimals = int(match[4] or 0), len(match[2] or "")
+    number = Decimal(f"{match[1]}.{match[2] or 0}e{power}")
+    # The digits of the error end where those of the number do.
+    unit = Decimal(f"1e{power - decimals}")
+    error = int(match[3]) * unit
+    while decimals == 0 and error % (10 * unit) == 0:  # 1200(300): zeros that were not measured
+        unit *= 10
+    half = unit / 2 * (1 + Decimal("1e-6"))
+    assert abs(number - stored) <= half, printed
+    assert abs(error - Decimal(stderr)) <= half, printed
+    assert 1 <= error / unit < 10 or (10 <= error / unit < 20), printed
 
 
 def refused(path) -> None:
@@ -102,6 +172,8 @@ def test_a_wrong_type_anywhere_is_refused(tmp_path, wrong):
         if type(target[last]) is type(wrong) or (place == ("misfit",) and wrong is None):
             continue
         if last == "formula" and (wrong is None or isinstance(wrong, str)):
+            continue
+        if last in ("refinement", "held_out") and wrong is None:
             continue
         target[last] = wrong
         path.write_text(json.dumps(record))
@@ -141,11 +213,57 @@ def test_a_cut_file_is_refused_at_every_length(tmp_path):
         refused(path)
 
 
-def test_records_without_maps_are_read(tmp_path):
+@pytest.mark.parametrize(
+    ("version", "lacks"), [(1, ("maps", "curves", "refinement")), (2, ("refinement",))]
+)
+def test_older_records_are_read(tmp_path, version, lacks):
     path = tmp_path / "equation.json"
-    old = {name: value for name, value in RECORD.items() if name not in ("maps", "curves")}
-    path.write_text(json.dumps({**old, "format_version": 1}))
-    assert load_equation(path).maps == () == load_equation(path).curves
+    old = {name: value for name, value in RECORD.items() if name not in lacks}
+    path.write_text(json.dumps({**old, "format_version": version}))
+    back, new = load_equation(path).record(), json.loads(json.dumps(equation().record()))
+    assert back == {**new, **{name: [] for name in lacks}, "refinement": None}
+
+
+REFINEMENT_PLACES = [place for place in places(RECORD["refinement"]) if isinstance(place[-1], str)]
+
+
+@pytest.mark.parametrize("place", REFINEMENT_PLACES, ids=lambda place: ".".join(map(str, place)))
+def test_a_refinement_must_be_whole(tmp_path, place):
+    record = copy.deepcopy(RECORD)
+    *above, last = place
+    target = record["refinement"]
+    for key in above:
+        target = target[key]
+    del target[last]
+    path = tmp_path / "equation.json"
+    path.write_text(json.dumps(record))
+    if {"sigma", "bound", "bootstrap", "bias"} & set(above):
+        assert load_equation(path).refinement is not None  # a table may lack a term
+    else:
+        refused(path)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"verdict": "perhaps"},
+        {"bound": {"u": {"u**3": 0.1}}},
+        {"bias": {"w": {"u": 0.1}}},
+        {"chi2": "Infinity"},
+    ],
+    ids=lambda entries: str(*entries),
+)
+def test_a_refinement_of_something_else_is_refused(tmp_path, entries):
+    path = tmp_path / "equation.json"
+    path.write_text(json.dumps({**RECORD, "refinement": {**RECORD["refinement"], **entries}}))
+    refused(path)
+
+
+def test_standard_errors_may_be_infinite(tmp_path):
+    pde = PDE("u_t = u_x + u_xx")
+    stderr = {"u": dict(zip(pde.terms()["u"], (math.inf, 0.1), strict=True))}
+    save_equation(DiscoveredEquation(pde, stderr), tmp_path / "e.json")
+    assert load_equation(tmp_path / "e.json").stderr == stderr
 
 
 def test_coefficients_that_vary_keep_their_errors(tmp_path):
