@@ -185,6 +185,14 @@ def test_a_missing_file_is_refused(tmp_path):
     assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
 
 
+def test_data_with_missing_values_are_for_another_command(tmp_path):
+    path = simulate("diffusion", tmp_path / "a.h5", shape=(16, 16), frames=4, missing=0.5)
+    for call in (discover, lambda source, output: train(source, output)):
+        with pytest.raises(DataError, match=r"`pdenet refine EQUATION\.json .*a\.h5`"):
+            call(path, output=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_run_is_needed_to_extract(tmp_path):
     with pytest.raises(CheckpointError, match="no run"):
         extract(tmp_path / "none")
