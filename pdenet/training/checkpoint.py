@@ -30,7 +30,7 @@ from torch import Tensor
 
 from pdenet.errors import CheckpointError, OutputError
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "load", "save"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "load", "replace_file", "save"]
 
 FORMAT = "pdenet checkpoint"
 FORMAT_VERSION = 1
@@ -66,8 +66,8 @@ def save(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) 
         ) from error
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / name, weights)
-        _replace(folder / _STATE, (json.dumps(record, indent=1) + "\n").encode())
+        replace_file(folder / name, weights)
+        replace_file(folder / _STATE, (json.dumps(record, indent=1) + "\n").encode())
         _remove_stale(folder, name)
     except OSError as error:
         raise OutputError(
@@ -169,7 +169,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return entries
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that the disk holds all of it or what was there before."""
     temporary = path.with_name(path.name + _TEMPORARY)
     try:

@@ -1,0 +1,152 @@
+"""The state of a refinement, from which an interrupted one goes on.
+
+One safetensors file, replaced as a whole or not at all. Its metadata say of which data, equation
+and settings it is, so that it goes on with nothing else, and hold a digest of the tensors, so that
+damage is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from pdenet.discovery.refine.config import RefineConfig
+from pdenet.errors import CheckpointError, OutputError
+from pdenet.pde import PDE
+from pdenet.training.checkpoint import replace_file
+
+__all__ = ["RefinementState"]
+
+FORMAT = "pdenet refinement"
+FORMAT_VERSION = 1
+FREE = ("workers",)
+"""Settings that change nothing in the result, so that they may change when a refinement goes on."""
+
+
+@dataclass(frozen=True)
+class RefinementState:
+    """Where the state of one refinement is kept, and what it is of.
+
+    data: digest of the fields. pde: what the refinement began with; None where it had no equation.
+    """
+
+    path: Path
+    data: str
+    pde: PDE | None
+    config: RefineConfig
+
+    def save(self, tensors: Mapping[str, Tensor]) -> None:
+        """Replace what is kept by these tensors.
+
+        Raises OutputError where it cannot be written; what was kept then stays.
+        """
+        held = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+        complex_ones = sorted(name for name, tensor in held.items() if tensor.is_complex())
+        for name in complex_ones:  # which safetensors does not know
+            held[name] = torch.view_as_real(held[name])
+        held = {name: tensor.contiguous() for name, tensor in held.items()}
+        metadata = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "complex": complex_ones,
+            **self._origin(),
+        }
+        metadata["sha256"] = _digest(metadata, held)
+        texts = {name: json.dumps(value) for name, value in metadata.items()}
+        content = safetensors.torch.save(held, texts)
+        try:
+            replace_file(self.path, content)
+        except OSError as error:
+            raise OutputError(
+                f"the state of the refinement '{self.path}' cannot be written "
+                f"({error.strerror or error}): free some space or choose another place"
+            ) from error
+
+    def load(self) -> dict[str, Tensor]:
+        """What was kept, on the CPU.
+
+        Raises CheckpointError where nothing is, where it is damaged, or where it is of other data,
+        another equation or other settings.
+        """
+        metadata, tensors = self._read()
+        if metadata.pop("sha256", "") != _digest(metadata, tensors):
+            raise CheckpointError(
+                f"'{self.path}' is damaged (its digest is another): remove it and begin anew"
+            )
+        differing = self._differing(metadata)
+        if differing:
+            raise CheckpointError(
+                f"the refinement in '{self.path}' was begun with {differing}: go on with what it "
+                "was begun with, or begin anew"
+            )
+        for name in metadata["complex"]:
+            tensors[name] = torch.view_as_complex(tensors[name])
+        return tensors
+
+    def remove(self) -> None:
+        """Remove what was kept: the refinement is complete."""
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+    def _read(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        if not self.path.is_file():
+            raise CheckpointError(
+                f"there is no state of a refinement in '{self.path}' to go on from: begin anew"
+            )
+        try:
+            with safetensors.safe_open(self.path, "pt") as file:
+                metadata = {name: json.loads(text) for name, text in file.metadata().items()}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (safetensors.SafetensorError, OSError, ValueError, AttributeError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(
+                f"'{self.path}' is damaged ({reason}): remove it and begin anew"
+            ) from error
+        if metadata.get("format") != FORMAT or metadata.get("format_version") != FORMAT_VERSION:
+            raise CheckpointError(
+                f"'{self.path}' is no {FORMAT} of version {FORMAT_VERSION}: begin anew"
+            )
+        return metadata, tensors
+
+    def _origin(self) -> dict[str, Any]:
+        """What the refinement is of, as JSON."""
+        equations = None if self.pde is None else list(self.pde.numeric().equations())
+        settings = {name: value for name, value in asdict(self.config).items() if name not in FREE}
+        return {"data": self.data, "equations": equations, "settings": settings}
+
+    def _differing(self, metadata: Mapping[str, Any]) -> str:
+        """The first thing that differs: "noise 0.01, not 0.02"; "" where nothing does."""
+        own = self._origin()
+        if metadata["data"] != own["data"]:
+            return "other data"
+        if metadata["equations"] != own["equations"]:
+            return f"{_shown(metadata['equations'])}, not {_shown(own['equations'])}"
+        before = metadata["settings"]
+        for name, value in own["settings"].items():
+            if before.get(name) != value:
+                return f"{name} {before.get(name)}, not {value}"
+        return ""
+
+
+def _shown(equations: list[str] | None) -> str:
+    return "no equation" if equations is None else f"'{'; '.join(equations)}'"
+
+
+def _digest(metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the metadata, and of names, kinds, shapes and values of the tensors."""
+    total = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        total.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+    return total.hexdigest()
