@@ -1,8 +1,9 @@
 """What a study varies: the factors of the papers, and the settings of each variant.
 
 One factor at a time around a centre, or every combination. The refit of a study has the variant's
-own filters: with filters of its own it would hide what is compared. (Central filters keep the
-symmetry of their derivative, so that orders 1 and 2 are the same for them.)
+own filters: with filters of its own it would hide what is compared, and so would a refinement, so
+that there is none. (Central filters keep the symmetry of their derivative, so that orders 1 and 2
+are the same for them.)
 
 Reference: Long, Lu, Ma, Dong, "PDE-Net", ICML 2018, section 3 (frozen and learned filters, sizes,
 number of blocks); Long, Lu, Dong, "PDE-Net 2.0", J. Comput. Phys. 399 (2019) 108925, section 3
@@ -74,6 +75,7 @@ class Variant:
         # least order 1 to have coefficients.
         order = 1 if self.constraint == "free" else self.constraint
         entries["readout"] |= {"size": self.size, "order": order}
+        entries["refine"] |= {"when": "never"}
         return validated(entries, "the variant " + self.name)
 
 

@@ -13,9 +13,17 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from pdenet.discovery import ReadoutConfig
+from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -28,6 +36,7 @@ __all__ = [
     "CoefficientsSection",
     "NetworkConfig",
     "ReadoutSection",
+    "RefineSection",
     "SourceSection",
     "StageConfig",
     "TrainingConfig",
@@ -117,6 +126,30 @@ class ReadoutSection(_Section):
         return ReadoutConfig(**self.model_dump())
 
 
+def _as_section(value: Any) -> Any:
+    """true and false as the section they stand for."""
+    return {"when": "always" if value else "never"} if isinstance(value, bool) else value
+
+
+class RefineSection(_Section):
+    """As `pdenet.discovery.refine.config.RefineConfig`. when: "auto" refines where it pays, on
+    periodic axes and without coefficients that vary, "always" refuses what cannot be refined.
+    true and false in place of the section are "always" and "never"."""
+
+    when: Literal["auto", "always", "never"] = "auto"
+    noise: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = RefineConfig.noise
+    choose: bool = RefineConfig.choose
+    order: Annotated[int, Field(ge=1, le=4)] = RefineConfig.order
+    iterations: _Positive = RefineConfig.iterations
+    finest: _Positive = RefineConfig.finest
+    memory: Annotated[float, Field(gt=0, allow_inf_nan=False)] = RefineConfig.memory
+    workers: _Positive | None = RefineConfig.workers
+
+    def value(self, seed: int) -> RefineConfig:
+        """The configuration that a refinement takes. seed: of its draws, that of the run."""
+        return RefineConfig(**self.model_dump(exclude={"when"}), seed=seed)
+
+
 def _stages(*blocks: int, iterations: int) -> tuple[StageConfig, ...]:
     warm_up = StageConfig(blocks=1, iterations=100, filters=False, penalties=False)
     return (warm_up, *(StageConfig(blocks=n, iterations=iterations) for n in blocks))
@@ -147,6 +180,7 @@ class TrainingConfig(_Section):
     compile: Literal["auto", "on", "off"] = "auto"
     checkpoint_minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2.0
     readout: ReadoutSection = ReadoutSection()
+    refine: Annotated[RefineSection, BeforeValidator(_as_section)] = RefineSection()
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -227,5 +261,6 @@ def _section(place: tuple[int | str, ...]) -> type[BaseModel]:
         "network": NetworkConfig,
         "stages": StageConfig,
         "readout": ReadoutSection,
+        "refine": RefineSection,
     }
     return sections.get(str(place[0]), TrainingConfig) if len(place) > 1 else TrainingConfig

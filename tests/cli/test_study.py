@@ -74,6 +74,7 @@ def test_the_settings_of_a_variant():
     assert network.pseudo_upwind and network.integrator == "rk4"
     # The refit has the same filters, so that it cannot hide what they do.
     assert (config.readout.size, config.readout.order) == (7, "frozen")
+    assert config.refine.when == "never"
     assert [stage.blocks for stage in config.stages] == [1, 1, 2, 3, 4]
     assert [stage.filters for stage in config.stages] == [False, True, True, True, True]
     assert config.stages[0] == base.stages[0]

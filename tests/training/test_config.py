@@ -5,11 +5,13 @@ import json
 import pytest
 
 from pdenet.discovery import ReadoutConfig
+from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import ConfigError
 from pdenet.training.config import (
     PRESETS,
     CoefficientsSection,
     ReadoutSection,
+    RefineSection,
     SourceSection,
     StageConfig,
     TrainingConfig,
@@ -30,6 +32,26 @@ def refusal(entries: object) -> str:
 def test_no_entries_mean_the_defaults():
     assert validated({}) == TrainingConfig()
     assert TrainingConfig().readout.value() == ReadoutConfig()
+    assert TrainingConfig().refine.value(0) == RefineConfig()
+    assert TrainingConfig().refine.when == "auto"
+
+
+@pytest.mark.parametrize(
+    ("entry", "section"),
+    [
+        (False, {"when": "never"}),
+        (True, {"when": "always"}),
+        ({"noise": 0.1, "choose": False}, {"noise": 0.1, "choose": False}),
+    ],
+)
+def test_a_refinement_is_switched_by_one_word(entry, section):
+    assert validated({"refine": entry}).refine == RefineSection(**section)
+
+
+def test_a_refinement_has_the_seed_of_the_run():
+    entries = {"noise": 0.1, "choose": False, "order": 3, "iterations": 5, "finest": 1}
+    entries |= {"memory": 1.5, "workers": 2}
+    assert validated({"refine": entries}).refine.value(7) == RefineConfig(**entries, seed=7)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +88,13 @@ def test_no_entries_mean_the_defaults():
         ),
         ({"network": {"functions": "sin"}}, "network.functions: "),
         ({"margin": -1}, "margin: "),
+        ({"refine": {"noize": 0.1}}, "unknown entry refine.noize; there are .*noise"),
+        ({"refine": {"noise": 0}}, "refine.noise: .*greater than 0"),
+        ({"refine": {"noise": float("inf")}}, "refine.noise: "),
+        ({"refine": {"memory": 0}}, "refine.memory: "),
+        ({"refine": {"order": 0}}, "refine.order: "),
+        ({"refine": {"when": "sometimes"}}, "refine.when: "),
+        ({"refine": "off"}, "refine: "),
         ([1, 2], "its top level: "),
     ],
 )
@@ -97,6 +126,7 @@ def test_values_are_not_changed_later():
         preset("variable-coefficients"),
         preset("nonlinear-source"),
         TrainingConfig(network={"functions": ["sin", "sin", "divide"]}, margin=3),
+        TrainingConfig(refine={"when": "never", "noise": 0.1, "workers": 3}),
         TrainingConfig(
             seed=2**62,
             stages=(StageConfig(blocks=3, iterations=1, filters=False),),
@@ -104,7 +134,7 @@ def test_values_are_not_changed_later():
             sparsity=0.1 + 0.2,
         ),
     ],
-    ids=["default", "paper", "coefficients", "source", "functions", "other"],
+    ids=["default", "paper", "coefficients", "source", "functions", "refine", "other"],
 )
 def test_json_holds_all_of_it(config):
     text = json.dumps(config.model_dump(mode="json"), allow_nan=False)
@@ -128,12 +158,15 @@ def test_a_toml_file(tmp_path):
     path = tmp_path / "run.toml"
     path.write_text(
         'seed = 3\n[network]\nconstraint = "free"\nunits = 2\n[[stages]]\nblocks = 2\n'
-        "iterations = 7\n[readout]\nsteps = 4\n"
+        "iterations = 7\n[readout]\nsteps = 4\n[refine]\nnoise = 0.01\n"
     )
     config = load(path)
     assert (config.seed, config.network.constraint, config.network.units) == (3, "free", 2)
     assert config.stages == (StageConfig(blocks=2, iterations=7),)
     assert config.readout == ReadoutSection(steps=4)
+    assert config.refine == RefineSection(noise=0.01)
+    path.write_text("refine = false\n")
+    assert load(path).refine == RefineSection(when="never")
 
 
 def test_a_toml_file_with_coefficients_source_and_functions(tmp_path):
