@@ -130,15 +130,21 @@ class Dynamics:
 
     def linearise(self, start: Tensor, coefficients: Tensor, frames: int) -> Linearised:
         """The same, with everything that its derivative needs."""
-        stages: list[Stage] = []
+        found = self.rollout(start, coefficients, frames)
+        return Linearised(self, found, coefficients)
+
+    def stages(self, start: Tensor, coefficients: Tensor) -> list[Stage]:
+        """Every evaluation of N on the way from one frame to the next."""
+        found: list[Stage] = []
 
         def keep(modes: Tensor, jets: Tensor) -> None:
-            stages.append(Stage(modes, jets, self._slopes_at(jets, coefficients)))
+            found.append(Stage(modes, jets, self._slopes_at(jets, coefficients)))
 
-        found = self._run(start, coefficients, frames, keep)
-        return Linearised(self, found, stages, self._exponential(coefficients))
+        self._run(start, coefficients, 2, keep)
+        return found
 
-    def _exponential(self, coefficients: Tensor) -> Tensor:
+    def exponential(self, coefficients: Tensor) -> Tensor:
+        """exp(L h/2), (field, *waves)."""
         return (self.linear(coefficients) * (self.dt / self.substeps / 2)).exp()
 
     def _run(
@@ -148,7 +154,7 @@ class Dynamics:
         frames: int,
         see: Callable[[Tensor, Tensor], None],
     ) -> Tensor:
-        h, half = self.dt / self.substeps, self._exponential(coefficients)
+        h, half = self.dt / self.substeps, self.exponential(coefficients)
 
         def rate(modes: Tensor) -> Tensor:
             jets = self.values(modes)
@@ -209,13 +215,17 @@ class Linearised:
     """A rollout and its derivative at it.
 
     frames: (batch, frame, field, *waves). Vectors of the initial state are (batch, vector, field,
-    *waves), those of the frames (batch, vector, frame, field, *waves).
+    *waves), those of the frames (batch, vector, frame, field, *waves). Between two frames all
+    stages are computed again when they are needed: beside many vectors that costs little, and
+    memory does not grow with the number of steps.
     """
 
     dynamics: Dynamics
     frames: Tensor
-    stages: list[Stage]
-    half: Tensor
+    coefficients: Tensor
+
+    def _stages(self, frame: int) -> list[Stage]:
+        return self.dynamics.stages(self.frames[:, frame], self.coefficients)
 
     def tangent(self, start: Tensor) -> Tensor:
         """The change of the frames with the initial state."""
@@ -228,23 +238,23 @@ class Linearised:
         return self._forward(zero, lambda stage: self._sources(stage, terms))
 
     def _forward(self, start: Tensor, source: Callable[[Stage], Tensor | None]) -> Tensor:
-        h, half = self.dynamics.dt / self.dynamics.substeps, self.half
-        stages = iter(self.stages)
+        h = self.dynamics.dt / self.dynamics.substeps
+        half = self.dynamics.exponential(self.coefficients)
 
-        def rate(w: Tensor) -> Tensor:
-            stage = next(stages)
+        def rate(stage: Stage, w: Tensor) -> Tensor:
             change, more = self._apply(stage, w), source(stage)
             return change if more is None else change + more
 
         w, found = start, [start]
-        for _ in range(self.frames.shape[1] - 1):
-            for _ in range(self.dynamics.substeps):
-                a = rate(w)
-                b = rate(half * (w + h / 2 * a))
+        for frame in range(self.frames.shape[1] - 1):
+            stages = self._stages(frame)
+            for one, two, three, four in zip(*[iter(stages)] * 4, strict=True):
+                a = rate(one, w)
+                b = rate(two, half * (w + h / 2 * a))
                 w_half = half * w
-                c = rate(w_half + h / 2 * b)
+                c = rate(three, w_half + h / 2 * b)
                 w = half * w_half
-                d = rate(w + h * half * c)
+                d = rate(four, w + h * half * c)
                 w = w + h / 6 * (half * (half * a + 2 * (b + c)) + d)
             found.append(w)
         return torch.stack(found, 2)
@@ -254,7 +264,7 @@ class Linearised:
         return self._backward(frames, lambda stage, points: None)
 
     def gradient(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """The transposes of `tangent` and of `sensitivities` of all terms, (batch, vector, term)."""
+        """The transposes of `tangent` and of the sensitivities of all terms."""
         dynamics = self.dynamics
         total = self.frames.new_zeros((*frames.shape[:2], len(dynamics.equation))).real.clone()
 
@@ -268,24 +278,25 @@ class Linearised:
         return self._backward(frames, add), total
 
     def _backward(self, frames: Tensor, see: Callable[[Stage, Tensor], None]) -> Tensor:
-        h, half = self.dynamics.dt / self.dynamics.substeps, self.half.conj()
-        stages = reversed(self.stages)
+        h = self.dynamics.dt / self.dynamics.substeps
+        half = self.dynamics.exponential(self.coefficients).conj()
 
-        def rate(w: Tensor) -> Tensor:
-            stage, points = next(stages), self.dynamics.waves.points(w)
+        def rate(stage: Stage, w: Tensor) -> Tensor:
+            points = self.dynamics.waves.points(w)
             see(stage, points)
             return self._transposed(stage, points)
 
         w = frames[:, :, -1]
         for frame in range(frames.shape[2] - 2, -1, -1):
-            for _ in range(self.dynamics.substeps):
+            stages = self._stages(frame)[::-1]
+            for four, three, two, one in zip(*[iter(stages)] * 4, strict=True):
                 once = half * w
-                fourth = rate(h / 6 * w)
+                fourth = rate(four, h / 6 * w)
                 total = half * (once + half * fourth)
-                third = rate(h / 3 * once + h * half * fourth)
+                third = rate(three, h / 3 * once + h * half * fourth)
                 total = total + half * third
-                second = half * rate(h / 3 * once + h / 2 * third)
-                first = rate(h / 6 * half * once + h / 2 * second)
+                second = half * rate(two, h / 3 * once + h / 2 * third)
+                first = rate(one, h / 6 * half * once + h / 2 * second)
                 w = total + second + first
             w = w + frames[:, :, frame]
         return w

@@ -7,6 +7,10 @@ and −J_u along the initial state, and the prior precision P = 1/S of that stat
     A = J_θᵀ J_θ − (J_uᵀ J_θ)ᵀ X_θ,      g = J_θᵀ r − (J_uᵀ J_θ)ᵀ X_b,
     Δθ = (Σ A)⁻¹ Σ g,      Δu = X_b − X_θ Δθ.
 
+The residual may be that of a finer, outer model (more points, smaller steps); its derivatives are
+those of the inner one. What is found is then as accurate as the outer model and costs little more
+than the inner one.
+
 (Σ A)⁻¹ is the covariance of the coefficients with the states marginalised. H is never formed: the
 systems are solved together by conjugate gradients, preconditioned by what H would be if waves were
 only damped. A draw δ ~ N(0, H⁻¹) comes with them, as the solution for J_uᵀ ε + P^(1/2) η with white
@@ -17,13 +21,15 @@ chi²); the antithetic pair cancels everything of first order, so one pair suffi
 
 Sources: Golub, Pereyra, SIAM J. Numer. Anal. 10 (1973) 413-432 (variable projection); Papandreou,
 Yuille, NIPS 2010 (draws by perturbation); Fisher's identity as in Dempster, Laird, Rubin (1977);
-Opper, Archambeau, Neural Comput. 21 (2009) 786-792 (the Gaussian variational approximation).
+Opper, Archambeau, Neural Comput. 21 (2009) 786-792 (the Gaussian variational approximation);
+Courtier, Thépaut, Hollingsworth, Q. J. R. Meteorol. Soc. 120 (1994) 1367-1387 (inner and outer
+model).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -31,23 +37,53 @@ from torch import Tensor
 from pdenet.discovery.refine.dynamics import Dynamics, Linearised
 from pdenet.discovery.refine.observe import Observations
 
-__all__ = ["Reduced", "States", "reduce_states"]
+__all__ = ["Model", "Reduced", "States", "conjugate_gradients", "reduce_states"]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """The inner model, whose waves are the unknown states and whose derivatives are taken, and the
+    outer one, which is compared with the data."""
+
+    inner: Dynamics
+    outer: Dynamics
+
+    def residual(
+        self, seen: Observations, start: Tensor, coefficients: Tensor, line: Linearised | None
+    ) -> Tensor:
+        """Whitened residuals of rollouts from `start`; line: that of the inner model, if known."""
+        waves, frames = self.outer.waves, seen.values.shape[1]
+        if self.inner is self.outer and line is not None:
+            return seen.residual(waves, line.frames)
+        start = self.inner.waves.resampled(start, waves)
+        return seen.residual(waves, self.outer.rollout(start, coefficients, frames))
 
 
 @dataclass(frozen=True, eq=False)
 class States:
     """Initial states of some trajectories, and what is known of them.
 
-    at: (trajectory, field, *waves). draw: δ, the same shape; zero at first. spread: S of every
-    wave, the same shape, inf where there is no prior. solved: X_θ of the last iteration, (trajectory, term, field, *waves).
-    white: the white noise of the draw, at the points of the data and of the states.
+    at: (trajectory, field, *waves). draw: δ, zero at first. variance: S of every wave, inf where
+    there is no prior. solved: X_θ of the last iteration, (trajectory, term, field, *waves). white,
+    wave: the white noise ε at the points of the data and η of the waves that make the draw.
     """
 
     at: Tensor
     draw: Tensor
     variance: Tensor
     solved: Tensor
-    noise: tuple[Tensor, Tensor]
+    white: Tensor
+    wave: Tensor
+
+    def part(self, rows: slice) -> States:
+        """Of some trajectories."""
+        return States(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    def only(self, terms: Tensor) -> States:
+        """With X_θ of the given terms; -1 stands for one that was not there."""
+        known = self.solved.index_select(1, terms.clamp_min(0).to(self.solved.device))
+        there = (terms >= 0).reshape([1, -1] + [1] * (known.dim() - 2))
+        return replace(self, solved=known * there.to(known.device))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +91,9 @@ class Reduced:
     """The normal equations of some trajectories, states eliminated.
 
     matrix, gradient: A (trajectory, term, term) and g (trajectory, term). step, solved, draw: X_b,
-    X_θ and δ. chi2: (trajectory, field); prior: uᵀ P u of each trajectory. freedom: numbers of the
-    state that the data determine, (trajectory,). spread: squared residuals that δ adds,
-    (trajectory, field).
+    X_θ and δ. chi2: (trajectory, field). prior: uᵀ P u, (trajectory,). spread: squared residuals
+    that δ adds, (trajectory, field); their sum over the fields is the number of unknowns of the
+    state that the data determine.
     """
 
     matrix: Tensor
@@ -69,89 +105,92 @@ class Reduced:
     prior: Tensor
     spread: Tensor
 
+    @classmethod
+    def joined(cls, parts: Sequence[Reduced]) -> Reduced:
+        """Of all trajectories."""
+        return cls(*(torch.cat([getattr(p, each.name) for p in parts]) for each in fields(cls)))
+
 
 def reduce_states(
-    dynamics: Dynamics,
+    model: Model,
     coefficients: Tensor,
     seen: Observations,
     states: States,
     iterations: int,
     tolerance: float,
 ) -> Reduced:
-    """The normal equations at these coefficients and states."""
+    """The normal equations at these coefficients and states.
+
+    iterations, tolerance: of the conjugate gradients, at most.
+    """
+    dynamics = model.inner
     waves, terms = dynamics.waves, len(dynamics.library.terms)
-    frames, weight = seen.values.shape[1], seen.weight
-    precision = 1 / states.variance
-    line = dynamics.linearise(states.at, coefficients, frames)
-    residual = seen.residual(waves, line.frames)
+    weight, precision = seen.weight, 1 / states.variance
+    line = dynamics.linearise(states.at, coefficients, seen.values.shape[1])
+    residual = model.residual(seen, states.at, coefficients, line)
+
+    def observed(frames: Tensor) -> Tensor:
+        return seen.sample(waves, frames) * weight[:, None]
 
     def transposed(values: Tensor) -> Tensor:
         return line.adjoint(seen.spread(waves, values * weight[:, None]))
 
-    def hessian(x: Tensor) -> Tensor:
-        moved = seen.sample(waves, line.tangent(x)) * weight[:, None]
-        return transposed(moved) + precision[:, None] * x
-
-    slopes = seen.sample(waves, line.sensitivities(range(terms))) * weight[:, None]
+    slopes = observed(line.sensitivities(range(terms)))
     coupling = transposed(slopes)
-    first, along = _gradients(line, dynamics, coefficients, seen, states, residual)
-    first = first - precision * states.at
-    white, wave = states.noise
-    drawn = transposed((white * seen.seen)[:, None])[:, 0] + wave * precision.sqrt()
-    right = torch.cat([coupling, drawn[:, None], first[:, None]], 1)
-    guess = torch.cat([states.solved, states.draw[:, None], torch.zeros_like(first)[:, None]], 1)
+    start, along = _gradients(model, line, coefficients, seen, states, residual)
+    start = start - precision * states.at
+    drawn = transposed((states.white * seen.seen)[:, None])[:, 0] + states.wave * precision.sqrt()
     inverse = 1 / (_damped(dynamics, coefficients, seen) + precision)
-    found = _conjugate_gradients(
-        hessian,
-        right,
-        guess,
+    found = conjugate_gradients(
+        lambda x: transposed(observed(line.tangent(x))) + precision[:, None] * x,
+        torch.cat([coupling, drawn[:, None], start[:, None]], 1),
+        torch.cat([states.solved, states.draw[:, None], torch.zeros_like(start)[:, None]], 1),
         lambda x: inverse[:, None] * x,
         waves.inner,
         iterations,
         tolerance,
     )
     solved, draw, step = found[:, :terms], found[:, terms], found[:, terms + 1]
-    flat = slopes.flatten(2)
-    inner = waves.inner
+    flat, inner = slopes.flatten(2), waves.inner
     matrix = flat @ flat.transpose(1, 2) - inner(coupling[:, :, None], solved[:, None])
-    gradient = along - inner(coupling, step[:, None])
-    moved = (seen.sample(waves, line.tangent(draw[:, None])) * weight[:, None])[:, 0]
-    axes = tuple(range(3, residual.dim()))
+    moved = observed(line.tangent(draw[:, None]))[:, 0]
     return Reduced(
         matrix=0.5 * (matrix + matrix.transpose(1, 2)),
-        gradient=gradient,
+        gradient=along - inner(coupling, step[:, None]),
         step=step,
         solved=solved,
         draw=draw,
-        chi2=residual.square().sum((1, *axes)),
+        chi2=_squares(residual),
         prior=inner(precision * states.at, states.at),
-        spread=moved.square().sum((1, *axes)),
+        spread=_squares(moved),
     )
 
 
+def _squares(residual: Tensor) -> Tensor:
+    """Sums over frames and points of (trajectory, frame, field, *data grid)."""
+    return residual.square().movedim(2, 1).flatten(2).sum(2)
+
+
 def _gradients(
+    model: Model,
     line: Linearised,
-    dynamics: Dynamics,
     coefficients: Tensor,
     seen: Observations,
     states: States,
     residual: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """J_uᵀ r and J_θᵀ r, averaged over u + δ and u − δ."""
-    waves, weight, frames = dynamics.waves, seen.weight, seen.values.shape[1]
+    waves, weight, frames = model.inner.waves, seen.weight, seen.values.shape[1]
     if not bool(states.draw.abs().amax() > 0):
-        back = seen.spread(waves, residual * weight)[:, None]
-        start, along = line.gradient(back)
+        start, along = line.gradient(seen.spread(waves, residual * weight)[:, None])
         return start[:, 0], along[:, 0]
-    total_u, total = torch.zeros_like(states.at), None
-    for sign in (1, -1):
-        there = dynamics.linearise(states.at + sign * states.draw, coefficients, frames)
-        back = seen.spread(waves, seen.residual(waves, there.frames) * weight)[:, None]
-        start, along = there.gradient(back)
-        total_u = total_u + 0.5 * start[:, 0]
-        total = 0.5 * along[:, 0] if total is None else total + 0.5 * along[:, 0]
-    assert total is not None
-    return total_u, total
+    totals = []
+    for at in (states.at + states.draw, states.at - states.draw):
+        there = model.inner.linearise(at, coefficients, frames)
+        left = model.residual(seen, at, coefficients, there)
+        totals.append(there.gradient(seen.spread(waves, left * weight)[:, None]))
+    (start, along), (other, against) = totals
+    return 0.5 * (start + other)[:, 0], 0.5 * (along + against)[:, 0]
 
 
 def _damped(dynamics: Dynamics, coefficients: Tensor, seen: Observations) -> Tensor:
@@ -159,11 +198,11 @@ def _damped(dynamics: Dynamics, coefficients: Tensor, seen: Observations) -> Ten
     rate = dynamics.linear(coefficients).real
     times = dynamics.dt * torch.arange(seen.values.shape[1]).to(rate)
     left = (2 * rate[None].clamp(max=0) * times.reshape([-1] + [1] * rate.dim())).exp()
-    share = seen.weight.square().flatten(3).mean(3) / seen.factor**dynamics.waves.grid.ndim
+    share = seen.weight.square().flatten(3).mean(3) * seen.share(dynamics.waves)
     return torch.einsum("btf,tf...->bf...", share, left)
 
 
-def _conjugate_gradients(
+def conjugate_gradients(
     apply: Callable[[Tensor], Tensor],
     right: Tensor,
     start: Tensor,

@@ -1,20 +1,24 @@
 """What is observed of a rollout: sampled points, frames and fields, each with its noise.
 
 y = H u + ε with ε ~ N(0, σ²) independent in every value. The grid of the states holds every point
-of the data and `factor` − 1 between two of them; values that are missing have weight zero. Divided
-by σ, residual and observation operator are whitened, and chi² is the sum of squared residuals.
+of the data, and perhaps others between them; values that are missing have weight zero. Divided by
+σ, residual and observation operator are whitened, and chi² is the sum of squared residuals.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.waves import Waves
 
-__all__ = ["Observations"]
+__all__ = ["Observations", "noise_of"]
+
+MOST_DIFFERENCES = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,21 +26,19 @@ class Observations:
     """Some trajectories of data.
 
     values: (trajectory, frame, field, *data grid), zero where missing. seen: the same shape, 1 or
-    0. sigma: (trajectory, field), standard deviation of the noise. factor: steps of the grid of the
-    states in one of the data.
+    0. sigma: (trajectory, field), standard deviation of the noise.
     """
 
     values: Tensor
     seen: Tensor
     sigma: Tensor
-    factor: int
 
     @classmethod
-    def of(cls, data: Tensor, sigma: Tensor, factor: int = 1) -> Observations:
+    def of(cls, data: Tensor, sigma: Tensor) -> Observations:
         """Of data with NaN where values are missing."""
         seen = data.isfinite()
         values = torch.where(seen, data, torch.zeros((), dtype=data.dtype, device=data.device))
-        return cls(values, seen.to(data), sigma, factor)
+        return cls(values, seen.to(data), sigma)
 
     def part(self, rows: slice) -> Observations:
         """Of some trajectories."""
@@ -53,21 +55,48 @@ class Observations:
         """How many values there are, (trajectory, field)."""
         return self.seen.movedim(2, 1).flatten(2).sum(2)
 
+    def share(self, waves: Waves) -> float:
+        """Points of the data for one of the states."""
+        return math.prod(self.values.shape[3:]) / waves.grid.size
+
     def sample(self, waves: Waves, frames: Tensor) -> Tensor:
         """States (.., field, *waves) at the points of the data, (.., field, *data grid)."""
-        points = waves.points(frames)
-        if self.factor > 1:
-            points = points[(..., *[slice(None, None, self.factor)] * waves.grid.ndim)]
-        return points
+        return waves.points(frames)[self._places(waves)]
 
     def spread(self, waves: Waves, values: Tensor) -> Tensor:
         """The transpose of `sample`."""
-        if self.factor > 1:
+        if waves.grid.shape != values.shape[-waves.grid.ndim :]:
             wide = values.new_zeros((*values.shape[: -waves.grid.ndim], *waves.grid.shape))
-            wide[(..., *[slice(None, None, self.factor)] * waves.grid.ndim)] = values
+            wide[self._places(waves)] = values
             values = wide
         return waves.modes(values)
 
     def residual(self, waves: Waves, frames: Tensor) -> Tensor:
         """(y − H u)/σ of rollouts (trajectory, frame, field, *waves), 0 where y is missing."""
         return (self.values - self.sample(waves, frames)) * self.weight
+
+    def _places(self, waves: Waves) -> tuple[Any, ...]:
+        """The points of the data on the grid of the states."""
+        steps = zip(waves.grid.shape, self.values.shape[3:], strict=True)
+        return (..., *(slice(None, None, fine // coarse) for fine, coarse in steps))
+
+
+def noise_of(data: Tensor) -> Tensor:
+    """Standard deviation of the noise of each trajectory and field, from differences in time.
+
+    data: (trajectory, frame, field, *space), NaN where missing. With Δⁿ the n-th difference,
+    σ = median |Δⁿ y| / (0.6745 (2n over n)^(1/2)); what the signal adds to it falls with n, so the
+    least over n is taken. A field that is never observed gets 1.
+    """
+    least: Tensor | None = None
+    change = data
+    for order in range(1, min(MOST_DIFFERENCES, data.shape[1] - 1) + 1):
+        change = change.diff(dim=1)
+        size = change.movedim(2, 1).flatten(2).abs().nanmedian(2).values
+        found = size / (0.6745 * math.sqrt(math.comb(2 * order, order)))
+        least = found if least is None else torch.where(found < least, found, least)
+    assert least is not None
+    floor = 1e-9 * data.nan_to_num(0.0).movedim(2, 1).flatten(2).abs().amax(2)
+    return torch.where(least.isnan(), torch.ones_like(least), least.clamp_min(floor)).clamp_min(
+        1e-300
+    )

@@ -91,7 +91,6 @@ def spectrum_of_data(seen: Observations, data_waves: Waves, shells: Shells) -> T
     floor = seen.sigma.square()[..., None] + gaps
     limit = 2 * floor * (2 / (own.waves_in() * values.shape[1])).sqrt()
     raw = found - floor
-    cells = seen.factor**data_waves.grid.ndim  # |û|²/N of the same field on the finer grid
     result = torch.empty((*raw.shape[:2], len(shells)), dtype=raw.dtype, device=raw.device)
     largest = min(data_waves.grid.shape) // 2
     for row in range(raw.shape[0]):
@@ -103,7 +102,8 @@ def spectrum_of_data(seen: Observations, data_waves: Waves, shells: Shells) -> T
     if bool(unseen.any()):  # a field that is never observed: as large as those that are
         others = torch.where(unseen, torch.zeros_like(result), result).sum(1, keepdim=True)
         result = torch.where(unseen, others / (~unseen).sum(1, keepdim=True).clamp_min(1), result)
-    return result * cells
+    # |û|²/N of the same field grows with the number of points.
+    return result / seen.share(shells.waves)
 
 
 def _continued(raw: Tensor, limit: Tensor, size: int) -> Tensor:

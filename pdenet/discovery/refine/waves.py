@@ -18,6 +18,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,11 +47,13 @@ class Waves:
 
     def modes(self, u: Tensor) -> Tensor:
         """(.., *space) real -> (.., *shape) complex."""
-        return torch.fft.rfftn(u, dim=self.axes)
+        found: Tensor = torch.fft.rfftn(u, dim=self.axes)
+        return found
 
     def points(self, modes: Tensor) -> Tensor:
         """(.., *shape) complex -> (.., *space) real."""
-        return torch.fft.irfftn(modes, s=self.grid.shape, dim=self.axes)
+        found: Tensor = torch.fft.irfftn(modes, s=self.grid.shape, dim=self.axes)
+        return found
 
     @cached_property
     def numbers(self) -> tuple[Tensor, ...]:
@@ -76,7 +79,8 @@ class Waves:
     def inner(self, a: Tensor, b: Tensor) -> Tensor:
         """<a, b> summed over the field and space axes of (.., field, *shape)."""
         product = a.real * b.real + a.imag * b.imag
-        return (product * self.weight).flatten(-self.grid.ndim - 1).sum(-1)
+        total: Tensor = (product * self.weight).flatten(-self.grid.ndim - 1).sum(-1)
+        return total
 
     def symbol(self, index: Sequence[int]) -> Tensor:
         """(i k)^index, (*shape) complex: the derivative of that index."""
@@ -102,16 +106,16 @@ class Waves:
 
     def resampled(self, modes: Tensor, other: Waves) -> Tensor:
         """The same waves on another grid of the same lengths: padded by zeros, or cut off."""
+        if self.grid.shape == other.grid.shape:
+            return modes
         result = modes.new_zeros((*modes.shape[: -self.grid.ndim], *other.shape))
         keep = [min(a, b) for a, b in zip(self.grid.shape, other.grid.shape, strict=True)]
         source, target = self._kept(keep), other._kept(keep)
-        if keep == list(self.grid.shape) == list(other.grid.shape):
-            return modes.clone()
         taken = modes
         for axis, rows in enumerate(source, start=modes.dim() - self.grid.ndim):
             taken = taken.index_select(axis, rows)
-        mesh = torch.meshgrid(*target, indexing="ij")
-        result[(..., *mesh)] = taken * (other.grid.size / self.grid.size)
+        places: tuple[Any, ...] = (..., *torch.meshgrid(*target, indexing="ij"))
+        result[places] = taken * (other.grid.size / self.grid.size)
         return result
 
     def _kept(self, keep: Sequence[int]) -> list[Tensor]:

@@ -1,0 +1,203 @@
+"""Which terms the data ask for: chi² through rollouts, an information criterion, and held-out data.
+
+Around a fit chi² is a quadratic form of the coefficients, one for each trajectory, with its initial
+state refitted (`eliminate`). The chi² of every smaller equation follows from it without another
+rollout. A term belongs to the equation where chi² falls by more with it than
+
+    κ log n,      κ = max(1, V/C),
+
+n the number of values (Schwarz' criterion). V and C are the variances of its coefficient as the
+trajectories show it and as the noise explains it; where the model is not exact they differ, and
+chi² falls by as much for terms that only mend the model. The term must also lower the chi² of
+trajectories that had no part in fitting it: each trajectory is left out in turn.
+
+Terms leave and enter one at a time until nothing changes. Equations one term away (without it,
+with another, with one in place of another) are the alternatives, with odds exp(−ΔIC/2).
+
+Sources: Schwarz, Ann. Stat. 6 (1978) 461-464; White, Econometrica 50 (1982) 1-25 (V); Kass,
+Raftery, J. Am. Stat. Assoc. 90 (1995) 773-795 (odds).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pdenet.discovery.refine.fit import inverse
+
+__all__ = ["FEWEST", "Choice", "Judged", "Quadratic", "Rival", "choose"]
+
+FEWEST = 6
+"""Least number of trajectories that show how much coefficients vary between them."""
+
+LEAST_ODDS = 1e-3
+MOST_RIVALS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic:
+    """chi² of each trajectory around `at`: −2 g·d + dᵀ A d for coefficients at + d.
+
+    matrix, gradient: A (trajectory, term, term), g (trajectory, term). misfit: chi² per degree of
+    freedom. count: numbers observed.
+    """
+
+    at: Tensor
+    matrix: Tensor
+    gradient: Tensor
+    count: int
+    misfit: float = 1.0
+
+    def best(self, kept: Sequence[int], without: int | None = None) -> Tensor:
+        """The change d to the best coefficients with these terms alone; without: a trajectory that
+        is left out."""
+        a, g = self.matrix.sum(0), self.gradient.sum(0)
+        if without is not None:
+            a, g = a - self.matrix[without], g - self.gradient[without]
+        change = -self.at.clone()
+        chosen = list(kept)
+        if chosen:
+            change[chosen] = 0
+            right = g[chosen] - a[chosen] @ change
+            change[chosen] = inverse(a[chosen][:, chosen]) @ right
+        return change
+
+    def chi2(self, change: Tensor) -> Tensor:
+        """By how much chi² of each trajectory differs from that at `at`."""
+        curved = torch.einsum("i,nij,j->n", change, self.matrix, change)
+        return curved - 2 * self.gradient @ change
+
+    def value(self, kept: Sequence[int]) -> float:
+        """The least chi² of these terms, up to a constant."""
+        return float(self.chi2(self.best(kept)).sum())
+
+    def held_out(self, kept: Sequence[int]) -> float | None:
+        """The chi² of every trajectory with the coefficients of all others; None for one alone."""
+        n = len(self.matrix)
+        if n < 2:
+            return None
+        return sum(float(self.chi2(self.best(kept, row))[row]) for row in range(n))
+
+    def covariance(self, kept: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """C and V of the coefficients of these terms; V is C for too few trajectories."""
+        chosen, n = list(kept), len(self.matrix)
+        inside = inverse(self.matrix.sum(0)[chosen][:, chosen])
+        if n < FEWEST:
+            return inside, inside * max(1.0, self.misfit)
+        change = self.best(kept)
+        scores = (self.gradient - self.matrix @ change)[:, chosen]
+        scores = scores - scores.mean(0)
+        return inside, inside @ (scores.T @ scores) @ inside * n / (n - 1)
+
+    def inflation(self, kept: Sequence[int]) -> Tensor:
+        """κ of every term."""
+        inside, seen = self.covariance(kept)
+        ratio: Tensor = seen.diagonal() / inside.diagonal().clamp_min(1e-300)
+        return ratio.clamp_min(1)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A term, the chi² that it gains in the chosen equation, and what it has to gain."""
+
+    term: int
+    kept: bool
+    coefficient: float
+    gain: float
+    needed: float
+    held_out: float | None
+
+
+@dataclass(frozen=True)
+class Rival:
+    """An equation one term away: the terms that leave and enter, its odds and its chi² gain."""
+
+    leaves: int | None
+    enters: int | None
+    odds: float
+    gain: float
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The terms that stay, and why."""
+
+    kept: list[int]
+    judged: list[Judged]
+    rivals: list[Rival]
+
+
+def choose(quadratic: Quadratic, same_field: Callable[[int, int], bool]) -> Choice:
+    """The terms that the data ask for, out of all of a quadratic.
+
+    same_field: whether two terms stand in one equation; only such are exchanged.
+    """
+    total = len(quadratic.at)
+    kept = _settled(quadratic, list(range(total)))
+    judged = [_judge(quadratic, kept, term) for term in range(total)]
+    rivals = sorted(_rivals(quadratic, kept, same_field), key=lambda rival: -rival.odds)
+    return Choice(kept, judged, rivals[:MOST_RIVALS])
+
+
+def _settled(quadratic: Quadratic, kept: list[int]) -> list[int]:
+    """Terms leave and enter until none would."""
+    total = len(quadratic.at)
+    for _ in range(4 * total):
+        worst = min(
+            (_judge(quadratic, kept, term) for term in kept),
+            key=lambda judged: judged.gain / judged.needed,
+            default=None,
+        )
+        if worst is not None and not _earned(worst):
+            kept = [term for term in kept if term != worst.term]
+            continue
+        outside = (_judge(quadratic, kept, term) for term in range(total) if term not in kept)
+        best = max(outside, key=lambda judged: judged.gain / judged.needed, default=None)
+        # What was just refused would only come and go.
+        if best is None or best.gain < 1.2 * best.needed or not _earned(best):
+            break
+        kept = sorted([*kept, best.term])
+    return kept
+
+
+def _earned(judged: Judged) -> bool:
+    return judged.gain > judged.needed and (judged.held_out is None or judged.held_out > 0)
+
+
+def _judge(quadratic: Quadratic, kept: list[int], term: int) -> Judged:
+    """What a term gains beside the others that are kept."""
+    inside = sorted({*kept, term})
+    outside = [other for other in inside if other != term]
+    gain = quadratic.value(outside) - quadratic.value(inside)
+    with_it, without = quadratic.held_out(inside), quadratic.held_out(outside)
+    held_out = None if with_it is None or without is None else without - with_it
+    kappa = float(quadratic.inflation(inside)[inside.index(term)])
+    coefficient = float((quadratic.at + quadratic.best(inside))[term])
+    needed = kappa * math.log(max(quadratic.count, 3))
+    return Judged(term, term in kept, coefficient, max(gain, 0.0), needed, held_out)
+
+
+def _rivals(
+    quadratic: Quadratic, kept: list[int], same_field: Callable[[int, int], bool]
+) -> Iterator[Rival]:
+    """Equations one term away that are not excluded."""
+    outside = [term for term in range(len(quadratic.at)) if term not in kept]
+    own = quadratic.value(kept)
+    one = math.log(max(quadratic.count, 3))
+    pairs: list[tuple[int | None, int | None]] = [(term, None) for term in kept]
+    pairs += [(None, term) for term in outside]
+    pairs += [(a, b) for a in kept for b in outside if same_field(a, b)]
+    for leaves, enters in pairs:
+        other = sorted({*kept, *([] if enters is None else [enters])} - {leaves})
+        union = sorted({*kept, *other})
+        changed = [term for term in (leaves, enters) if term is not None]
+        kappa = max(float(quadratic.inflation(union)[union.index(term)]) for term in changed)
+        gain = own - quadratic.value([term for term in other if term is not None])
+        worse = -gain / kappa + one * (len(other) - len(kept))
+        odds = math.exp(min(0.0, -worse / 2)) if worse > -1e300 else 1.0
+        if odds > LEAST_ODDS:
+            yield Rival(leaves, enters, odds, gain)

@@ -1,0 +1,222 @@
+"""Gauss–Newton for coefficients and initial states together: maximum likelihood through rollouts.
+
+Every iteration takes the normal equations of all trajectories (`eliminate`), steps, and then learns
+from what is left: the spectrum of the states from the states and their draws, and the noise of
+each trajectory and field, where it was not given, from the residuals,
+
+    S ← mean on shells of |u|² + |δ|²,      σ² ← σ² (chi² + |J_u δ|²) / n,
+
+which is one step of EM for the marginal likelihood. A step that makes things worse is halved.
+
+Sources: Dempster, Laird, Rubin, J. R. Stat. Soc. B 39 (1977) 1-38; Talagrand, Courtier, Q. J. R.
+Meteorol. Soc. 113 (1987) 1311-1328 (initial states by the adjoint of a rollout).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from pdenet.discovery.refine.eliminate import Model, Reduced, States, reduce_states
+from pdenet.discovery.refine.observe import Observations
+from pdenet.discovery.refine.prior import Shells
+
+__all__ = ["CONVERGED", "Estimate", "Fit", "Workers", "inverse", "solve"]
+
+CONVERGED = 0.1
+"""Largest step in standard errors at which a fit has converged."""
+
+SOLVER_ITERATIONS = 10
+"""Conjugate gradients in one iteration: they go on in the next, from where they stopped."""
+
+SOLVER_TOLERANCE = 0.03
+
+HALVINGS = 4
+
+BLOCK = {"cpu": 2**21, "cuda": 2**31}
+"""Bytes of vectors of states that are advanced at once: on a CPU about what a cache holds."""
+
+T = TypeVar("T")
+
+
+class Workers:
+    """Trajectories on several cores at once: PyTorch lets other threads run while it computes."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+
+    @classmethod
+    @contextmanager
+    def of(cls, device: torch.device, number: int | None) -> Iterator[Workers]:
+        """As many as asked for, or as there are threads; one on a GPU."""
+        before = torch.get_num_threads()
+        count = 1 if device.type != "cpu" else number or before
+        alone = 1 if device.type == "cpu" else before
+        torch.set_num_threads(alone)
+        try:
+            with ThreadPoolExecutor(
+                count, initializer=torch.set_num_threads, initargs=(alone,)
+            ) as p:
+                yield cls(p)
+        finally:
+            torch.set_num_threads(before)
+
+    def map(self, work: Callable[[slice], T], pieces: Iterable[slice]) -> list[T]:
+        """The results in the order of the pieces."""
+        return list(self._pool.map(work, pieces))
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Where a fit stands.
+
+    coefficients: (term,). states, seen: with the noise as it was learned. reduced: the normal
+    equations at which the last step was taken. step: the largest step of a coefficient in standard
+    errors. converged: whether it was small.
+    """
+
+    coefficients: Tensor
+    states: States
+    seen: Observations
+    reduced: Reduced | None = None
+    step: float = math.inf
+    iterations: int = 0
+
+    @property
+    def converged(self) -> bool:
+        """Whether the last step was small."""
+        return self.step < CONVERGED
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One problem of maximum likelihood.
+
+    learn_noise: whether σ is estimated. free: whether coefficients change; otherwise only states.
+    """
+
+    model: Model
+    workers: Workers
+    learn_noise: bool = True
+    free: bool = True
+
+    def run(
+        self,
+        start: Estimate,
+        iterations: int,
+        on_step: Callable[[Estimate], None] = lambda now: None,
+    ) -> Estimate:
+        """Iterate until the steps are small, at most so often; at least twice, because the first
+        iteration has no draws."""
+        now = start
+        first = start.iterations
+        while now.iterations < first + iterations:
+            now = self.iterate(now)
+            on_step(now)
+            drawn = now.iterations > first + 1 or bool(start.states.draw.abs().amax() > 0)
+            if now.converged and drawn:
+                break
+        return now
+
+    def reduce(self, now: Estimate) -> Reduced:
+        """The normal equations of all trajectories."""
+        return Reduced.joined(
+            self.workers.map(
+                lambda rows: reduce_states(
+                    self.model,
+                    now.coefficients,
+                    now.seen.part(rows),
+                    now.states.part(rows),
+                    SOLVER_ITERATIONS,
+                    SOLVER_TOLERANCE,
+                ),
+                self.pieces(now),
+            )
+        )
+
+    def pieces(self, now: Estimate) -> list[slice]:
+        """Trajectories that are advanced together."""
+        n = len(now.states.at)
+        vectors = now.states.solved.shape[1] + 2
+        jets = max(1, len(self.model.inner.jets))
+        size = self.model.inner.waves.grid.size * jets * vectors * 8
+        together = max(1, BLOCK.get(now.states.at.device.type, 2**21) // size)
+        return [slice(first, min(n, first + together)) for first in range(0, n, together)]
+
+    def iterate(self, now: Estimate) -> Estimate:
+        """One step of Gauss–Newton, and of EM."""
+        reduced = self.reduce(now)
+        matrix, gradient = reduced.matrix.sum(0), reduced.gradient.sum(0)
+        change = solve(matrix, gradient) if self.free else torch.zeros_like(gradient)
+        errors = inverse(matrix).diagonal().clamp_min(0).sqrt()
+        share = change.to(reduced.solved.dtype)
+        move = reduced.step - torch.einsum("j,bj...->b...", share, reduced.solved)
+        before = reduced.chi2.sum() + reduced.prior.sum()
+        length = 1.0
+        for _ in range(HALVINGS):
+            states = replace(now.states, at=now.states.at + length * move)
+            there = now.coefficients + length * change
+            after = self.objective(there, now.seen, states)
+            if after <= 1.01 * float(before):
+                break
+            length /= 2
+        else:
+            states, there, length = now.states, now.coefficients, 0.0
+        states = replace(states, draw=reduced.draw, solved=reduced.solved)
+        states = replace(states, variance=self._spectrum(states))
+        relative = float((change.abs() / errors.clamp_min(1e-300)).amax()) if self.free else 0.0
+        return Estimate(
+            coefficients=there,
+            states=states,
+            seen=self._noise(now.seen, reduced) if length else now.seen,
+            reduced=reduced,
+            step=relative if length else math.inf,
+            iterations=now.iterations + 1,
+        )
+
+    def objective(self, coefficients: Tensor, seen: Observations, states: States) -> float:
+        """chi² and the prior's part; inf where a rollout blows up."""
+
+        def one(rows: slice) -> tuple[Tensor, Tensor]:
+            at, part = states.at[rows], seen.part(rows)
+            left = self.model.residual(part, at, coefficients, None)
+            prior = self.model.inner.waves.inner(at / states.variance[rows], at)
+            return left.square().sum(), prior.sum()
+
+        parts = self.workers.map(one, self.pieces(Estimate(coefficients, states, seen)))
+        total = float(sum(float(chi2) + float(prior) for chi2, prior in parts))
+        return total if math.isfinite(total) else math.inf
+
+    def _spectrum(self, states: States) -> Tensor:
+        shells = Shells(self.model.inner.waves)
+        power = states.at.abs().square() + states.draw.abs().square()
+        variance = shells.spread(shells.mean(power / self.model.inner.waves.grid.size))
+        return torch.where(states.variance.isinf(), states.variance, variance.clamp_min(1e-30))
+
+    def _noise(self, seen: Observations, reduced: Reduced) -> Observations:
+        if not self.learn_noise:
+            return seen
+        left = (reduced.chi2 + reduced.spread) / seen.count.clamp_min(1)
+        # A field that was never observed has no residuals.
+        factor = torch.where(seen.count > 0, left, torch.ones_like(left)).clamp_min(1e-20).sqrt()
+        return replace(seen, sigma=seen.sigma * factor)
+
+
+def solve(matrix: Tensor, right: Tensor) -> Tensor:
+    """The solution of a symmetric system that may be nearly singular."""
+    return inverse(matrix) @ right
+
+
+def inverse(matrix: Tensor) -> Tensor:
+    """The inverse, with directions that the data do not see left out."""
+    size = matrix.diagonal().clamp_min(1e-300).sqrt()
+    scaled = matrix / size / size[:, None]
+    found: Tensor = torch.linalg.pinv(scaled, hermitian=True, rtol=1e-11)
+    return found / size / size[:, None]
