@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pdenet.discovery import FittedCurve, FittedMap
+from pdenet.discovery.refine.result import Refinement
 from pdenet.errors import DataError
 from pdenet.events import TermDropped
 from pdenet.grid import Grid
@@ -71,13 +72,15 @@ class Evidence:
     dropped: the terms that went, with the reason.
     dt: time between two frames. fields: names, in the order of the arrays. units: of coordinates,
     "t" and fields, by name; what is missing is dimensionless.
-    observed, predicted: (frames, field, *space) on one held-out trajectory; times: (frames,).
+    observed, predicted: (frames, field, *space) on one held-out trajectory; times: (frames,). No
+    frames where nothing can be predicted, as from data that lack values.
     errors: {curve: (trajectory, time)} relative L2 errors ‖û - u‖/‖u‖ on held-out trajectories,
     curves "equation" and "network", at error_times (time,); NaN or inf where a run blew up.
     horizon: time that the longest stage of training looked ahead.
     filters: {"x": (learned, frozen), "xx": ...}: kernels by derivative, indexed "ij" like the
     fields, in units of the grid (the derivative is kernel/(Δxᵃ Δyᵇ)).
     maps, curves: coefficients on `grid` and sources, before any formula, where there are any.
+    refinement: what a fit by maximum likelihood found besides the coefficients, if there was one.
     settings: nested mappings of plain values. seeds, versions: by name. seconds: by phase.
 
     Raises DataError when shapes disagree.
@@ -103,6 +106,7 @@ class Evidence:
     filters: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     maps: tuple[FittedMap, ...] = ()
     curves: tuple[FittedCurve, ...] = ()
+    refinement: Refinement | None = None
     loss: tuple[StageCurve, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     seeds: Mapping[str, int] = field(default_factory=dict)
@@ -114,10 +118,10 @@ class Evidence:
         expected = (len(self.times), len(self.fields), *self.grid.shape)
         for name in ("observed", "predicted"):
             shape = np.shape(getattr(self, name))
-            if shape != expected or not expected[0]:
+            if shape != expected:
                 raise DataError(
                     f"{name} has shape {shape}, but times, fields and grid ask for "
-                    f"(frames, field, *space) = {expected} with at least one frame"
+                    f"(frames, field, *space) = {expected}"
                 )
         for name, errors in self.errors.items():
             if np.ndim(errors) != 2 or np.shape(errors)[1] != len(self.error_times):

@@ -25,7 +25,10 @@ class Row:
 
 
 def field_rows(evidence: Evidence) -> Iterator[Row]:
-    """The pictures of every field: one row over space and time, or one for each shown frame."""
+    """The pictures of every field: one row over space and time, or one for each shown frame; none
+    where nothing was predicted."""
+    if not len(evidence.times):
+        return
     for index, name in enumerate(evidence.fields):
         stem = f"field-{index + 1}"
         if evidence.grid.ndim == 1:

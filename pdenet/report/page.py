@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 
 from pdenet.pde.render import format_monomial, format_number
-from pdenet.report import escape, summaries, tables, typeset
+from pdenet.report import escape, refined, summaries, tables, typeset
 from pdenet.report.escape import Raw
 from pdenet.report.evidence import Evidence
 from pdenet.report.fields import middle_plane, relative_error
@@ -23,6 +23,8 @@ __all__ = ["render"]
 
 # Dropped terms in sight; the rest is there when asked for.
 _DROPPED_SHOWN = 10
+# Decisions in sight, those that were close first.
+_DECISIONS_SHOWN = 20
 # Terms in sight; a coefficient without a formula is a series of many.
 _ROWS_SHOWN = 40
 # LaTeX is full of braces: its templates mark expressions with (((...))) and blocks with ((*...*)).
@@ -52,13 +54,43 @@ def render(name: str, evidence: Evidence, *, plates: Plates | None = None) -> st
         "dropped": tables.dropped_terms(evidence),
         "dropped_shown": _DROPPED_SHOWN,
         "settings": tables.setting_groups(evidence.settings),
-        "found": typeset.equations(evidence.found, evidence),
+        "found": typeset.equations(evidence.found, evidence.stderr),
         "truth": typeset.equations(evidence.truth) if evidence.truth is not None else (),
         "plane": middle_plane(evidence),
-        "plane_error": relative_error(evidence.predicted[-1], evidence.observed[-1]),
+        "plane_error": _last_error(evidence),
         "total_seconds": evidence.seconds.get("total", sum(seconds)) if seconds else None,
     }
-    return _environment(name.split(".")[-2]).get_template(name).render(context)
+    return (
+        _environment(name.split(".")[-2]).get_template(name).render(context, **_refined(evidence))
+    )
+
+
+def _refined(evidence: Evidence) -> dict[str, Any]:
+    """What the templates say of a refinement."""
+    refinement = evidence.refinement
+    if refinement is None:
+        return {"refined": None}
+    rows = refined.refined_rows(evidence)
+    return {
+        "refined": refinement,
+        "refined_rows": rows,
+        "bootstrapped": any(row.bootstrap is not None for row in rows),
+        "biased": any(row.bias is not None for row in rows),
+        "judgement": refined.judgement(refinement),
+        "agreement": refined.agreement(refinement),
+        "noise": refined.noise(refinement),
+        "fitted": refined.setting(refinement),
+        "warnings": refined.warnings(refinement),
+        "decisions": refined.decisions(refinement),
+        "decisions_shown": _DECISIONS_SHOWN,
+        "alternatives": refined.alternatives(refinement),
+    }
+
+
+def _last_error(evidence: Evidence) -> float | None:
+    if not len(evidence.times):
+        return None
+    return relative_error(evidence.predicted[-1], evidence.observed[-1])
 
 
 @lru_cache
@@ -79,6 +111,8 @@ def _environment(form: str) -> jinja2.Environment:
         found=lambda row: tables.measured(row.found, row.stderr)[0],
         stderr=lambda row: tables.measured(row.found, row.stderr)[1],
         percent=tables.percent,
+        odds=refined.odds,
+        sentence=_sentence,
         tokens=typeset.tokens,
         left_side=typeset.left_side,
         derivative=derivative_name,
@@ -93,6 +127,11 @@ def _environment(form: str) -> jinja2.Environment:
         code=lambda text: Raw(" ".join(str(text).replace("`", "'").split())),
     )
     return environment
+
+
+def _sentence(words: str) -> str:
+    """Words as a sentence: with a capital and a full stop."""
+    return words[:1].upper() + words[1:] + "." * (not words.endswith("."))
 
 
 def _number(value: float | None, digits: int = 6) -> str:

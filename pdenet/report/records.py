@@ -4,7 +4,9 @@
      "relative_error"}], "scores": {"tpr", "recall", "precision", "e2", "einf", "extra", "missing"},
      "seconds": {...},
      "maps": [{"field", "term", "kind", "l2_error", "rms", "rms_error", "formula"}],
-     "sources": [{"field", "low", "high", "l2_error", "formula"}]}
+     "sources": [{"field", "low", "high", "l2_error", "formula"}],
+     "refinement": None or {"converged", "chi2", "sigma", "bound", "decisions", "alternatives",
+     "verdict", ...: all of `pdenet.discovery.refine.result.Refinement`}}
 
 A map is the coefficient of a term on the grid, "varying", "constant" or "zero"; a source is f(u)
 for u from "low" to "high", beyond which its formula is an extrapolation. Errors are those of the
@@ -17,6 +19,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pdenet.discovery.refine.result import Refinement
+from pdenet.discovery.refined import refinement_record
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
@@ -36,6 +40,7 @@ def document(
     seconds: Mapping[str, float],
     maps: Sequence[Coefficient] = (),
     sources: Sequence[Source] = (),
+    refinement: Refinement | None = None,
 ) -> dict[str, Any]:
     """The object above. Without a comparison every score is None, and so is every "truth";
     "coefficient" is None for a term that is missing, "truth" for one that is extra."""
@@ -57,6 +62,7 @@ def document(
         "seconds": {str(name): _number(value) for name, value in seconds.items()},
         "maps": [_map(each) for each in maps],
         "sources": [_source(each) for each in sources],
+        "refinement": refinement and refinement_record(refinement, exact=False),
     }
 
 
@@ -69,6 +75,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         evidence.seconds,
         evidence.coefficients,
         evidence.sources,
+        evidence.refinement,
     )
 
 

@@ -85,7 +85,7 @@ def term_rows(evidence: Evidence) -> tuple[TermRow, ...]:
     if comparison is None:
         return tuple(
             TermRow(term.field, term.whole, term.value, term.stderr, None, None, "found")
-            for term in flat_terms(evidence.found, evidence)
+            for term in flat_terms(evidence.found, evidence.stderr)
         )
     names = tuple(dict.fromkeys((*evidence.found.fields, *(row.field for row in comparison.rows))))
     rows = sorted(comparison.rows, key=lambda row: names.index(row.field))

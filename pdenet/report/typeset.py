@@ -16,7 +16,6 @@ from pdenet.pde import PDE
 from pdenet.pde.expression import FUNCTIONS, Basis, Monomial
 from pdenet.pde.render import Style, format_monomial, format_value
 from pdenet.report import escape
-from pdenet.report.evidence import Evidence
 
 __all__ = [
     "Equation",
@@ -33,6 +32,7 @@ __all__ = [
     "unicode_text",
 ]
 
+Errors: TypeAlias = Mapping[str, Mapping[Monomial, float]]
 Kind: TypeAlias = Literal["name", "sub", "sup", "plain"]
 
 # \w would take a raised digit for part of a name.
@@ -181,27 +181,26 @@ class Equation:
         return f"{self.field}_t = {' '.join(piece.line() for piece in self.pieces) or '0'}"
 
 
-def flat_terms(pde: PDE, evidence: Evidence | None = None) -> tuple[Term, ...]:
+def flat_terms(pde: PDE, stderr: Errors | None = None) -> tuple[Term, ...]:
     """Every term with a coefficient that is one number, one for each function of x, y, t.
 
-    With `evidence`, each term carries its standard error.
+    Each carries its standard error, where it has one.
     """
-    errors = evidence.stderr if evidence is not None else {}
     return tuple(
-        Term(field, monomial, value, errors.get(field, {}).get(monomial * basis), basis)
+        Term(field, monomial, value, (stderr or {}).get(field, {}).get(monomial * basis), basis)
         for field, expansion in pde.expansions().items()
         for monomial, bases in expansion.items()
         for basis, value in bases.items()
     )
 
 
-def equations(pde: PDE, evidence: Evidence | None = None) -> tuple[Equation, ...]:
-    """The equations of a system in the order of its fields.
+def equations(pde: PDE, stderr: Errors | None = None) -> tuple[Equation, ...]:
+    """The equations of a system in the order of its fields, with standard errors if given.
 
     A coefficient that is a sum of functions of the coordinates stands in a bracket before what it
     multiplies; one of more than 12 terms is given a name instead, c_1(x, y), c_2(x, y), ...
     """
-    terms = flat_terms(pde, evidence)
+    terms = flat_terms(pde, stderr)
     found, count = [], 0
     for field in pde.fields:
         own = (term for term in terms if term.field == field)

@@ -23,7 +23,10 @@ def result(found=FOUND, truth=TRUTH):
 
 def test_json_is_the_documented_object():
     document = result().to_json()
-    assert list(document) == ["equations", "terms", "scores", "seconds", "maps", "sources"]
+    assert list(document) == [
+        *("equations", "terms", "scores", "seconds", "maps", "sources", "refinement"),
+    ]
+    assert document["refinement"] is None
     assert document["equations"] == list(FOUND.equations())
     assert PDE(*document["equations"]) == FOUND
     by_term = {term["term"]: term for term in document["terms"]}

@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from pdenet.discovery import FittedCurve, FittedMap
+from pdenet.discovery.refine.result import Alternative, Decision, Refinement
 from pdenet.events import TermDropped
 from pdenet.grid import Grid
 from pdenet.pde import PDE, Jet
 from pdenet.pde.compare import compare
+from pdenet.pde.render import format_monomial
 from pdenet.report import DataSource, Evidence, StageCurve
 
 STAGES = ("warm-up", *(f"{blocks} blocks" for blocks in (1, 2, 3, 6, 9, 12, 15)))
@@ -311,6 +313,86 @@ def source_without_formula() -> Evidence:
     return replace(whole, curves=curves, truth=None, comparison=None)
 
 
+def refinement(found: PDE, stderr: dict, **changes) -> Refinement:
+    """What a refinement might say of an equation: sure of it, unless `changes` say otherwise."""
+
+    def table(factor: float) -> dict:
+        return {
+            field: {monomial: factor * error for monomial, error in terms.items()}
+            for field, terms in stderr.items()
+        }
+
+    kept = [
+        Decision(
+            field,
+            format_monomial(monomial),
+            True,
+            float(value),
+            3.1e3 / (k + 1),
+            11.2,
+            8.4e2 / (k + 1),
+            "held-out trajectories are explained better with it",
+        )
+        for field, terms in found.numeric_terms().items()
+        for k, (monomial, value) in enumerate(terms.items())
+    ]
+    dropped = [
+        Decision(field, f"{field}**{n}*{field}_x", False, 1.7e-5, 1.9, 11.2, -0.4, "not worth it")
+        for field in found.fields
+        for n in range(2, 9)
+    ]
+    entries = {
+        "converged": True,
+        "iterations": 23,
+        "chi2": 1.0021,
+        "chi2_error": 0.0038,
+        "sigma": {name: 0.0101 * (k + 1) for k, name in enumerate(found.fields)},
+        "noise_given": False,
+        "values": 2_293_760,
+        "unknowns": 41_003.7,
+        "shape": (64,) * found.ndim,
+        "substeps": 2,
+        "bound": table(0.93),
+        "bootstrap": table(1.08),
+        "bias": table(-0.02),
+        "decisions": (*dropped, *kept),
+    }
+    return Refinement(**{**entries, **changes})
+
+
+def refined() -> Evidence:
+    """The 2-D Burgers system after a refinement that left nothing open."""
+    whole = burgers()
+    return replace(whole, refinement=refinement(whole.found, whole.stderr))
+
+
+def refined_in_doubt() -> Evidence:
+    """A refinement that is unsure in every way."""
+    whole = one_dimension()
+    return replace(
+        whole,
+        refinement=refinement(
+            whole.found,
+            whole.stderr,
+            converged=False,
+            chi2=2.31,
+            chi2_error=0.02,
+            noise_given=True,
+            bootstrap={},
+            bias={},
+            verdict="not identifiable",
+            reason="another equation has odds of 0.31 : 1 (u_t: u_xx instead of u**2*u_x)",
+            alternatives=(
+                Alternative(("u_t ~ u*u_x + u**3",), 0.004, -11.0, 2, "u_t: u**3 besides"),
+                Alternative(("u_t ~ u*u_x",), 1.7, 1.0, 1, "u_t: without u**2*u_x"),
+                Alternative(
+                    ("u_t ~ u*u_x + u_xx",), 0.31, -2.3, 2, "u_t: u_xx instead of u**2*u_x"
+                ),
+            ),
+        ),
+    )
+
+
 VARIANTS = {
     "burgers": burgers,
     "one_dimension": one_dimension,
@@ -322,4 +404,6 @@ VARIANTS = {
     "variable_volume": variable_volume,
     "source": source,
     "source_without_formula": source_without_formula,
+    "refined": refined,
+    "refined_in_doubt": refined_in_doubt,
 }

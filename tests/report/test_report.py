@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pdenet.discovery.refine.result import Alternative, Decision
 from pdenet.errors import DataError, OutputError
 from pdenet.events import TermDropped
 from pdenet.pde.compare import compare
@@ -97,7 +98,9 @@ def test_every_picture_has_words_and_a_width(name):
 def test_the_json_is_strict_and_has_the_agreed_keys(name):
     record = build(VARIANTS[name]()).json()
     assert json.loads(json.dumps(record, allow_nan=False)) == record
-    assert set(record) == {"equations", "terms", "scores", "seconds", "maps", "sources"}
+    assert set(record) == {
+        *("equations", "terms", "scores", "seconds", "maps", "sources", "refinement")
+    }
     keys = {"field", "term", "coefficient", "stderr", "truth", "relative_error"}
     assert all(set(term) == keys for term in record["terms"])
     scores = {"tpr", "recall", "precision", "e2", "einf", "extra", "missing"}
@@ -180,7 +183,17 @@ def test_latex_environments_and_braces_close(name):
 
 
 def hostile_evidence():
+    one = VARIANTS["refined_in_doubt"]()
+    refinement = replace(
+        one.refinement,
+        sigma={HOSTILE: 0.1},
+        verdict="not identifiable",
+        reason=HOSTILE,
+        decisions=(Decision(HOSTILE, HOSTILE, True, np.nan, np.inf, 1.0, -np.inf, HOSTILE),),
+        alternatives=(Alternative((HOSTILE, HOSTILE), np.inf, np.nan, 3, HOSTILE),),
+    )
     return small(
+        refinement=refinement,
         title=HOSTILE,
         units={"x": HOSTILE, "t": "µs", "u": "$^2$ 温"},
         errors={HOSTILE: np.full((3, 2), 0.1)},

@@ -1,0 +1,172 @@
+"""A refinement in words: rows of tables, and the sentences that page and command line share."""
+
+import math
+from dataclasses import dataclass
+
+from pdenet.discovery.refine.result import Alternative, Decision, Refinement, Table
+from pdenet.pde.expression import Monomial
+from pdenet.pde.render import Style, format_number, format_value
+from pdenet.report.evidence import Evidence
+from pdenet.report.typeset import flat_terms
+
+__all__ = [
+    "RefinedRow",
+    "agreement",
+    "alternatives",
+    "decisions",
+    "judgement",
+    "noise",
+    "odds",
+    "refined_rows",
+    "setting",
+    "warnings",
+]
+
+_CONTRADICTS, _WORTH_SAYING = 4.0, 0.05
+"""Standard deviations from one, and distance from it, at which chi² contradicts equation or noise.
+Less than 5 % of chi² is 2.5 % of the noise, which nobody knows better."""
+
+
+@dataclass(frozen=True)
+class RefinedRow:
+    """A coefficient, its standard error, and what bounds and checks that.
+
+    bound: Cramér–Rao. bootstrap: from resampled trajectories. bias: that a finer grid would remove.
+    """
+
+    field: str
+    monomial: Monomial
+    found: float
+    stderr: float | None
+    bound: float | None
+    bootstrap: float | None
+    bias: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        """The standard error over the bound: 1 where nobody could do better."""
+        if self.stderr is None or not self.bound:
+            return None
+        return self.stderr / self.bound
+
+
+def refined_rows(evidence: Evidence) -> tuple[RefinedRow, ...]:
+    """A row for each term of an equation that was refined; none where there was no refinement."""
+    refinement = evidence.refinement
+    if refinement is None:
+        return ()
+    return tuple(
+        RefinedRow(
+            term.field,
+            term.whole,
+            term.value,
+            term.stderr,
+            *(
+                _entry(table, term.field, term.whole)
+                for table in (refinement.bound, refinement.bootstrap, refinement.bias)
+            ),
+        )
+        for term in flat_terms(evidence.found, evidence.stderr)
+    )
+
+
+def _entry(table: Table, field: str, monomial: Monomial) -> float | None:
+    return table.get(field, {}).get(monomial)
+
+
+def decisions(refinement: Refinement) -> tuple[Decision, ...]:
+    """What was decided about terms: those that stay, then those that do not, close calls first."""
+
+    def closeness(decision: Decision) -> tuple[bool, float]:
+        margin = decision.gain - decision.needed
+        return not decision.kept, abs(margin) if not math.isnan(margin) else math.inf
+
+    return tuple(sorted(refinement.decisions, key=closeness))
+
+
+def alternatives(refinement: Refinement) -> tuple[Alternative, ...]:
+    """The equations that the data do not exclude, the likeliest first."""
+    return tuple(sorted(refinement.alternatives, key=lambda other: -other.odds))
+
+
+def agreement(refinement: Refinement, style: Style = "unicode") -> str:
+    """chi² per degree of freedom with its standard deviation: "1.002(4)"."""
+    return format_value(refinement.chi2, refinement.chi2_error, style)
+
+
+def noise(refinement: Refinement) -> str:
+    """The noise that the residuals show: "σ of u 0.0101, of v 0.0098"."""
+    return "σ " + ", ".join(f"of {name} {_short(s)}" for name, s in refinement.sigma.items())
+
+
+def setting(refinement: Refinement) -> str:
+    """What was fitted to what, in one sentence."""
+    points = "×".join(str(count) for count in refinement.shape)
+    return (
+        f"{refinement.values} values observed, {refinement.unknowns:.0f} numbers of initial states "
+        f"determined by them; states on {points} points, "
+        f"{_count(refinement.substeps, 'step')} from frame to frame, "
+        f"{_count(refinement.iterations, 'iteration')}"
+    )
+
+
+def judgement(refinement: Refinement) -> str:
+    """The verdict: whether the data decide for the equation, and why not."""
+    if refinement.verdict == "identified":
+        return "identified" + f": {refinement.reason}" * bool(refinement.reason)
+    return f"not identifiable: {refinement.reason or 'the data do not decide between equations'}"
+
+
+def odds(other: Alternative) -> str:
+    """The odds of another equation against the one found: "1 : 12"."""
+    if not other.odds > 0:
+        return "0"
+    if other.odds < 1:
+        return f"1 : {_short(1 / other.odds)}"
+    return f"{_short(other.odds)} : 1"
+
+
+def warnings(refinement: Refinement, level: float | None = None) -> tuple[str, ...]:
+    """What a reader must know before believing the numbers.
+
+    level: the noise that was given, as a fraction of the fields, to say what it should have been.
+    """
+    found = []
+    if not refinement.converged:
+        found.append(
+            f"not converged: after {_count(refinement.iterations, 'iteration')} the coefficients "
+            "still moved; they are the best so far, and their errors may be larger than said"
+        )
+    if _contradicts(refinement):
+        found.append(_contradiction(refinement, level))
+    return tuple(found)
+
+
+def _contradiction(refinement: Refinement, level: float | None) -> str:
+    factor = math.sqrt(refinement.chi2)
+    sizes = ", ".join(
+        f"σ of {name} {_short(size)}, not {_short(size / factor)}"
+        for name, size in refinement.sigma.items()
+    )
+    if level is not None and refinement.noise_given:
+        sizes = f"the noise level {_short(level * factor)}, not {_short(level)}"
+    shown = f"χ² = {agreement(refinement)} per degree of freedom: the residuals show {sizes}"
+    if refinement.noise_given:
+        more = "; or the equation lacks something" * (factor > 1)
+        return f"the noise level given contradicts the data, {shown}{more}"
+    return f"the equation explains the data less well than their noise allows, {shown}"
+
+
+def _contradicts(refinement: Refinement) -> bool:
+    """Whether chi² is not what the noise makes it; an estimate that is too large is no harm."""
+    away = refinement.chi2 - 1
+    away = abs(away) if refinement.noise_given else away
+    return away > max(_CONTRADICTS * refinement.chi2_error, _WORTH_SAYING)
+
+
+def _short(value: float) -> str:
+    return format_number(value, 3, "unicode") if math.isfinite(value) else "∞"
+
+
+def _count(number: int, one: str) -> str:
+    return f"{number} {one}{'s' * (number != 1)}"
