@@ -78,14 +78,15 @@ class Estimate:
     """Where a fit stands.
 
     coefficients: (term,). states, seen: with the noise as it was learned. reduced: the normal
-    equations at which the last step was taken. step: the largest step of a coefficient in standard
-    errors. converged: whether it was small.
+    equations at which the last step was taken, and sigma the noise that they are whitened by.
+    step: the largest step of a coefficient in standard errors. iterations: so far.
     """
 
     coefficients: Tensor
     states: States
     seen: Observations
     reduced: Reduced | None = None
+    sigma: Tensor | None = None
     step: float = math.inf
     iterations: int = 0
 
@@ -112,16 +113,17 @@ class Fit:
         start: Estimate,
         iterations: int,
         on_step: Callable[[Estimate], None] = lambda now: None,
+        until: float = CONVERGED,
     ) -> Estimate:
-        """Iterate until the steps are small, at most so often; at least twice, because the first
-        iteration has no draws."""
+        """Iterate until steps are below `until`, at most so often; at least twice, because the
+        first iteration has no draws."""
         now = start
         first = start.iterations
         while now.iterations < first + iterations:
             now = self.iterate(now)
             on_step(now)
             drawn = now.iterations > first + 1 or bool(start.states.draw.abs().amax() > 0)
-            if now.converged and drawn:
+            if now.step < until and drawn:
                 break
         return now
 
@@ -177,6 +179,7 @@ class Fit:
             states=states,
             seen=self._noise(now.seen, reduced) if length else now.seen,
             reduced=reduced,
+            sigma=now.seen.sigma,
             step=relative if length else math.inf,
             iterations=now.iterations + 1,
         )

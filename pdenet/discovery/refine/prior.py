@@ -20,7 +20,7 @@ from torch import Tensor
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.waves import Waves
 
-__all__ = ["Shells", "spectrum_of_data"]
+__all__ = ["Shells", "spectrum_of_data", "unresolved"]
 
 FIRST_FRAMES = 4
 """Frames whose spectra are averaged for the initial one."""
@@ -125,3 +125,9 @@ def _continued(raw: Tensor, limit: Tensor, size: int) -> Tensor:
     spectrum = torch.minimum(line, bound)
     spectrum[: last + 1] = torch.maximum(raw[: last + 1], limit[: last + 1])
     return spectrum.clamp_min(1e-30)
+
+
+def unresolved(spectrum: Tensor, shells: Shells, highest: float) -> Tensor:
+    """The variance of a field at a point in waves of more than `highest` radius."""
+    beyond = (torch.arange(len(shells), device=spectrum.device) > highest) * shells.count
+    return (spectrum * beyond).sum(-1) / shells.waves.grid.size

@@ -35,7 +35,7 @@ from pdenet.discovery.select import eliminate
 from pdenet.discovery.terms import Library, Term
 from pdenet.pde.jet import Jet, sorted_jets
 
-__all__ = ["Ranked", "low_products", "rank_terms", "smoothed"]
+__all__ = ["Ranked", "filled", "low_products", "rank_terms", "smoothed"]
 
 WINDOWS = (21, 17, 13, 9, 7, 5, 3)
 """Runs of frames that a quadratic may be fitted to."""
@@ -90,8 +90,7 @@ def smoothed(seen: Observations, waves: Waves, dt: float) -> tuple[Tensor, Tenso
     waves: of the grid of the data.
     """
     shells = Shells(waves)
-    if bool((seen.seen < 1).any()):
-        seen = _filled(seen, waves, shells)
+    seen = filled(seen, waves, shells)
     values, sigma = seen.values, seen.sigma
     width = _width(values, sigma)
     state, slope = _quadratic(width, values)
@@ -106,8 +105,10 @@ def smoothed(seen: Observations, waves: Waves, dt: float) -> tuple[Tensor, Tenso
     return u * gain, rate * gain
 
 
-def _filled(seen: Observations, waves: Waves, shells: Shells) -> Observations:
+def filled(seen: Observations, waves: Waves, shells: Shells) -> Observations:
     """The data with gaps replaced by the most probable field, each frame for itself."""
+    if not bool((seen.seen < 1).any()):
+        return seen
     spectrum = shells.spread(spectrum_of_data(seen, waves, shells))[:, None]
     precision = 1 / spectrum
     precision.flatten(3)[..., 0] = 0

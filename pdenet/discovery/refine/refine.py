@@ -1,0 +1,78 @@
+"""From data and perhaps an equation to the equation at the statistical limit of the data.
+
+1. Where terms may enter, smoothed data propose some (`start`), beside those of the given equation.
+2. Coefficients and initial states of some trajectories are fitted through rollouts (`fit`), and
+   every candidate is judged there (`choose`); again until the terms stay the same.
+3. All trajectories are fitted with these terms. Where a finer grid or smaller steps would shift a
+   coefficient by a fair part of its error, residuals are taken from the finer model.
+4. Covariance, bootstrap and shift give the errors (`uncertainty`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from pdenet.discovery.equation import DiscoveredEquation
+from pdenet.discovery.refine.config import RefineConfig
+from pdenet.discovery.refine.fit import Workers
+from pdenet.discovery.refine.saving import Judgement, restored_judgement
+from pdenet.discovery.refine.session import Session
+from pdenet.discovery.refine.setup import Setup, check_problem
+from pdenet.discovery.refine.summary import summarise
+from pdenet.events import Event, Listener
+from pdenet.pde import PDE
+from pdenet.problem import Problem
+
+__all__ = ["refine"]
+
+
+def _silent(event: Event) -> None:
+    """Nobody listens."""
+
+
+def _forgotten(saved: Mapping[str, Tensor]) -> None:
+    """Nothing is kept."""
+
+
+def refine(
+    pde: PDE | None,
+    train: Tensor,
+    held_out: Tensor | None,
+    problem: Problem,
+    dt: float,
+    config: RefineConfig | None = None,
+    on_event: Listener = _silent,
+    saved: Mapping[str, Tensor] | None = None,
+    save: Callable[[Mapping[str, Tensor]], None] = _forgotten,
+) -> DiscoveredEquation:
+    """The equation by maximum likelihood through its rollouts.
+
+    pde: the equation to begin with; None where the data alone propose terms.
+    train, held_out: trajectories (n, frames, field, *space) in float64, NaN where missing. Both are
+    fitted: terms are judged on trajectories that are left out in turn.
+    saved: what `save` was given last, to go on from there.
+
+    Raises DiscoveryError for axes with walls, coefficients that depend on time, fewer data than
+    unknowns, and states that the memory cannot hold.
+    """
+    config = config or RefineConfig()
+    data = train if held_out is None else torch.cat([train, held_out])
+    check_problem(pde, data, problem)
+    started = time.perf_counter()
+    with Workers.of(data.device, config.workers) as workers:
+        session = Session(Setup.of(data, problem, dt, config), workers, on_event, save)
+        proposal = session.propose(pde)
+        if saved is not None and "start" in saved:
+            judgement = restored_judgement(saved)
+        elif config.choose:
+            judgement = session.judge(proposal)
+        else:
+            judgement = Judgement(proposal.starts[0], None)
+        final = session.finish(proposal, judgement, saved)
+        found = summarise(proposal, judgement, final)
+    return replace(found, seconds={"refine": time.perf_counter() - started})

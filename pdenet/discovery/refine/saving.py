@@ -1,0 +1,96 @@
+"""A refinement on its way, as named tensors, to go on from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from pdenet.discovery.refine.choose import Choice, Judged, Rival
+from pdenet.discovery.refine.fit import Estimate
+
+__all__ = ["Judgement", "restored", "restored_judgement", "to_save"]
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """The terms that stay, their coefficients among all of the proposal, and why."""
+
+    coefficients: Tensor
+    choice: Choice | None
+
+    @property
+    def kept(self) -> list[int]:
+        """The places of the terms that stay."""
+        return [k for k, value in enumerate(self.coefficients.tolist()) if value != 0]
+
+
+def to_save(judgement: Judgement, now: Estimate, window: int) -> dict[str, Tensor]:
+    """A fit on its way, as tensors."""
+    saved = {
+        "start": judgement.coefficients,
+        "window": torch.tensor(window),
+        "coefficients": now.coefficients,
+        "at": now.states.at,
+        "draw": now.states.draw,
+        "variance": now.states.variance,
+        "solved": now.states.solved,
+        "sigma": now.seen.sigma,
+        "iterations": torch.tensor(now.iterations),
+    }
+    choice = judgement.choice
+    if choice is not None:
+        saved["judged"] = torch.tensor(
+            [
+                [each.term, each.kept, each.coefficient, each.gain, each.needed,
+                 math.nan if each.held_out is None else each.held_out]
+                for each in choice.judged
+            ],
+            dtype=torch.float64,
+        )  # fmt: skip
+        saved["rivals"] = torch.tensor(
+            [
+                [-1 if r.leaves is None else r.leaves, -1 if r.enters is None else r.enters,
+                 r.odds, r.gain]
+                for r in choice.rivals
+            ],
+            dtype=torch.float64,
+        ).reshape(-1, 4)  # fmt: skip
+    return saved
+
+
+def restored(now: Estimate, saved: Mapping[str, Tensor]) -> Estimate:
+    """A fit where it was saved."""
+    states = replace(
+        now.states, **{name: saved[name] for name in ("at", "draw", "variance", "solved")}
+    )
+    return replace(
+        now,
+        coefficients=saved["coefficients"],
+        states=states,
+        seen=replace(now.seen, sigma=saved["sigma"]),
+        iterations=int(saved["iterations"]),
+    )
+
+
+def restored_judgement(saved: Mapping[str, Tensor]) -> Judgement:
+    """What was decided before the fit that was saved."""
+    if "judged" not in saved:
+        return Judgement(saved["start"], None)
+    judged = [
+        Judged(int(term), bool(kept), value, gain, needed, None if math.isnan(held) else held)
+        for term, kept, value, gain, needed, held in saved["judged"].tolist()
+    ]
+    rivals = [
+        Rival(_place(leaves), _place(enters), odds, gain)
+        for leaves, enters, odds, gain in saved["rivals"].tolist()
+    ]
+    kept = [each.term for each in judged if each.kept]
+    return Judgement(saved["start"], Choice(kept, judged, rivals))
+
+
+def _place(number: float) -> int | None:
+    return None if number < 0 else int(number)

@@ -1,0 +1,195 @@
+"""A finished refinement as the equation with its errors, alternatives and verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pdenet.discovery.equation import DiscoveredEquation
+from pdenet.discovery.refine.choose import Choice, Rival
+from pdenet.discovery.refine.result import Alternative, Decision, Refinement
+from pdenet.discovery.refine.saving import Judgement
+from pdenet.discovery.refine.session import Final, Proposal, chi2_of, reason_of
+from pdenet.discovery.refine.uncertainty import Errors, errors_of
+from pdenet.discovery.terms import Library, Term
+from pdenet.events import TermDropped
+from pdenet.pde.render import format_monomial
+
+__all__ = ["summarise"]
+
+DOUBTFUL = 0.05
+"""Odds of an alternative from which the data do not decide."""
+
+SIGNIFICANT = 2.0
+"""Standard errors that a coefficient must be away from zero."""
+
+
+def summarise(proposal: Proposal, judgement: Judgement, final: Final) -> DiscoveredEquation:
+    """The result of a refinement."""
+    library, now = final.library, final.estimate
+    generator = torch.Generator().manual_seed(final.setup.config.seed)
+    errors = errors_of(final.quadratic, generator)
+    # What a finer grid would still change belongs to the error.
+    stderr = (errors.stderr.square() + final.bias.square()).sqrt()
+    pde = library.pde(now.coefficients)
+    alternatives = _alternatives(proposal, judgement, final)
+    reason = _doubt(library, now.coefficients, stderr, alternatives)
+    return DiscoveredEquation(
+        pde=pde,
+        stderr=library.errors_by_field(stderr),
+        dropped=_dropped(proposal.library, judgement.choice),
+        steps=final.setup.data.shape[1] - 1,
+        refinement=_refinement(final, errors, judgement, proposal, alternatives, reason),
+    )
+
+
+def _refinement(
+    final: Final,
+    errors: Errors,
+    judgement: Judgement,
+    proposal: Proposal,
+    alternatives: tuple[Alternative, ...],
+    reason: str,
+) -> Refinement:
+    setup, library, now = final.setup, final.library, final.estimate
+    assert now.reduced is not None
+    unknowns = float(now.reduced.spread.sum())
+    values = int(now.seen.count.sum())
+    chi2 = chi2_of(now, setup.sigma)
+    inner = final.fit.model.inner
+    return Refinement(
+        converged=now.converged,
+        iterations=now.iterations,
+        chi2=chi2,
+        chi2_error=math.sqrt(2 / max(1.0, values - unknowns)),
+        sigma=_noise(final),
+        noise_given=setup.given,
+        values=values,
+        unknowns=unknowns,
+        shape=inner.waves.grid.shape,
+        substeps=inner.substeps,
+        bound=library.errors_by_field(errors.bound),
+        bootstrap={} if errors.bootstrap is None else library.errors_by_field(errors.bootstrap),
+        bias=library.by_field(final.bias),
+        decisions=_decisions(proposal.library, judgement.choice),
+        alternatives=alternatives,
+        verdict="not identifiable" if reason else "identified",
+        reason=reason,
+    )
+
+
+def _noise(final: Final) -> dict[str, float]:
+    """The noise of each field that the residuals show, r.m.s. over trajectories."""
+    now, names = final.estimate, final.library.fields
+    assert now.reduced is not None and now.sigma is not None
+    left = (now.reduced.chi2 + now.reduced.spread) * now.sigma.square()
+    found = (left.sum(0) / now.seen.count.sum(0).clamp_min(1)).sqrt()
+    return dict(zip(names, found.tolist(), strict=True))
+
+
+def _decisions(library: Library, choice: Choice | None) -> tuple[Decision, ...]:
+    if choice is None:
+        return ()
+    return tuple(
+        Decision(
+            field=library.terms[each.term].field,
+            term=library.terms[each.term].text,
+            kept=each.kept,
+            coefficient=each.coefficient,
+            gain=each.gain,
+            needed=each.needed,
+            held_out=each.held_out,
+            reason=reason_of(each.gain, each.needed, each.held_out),
+        )
+        for each in choice.judged
+    )
+
+
+def _dropped(library: Library, choice: Choice | None) -> tuple[TermDropped, ...]:
+    if choice is None:
+        return ()
+    return tuple(
+        TermDropped(
+            field=library.terms[each.term].field,
+            monomial_text=library.terms[each.term].text,
+            coefficient=each.coefficient,
+            scaled=math.sqrt(max(each.gain, 0.0)),
+            reason=reason_of(each.gain, each.needed, each.held_out),
+        )
+        for each in choice.judged
+        if not each.kept
+    )
+
+
+def _alternatives(
+    proposal: Proposal, judgement: Judgement, final: Final
+) -> tuple[Alternative, ...]:
+    """Equations one term away; their coefficients are those of the final fit for what they share,
+    and text names the term that changes."""
+    if judgement.choice is None:
+        return ()
+    terms = proposal.library.terms
+    return tuple(
+        Alternative(
+            equations=_equations(proposal.library, judgement.kept, rival),
+            odds=rival.odds,
+            gain=rival.gain,
+            terms=len(judgement.kept) + (rival.enters is not None) - (rival.leaves is not None),
+            change=_change(terms, rival),
+        )
+        for rival in judgement.choice.rivals
+    )
+
+
+def _equations(library: Library, kept: Sequence[int], rival: Rival) -> tuple[str, ...]:
+    """The terms of an alternative, one sum for each field, coefficients left out."""
+    chosen = sorted({*kept, *([] if rival.enters is None else [rival.enters])} - {rival.leaves})
+    return tuple(
+        f"{name}_t ~ "
+        + (
+            " + ".join(
+                format_monomial(library.terms[k].name)
+                for k in chosen
+                if k is not None and library.terms[k].field == name
+            )
+            or "0"
+        )
+        for name in library.fields
+    )
+
+
+def _change(terms: Sequence[Term], rival: Rival) -> str:
+    if rival.leaves is None and rival.enters is not None:
+        entering = terms[rival.enters]
+        return f"{entering.field}_t: {entering.text} besides"
+    assert rival.leaves is not None
+    leaving = terms[rival.leaves]
+    if rival.enters is None:
+        return f"{leaving.field}_t: without {leaving.text}"
+    return f"{leaving.field}_t: {terms[rival.enters].text} instead of {leaving.text}"
+
+
+def _doubt(
+    library: Library,
+    coefficients: Tensor,
+    stderr: Tensor,
+    alternatives: tuple[Alternative, ...],
+) -> str:
+    """Why the data do not decide for this equation; "" if they do."""
+    weak = [
+        f"{term.text} in {term.field}_t"
+        for term, value, error in zip(
+            library.terms, coefficients.tolist(), stderr.tolist(), strict=True
+        )
+        if abs(value) < SIGNIFICANT * error or not math.isfinite(error)
+    ]
+    if weak:
+        return f"the coefficient of {', '.join(weak)} is within {SIGNIFICANT:g} errors of zero"
+    rivals = [each for each in alternatives if each.odds > DOUBTFUL]
+    if rivals:
+        best = rivals[0]
+        return f"another equation has odds of {best.odds:.2g} : 1 ({best.change})"
+    return ""

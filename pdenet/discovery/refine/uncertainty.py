@@ -1,0 +1,88 @@
+"""How sure a fit is: covariance, bootstrap over trajectories, and what the grid may still hide.
+
+C = (Σ A)⁻¹ is the Cramér–Rao bound with the initial states marginalised, and the variance of the
+coefficients where equation and noise are right. Trajectories that disagree by more than chance show
+that they are not; then V = C (Σ s sᵀ) C counts, s the score of a trajectory. The bootstrap draws
+trajectories anew and is the check of both. The shift that a finer model would make is found without
+fitting it: with Δ the change of the prediction,
+
+    Δθ = −C (J_θᵀ Δ − X_θᵀ J_uᵀ Δ).
+
+Sources: Rao, Bull. Calcutta Math. Soc. 37 (1945) 81-91; White, Econometrica 50 (1982) 1-25; Künsch,
+Ann. Stat. 17 (1989) 1217-1241 (blocks).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from scipy.stats import chi2 as chi2_distribution
+from torch import Tensor
+
+from pdenet.discovery.refine.choose import FEWEST, Quadratic
+from pdenet.discovery.refine.dynamics import Dynamics
+from pdenet.discovery.refine.eliminate import Model
+from pdenet.discovery.refine.fit import Estimate, Fit, inverse
+
+__all__ = ["Errors", "errors_of", "shift"]
+
+CHANCE = 0.95
+"""Disagreement of trajectories that is rarer than this by chance counts."""
+
+DRAWS = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Standard errors of the coefficients: the bound, what counts, and the bootstrap's (None where
+    there are too few trajectories)."""
+
+    bound: Tensor
+    stderr: Tensor
+    bootstrap: Tensor | None
+
+
+def errors_of(quadratic: Quadratic, generator: torch.Generator) -> Errors:
+    """The standard errors at a fit."""
+    everything = range(len(quadratic.at))
+    inside, seen = quadratic.covariance(everything)
+    bound, found = inside.diagonal().clamp_min(0), seen.diagonal().clamp_min(0)
+    n = len(quadratic.matrix)
+    if n >= FEWEST:
+        usual = float(chi2_distribution.ppf(CHANCE, n - 1)) / (n - 1)
+        found = torch.where(found > usual * bound, found, bound)
+    return Errors(bound.sqrt(), found.sqrt(), _bootstrap(quadratic, generator))
+
+
+def _bootstrap(quadratic: Quadratic, generator: torch.Generator) -> Tensor | None:
+    n = len(quadratic.matrix)
+    if n < FEWEST:
+        return None
+    drawn = torch.randint(n, (DRAWS, n), generator=generator)
+    times = torch.nn.functional.one_hot(drawn, n).sum(1).to(quadratic.matrix)
+    matrices = torch.einsum("dn,nij->dij", times, quadratic.matrix)
+    gradients = times @ quadratic.gradient
+    changes = torch.stack([inverse(a) @ g for a, g in zip(matrices, gradients, strict=True)])
+    spread: Tensor = changes.std(0)
+    return spread
+
+
+def shift(fit: Fit, now: Estimate, finer: Dynamics) -> Tensor:
+    """By how much the coefficients would change with a finer outer model, (term,)."""
+    assert now.reduced is not None
+    model, seen, states = fit.model, now.seen, now.states
+    other = Model(model.inner, finer)
+
+    def one(rows: slice) -> Tensor:
+        at, part, solved = states.at[rows], seen.part(rows), states.solved[rows]
+        line = model.inner.linearise(at, now.coefficients, part.values.shape[1])
+        change = model.residual(part, at, now.coefficients, line) - other.residual(
+            part, at, now.coefficients, None
+        )
+        back = part.spread(model.inner.waves, change * part.weight)[:, None]
+        start, along = line.gradient(back)
+        return (along - model.inner.waves.inner(solved, start)).sum(0)[0]
+
+    total = torch.stack(fit.workers.map(one, fit.pieces(now))).sum(0)
+    return -inverse(now.reduced.matrix.sum(0)) @ total
