@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pdenet.estimator import Discovery as Discovery
     from pdenet.estimator import discover as discover
+    from pdenet.estimator import refine as refine
     from pdenet.grid import Grid as Grid
     from pdenet.pde import PDE as PDE
 
-__all__ = ["PDE", "Discovery", "Grid", "__version__", "discover"]
+__all__ = ["PDE", "Discovery", "Grid", "__version__", "discover", "refine"]
 
 __version__ = "0.1.0"
 
@@ -24,6 +25,7 @@ _HOMES = {
     "Grid": "pdenet.grid",
     "Discovery": "pdenet.estimator",
     "discover": "pdenet.estimator",
+    "refine": "pdenet.estimator",
 }
 
 

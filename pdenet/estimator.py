@@ -1,11 +1,13 @@
 """Data in, equation out: the three steps of a discovery, and all of them in one call.
 
-`train` makes a run folder from a data file, `extract` reads the equation of a run, `discover` does
-both, from a file or from arrays.
+`train` makes a run folder from a data file, `extract` reads the equation of a run and refines it
+where that pays, `discover` does both, from a file or from arrays. `refine` sharpens an equation
+that is known already, or finds one in the data without a network.
 """
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,8 +20,15 @@ import numpy as np
 import torch
 
 from pdenet.dataset import load
-from pdenet.discovery import DiscoveredEquation, read_out, save_equation
-from pdenet.errors import CheckpointError, ConfigError, DataError, PDENetError
+from pdenet.discovery import DiscoveredEquation, load_equation, read_out, save_equation
+from pdenet.discovery.refine.config import RefineConfig
+from pdenet.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    DiscoveryError,
+    PDENetError,
+)
 from pdenet.events import Listener
 from pdenet.grid import Grid
 from pdenet.pde import PDE
@@ -29,11 +38,15 @@ from pdenet.storage import Data, open_data, write_arrays
 from pdenet.threads import threads_for
 from pdenet.training.compiling import compile_where_it_pays
 from pdenet.training.config import TrainingConfig, validated
+from pdenet.training.refined import RefinementState
+from pdenet.training.refining import Fitted, refined, why_not
 from pdenet.training.run import Run, device_named, network_for, read_run, start_run
 from pdenet.training.trainer import Progress, Trainer
 from pdenet.types import Trajectory
 
-__all__ = ["Discovery", "discover", "extract", "train"]
+__all__ = ["Discovery", "discover", "extract", "refine", "train"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,14 +114,22 @@ def train(
 
 
 def extract(
-    run: Path | str, *, data: Path | str | None = None, on_event: Listener | None = None
+    run: Path | str,
+    *,
+    data: Path | str | None = None,
+    refine: bool | None = None,
+    on_event: Listener | None = None,
 ) -> DiscoveredEquation:
     """Read the equation of a trained run, refit it, and keep it in the folder as equation.json.
 
     data: the file of the data, if it has moved since the training.
-    The fit is done in float64, whatever the network was trained in.
+    refine: whether the equation is then refined, as by `refine`. None leaves it to the settings of
+    the run, which do it where it pays: on periodic axes, without maps and sources. A refinement
+    that was interrupted goes on where it was.
+    The fits are done in float64, whatever the network was trained in.
     Raises CheckpointError where the folder holds no trained network, DataError where the data are
-    gone or others, DiscoveryError where the network holds no equation.
+    gone or others, DiscoveryError where the network holds no equation, or none that can be refined
+    as was asked for.
     """
     current = read_run(Path(run))
     source = Path(data) if data is not None else Path(current.data["path"])
@@ -116,21 +137,86 @@ def extract(
         raise DataError(
             f"the data of the run are no longer at '{source}': say where they are with --data"
         )
+    when = current.config.refine.when
+    when = when if refine is None else "always" if refine else "never"
     with open_data(source) as opened:
         opened.require_complete()
         _same_data(current, opened)
+        obstacle = why_not(opened.problem, current.config)
+        if when == "always" and obstacle:
+            raise DiscoveryError(f"the equation of '{run}' cannot be refined: {obstacle}")
         # The read-out draws from a generator of its own: reading twice gives the same equation.
         generator = torch.Generator().manual_seed(current.config.seed)
         model = network_for(opened, current.config, generator)
         current.restore(model, generator)
         states = _sets(opened, current.config, torch.float64)
+        fitted = Fitted.of(opened, *states)
     model.double()
     generator.manual_seed(current.config.seed)
     readout, listen = current.config.readout.value(), current.listener(on_event)
     with threads_for(states[0][0, 0].numel(), states[0].device):
         found = read_out(model, *states, generator, readout, listen)
+    if when != "never" and not obstacle:
+        found = _refined_run(current, found, fitted, listen, required=when == "always")
     save_equation(found, current.folder / "equation.json")
+    current.refinement.unlink(missing_ok=True)
     return found
+
+
+def _refined_run(
+    run: Run, found: DiscoveredEquation, fitted: Fitted, listen: Listener, *, required: bool
+) -> DiscoveredEquation:
+    """The equation of a run, refined; as it was where that fails and is not required."""
+    config = run.config.refine.value(run.config.seed)
+    state = RefinementState(run.refinement, run.data["digest"], found.pde, config)
+    try:
+        state.load()
+        resume = True
+    except CheckpointError:  # nothing, or the rest of another read-out
+        resume = False
+    try:
+        return refined(found, fitted, config, listen, state, resume=resume)
+    except DiscoveryError as error:
+        if required:
+            raise
+        _log.warning("the equation is not refined: %s", error)
+        return found
+
+
+def refine(
+    equation: PDE | Path | str | None,
+    data: Path | str,
+    *,
+    config: RefineConfig | None = None,
+    state: Path | str | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    on_event: Listener | None = None,
+) -> DiscoveredEquation:
+    """Fit an equation by maximum likelihood through its rollouts, and choose its terms.
+
+    equation: a PDE, the file of an equation as `extract` writes it, or None to find the terms in
+    the data alone. data: a file, which may lack values. Its training and validation trajectories
+    are fitted; terms are judged on trajectories that are left out in turn.
+    state: a file in which the refinement is kept while it goes on; it stays until it is removed.
+    resume: go on from what is kept there.
+    Raises DataError, EquationError, ConfigError, CheckpointError, OutputError, DeviceError, and
+    DiscoveryError for what cannot be refined: walls, fewer data than unknowns, too little memory.
+    """
+    if resume and state is None:
+        raise ConfigError("resume goes on from the state of a refinement: say where it is (state=)")
+    config = config or RefineConfig()
+    begun = DiscoveredEquation(equation, {}) if isinstance(equation, PDE) else None
+    if isinstance(equation, Path | str):
+        begun = load_equation(Path(equation))
+    with open_data(data) as opened:
+        fitted = Fitted.read(opened, device_named(device))
+        digest = opened.digest() if state is not None else ""
+    if begun is not None:
+        fitted.check(begun.pde)
+    pde = begun.pde if begun is not None else None
+    kept = RefinementState(Path(state), digest, pde, config) if state is not None else None
+    return refined(begun, fitted, config, on_event, kept, resume=resume)
 
 
 def discover(
@@ -152,7 +238,8 @@ def discover(
     fields: names of the fields of an array, ("u", "v", "w", ..) by default.
     output: folder of the run; without it nothing is kept.
     truth: to compare with; that of the file by default.
-    settings: entries of `TrainingConfig` instead of those of `config`, such as seed=1.
+    settings: entries of `TrainingConfig` instead of those of `config`, such as seed=1, or
+      refine=False for the equation as it is read from the network.
     Raises the errors of `train` and `extract`.
     """
     config = config or TrainingConfig()

@@ -1,23 +1,31 @@
 """Discovery from end to end on small data, and what bad input gets."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pdenet import Grid, discover
-from pdenet.discovery import load_equation
+from pdenet import Grid, discover, refine
+from pdenet.boundary import Dirichlet
+from pdenet.discovery import load_equation, save_equation
+from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import (
     CheckpointError,
     ConfigError,
     DataError,
+    DiscoveryError,
     EquationError,
     PDENetError,
 )
 from pdenet.estimator import extract, train
-from pdenet.events import Event, Phase, TermDropped
+from pdenet.events import Event, Phase, Refining, TermDropped, TermJudged
 from pdenet.pde import PDE
-from pdenet.training.config import StageConfig, TrainingConfig
+from pdenet.pde.compare import compare
+from pdenet.problem import Problem
+from pdenet.storage import write_arrays
+from pdenet.training.config import NetworkConfig, StageConfig, TrainingConfig
 from simulators import simulate
 from simulators.simulator import trajectories
 
@@ -67,16 +75,22 @@ def test_burgers_in_one_dimension(found):
         assert result.stderr[field].keys() == terms.keys()
         assert all(0 < error < 0.02 for error in result.stderr[field].values())
     assert set(result.seconds) == {"train", "extract"}
+    assert result.details.refinement is not None and result.details.refinement.converged
+    assert 0 < result.details.seconds["refine"] < result.seconds["extract"]
 
 
 def test_the_run_folder_holds_the_equation(found):
     result, folder, _ = found
-    assert {"config.json", "checkpoint", "log.jsonl", "equation.json"} <= {
+    assert {"config.json", "checkpoint", "log.jsonl", "equation.json"} == {
         path.name for path in folder.iterdir()
     }
     kept = load_equation(folder / "equation.json")
     assert kept.pde == result.equation and kept.stderr == result.stderr
+    assert vars(kept.refinement) == vars(result.details.refinement)
     assert 0 < kept.misfit < 0.1
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    told = {record["event"] for record in log}
+    assert {"Iteration", "TermDropped", "Refining", "TermJudged"} <= told
 
 
 def test_what_happens_is_told(found):
@@ -89,6 +103,10 @@ def test_what_happens_is_told(found):
     assert all(f == sorted(f) and f[0] >= 0 and f[-1] <= 1 for f in fractions.values())
     dropped = [event for event in events if isinstance(event, TermDropped)]
     assert dropped and all(event.reason and event.monomial_text for event in dropped)
+    judged = [event for event in events if isinstance(event, TermJudged)]
+    assert judged and all(event.reason and event.needed > 0 for event in judged)
+    steps = [event for event in events if isinstance(event, Refining)]
+    assert all(event.chi2 > 0 and " = " in event.leading for event in steps)
 
 
 def test_reading_a_run_twice_gives_the_same_bits(found, burgers):
@@ -96,6 +114,149 @@ def test_reading_a_run_twice_gives_the_same_bits(found, burgers):
     again = extract(folder)
     assert again.pde.terms() == result.equation.terms()
     assert again.stderr == result.stderr
+
+
+def test_a_read_out_without_a_refinement_is_less_sure(found):
+    result, folder, _ = found
+    events: list[Event] = []
+    plain = extract(folder, refine=False, on_event=events.append)
+    assert plain.refinement is None and load_equation(folder / "equation.json").refinement is None
+    assert not [event for event in events if isinstance(event, Refining)]
+    again = extract(folder, refine=True)
+    assert again.refinement is not None and again.pde.terms() == result.equation.terms()
+    assert plain.pde.terms() != again.pde.terms()
+    # What the read-out alone knows stays.
+    assert (again.steps, again.misfit) == (plain.steps, plain.misfit)
+    assert [each.name for each in again.filters] == [each.name for each in plain.filters]
+
+
+def test_the_rest_of_another_refinement_does_no_harm(found):
+    result, folder, _ = found
+    rest = folder / "refinement.safetensors"
+    rest.write_bytes(b"the rest of another one")
+    assert extract(folder).pde.terms() == result.equation.terms()
+    assert not rest.exists()
+
+
+class Stopped(Exception):
+    """Somebody pressed Ctrl-C."""
+
+
+def test_an_interrupted_refinement_of_a_run_goes_on(found):
+    """Terms that were judged before are not judged again."""
+    result, folder, _ = found
+    rest = folder / "refinement.safetensors"
+
+    def stop(event):
+        if isinstance(event, Refining) and rest.exists():
+            raise Stopped
+
+    (folder / "equation.json").unlink()
+    with pytest.raises(Stopped):
+        extract(folder, on_event=stop)
+    assert rest.exists() and not (folder / "equation.json").exists()
+    events: list[Event] = []
+    again = extract(folder, on_event=events.append)
+    assert not [event for event in events if isinstance(event, TermJudged)]
+    assert not rest.exists() and load_equation(folder / "equation.json").pde == again.pde
+    for monomial, value in result.equation.numeric_terms()["u"].items():
+        error = 0.1 * result.stderr["u"][monomial]
+        assert again.pde.numeric_terms()["u"][monomial] == pytest.approx(value, abs=error)
+    assert [each.term for each in again.refinement.decisions] == [
+        each.term for each in result.details.refinement.decisions
+    ]
+
+
+def test_a_refinement_that_fails_leaves_the_read_out(found, caplog):
+    """Where it was not asked for, it is not missed, but it is said why there is none."""
+    _, folder, _ = found
+    path = folder / "config.json"
+    whole = path.read_text()
+    record = json.loads(whole)
+    record["config"]["refine"]["memory"] = 1e-6
+    path.write_text(json.dumps(record))
+    try:
+        kept = extract(folder)
+        assert kept.refinement is None and kept.pde.terms()
+        assert "the equation is not refined" in caplog.text and "memory" in caplog.text
+        with pytest.raises(DiscoveryError, match="memory"):
+            extract(folder, refine=True)
+    finally:
+        path.write_text(whole)
+
+
+def test_refining_begins_with_an_equation_a_file_or_nothing(found, burgers, tmp_path):
+    result, _, _ = found
+    config = RefineConfig(workers=1)
+    save_equation(result.details, tmp_path / "equation.json")
+    truth = PDE("u_t = -u*u_x + 0.1*u_xx")
+    for begun in (PDE("u_t = -0.8*u*u_x + nu*u_xx", nu=0.2), tmp_path / "equation.json", None):
+        again = refine(begun, burgers, config=config)
+        comparison = compare(again.pde, truth)
+        assert not comparison.missing and comparison.einf < 0.005, str(again.pde)
+        assert again.refinement is not None
+        assert bool(again.filters) == isinstance(begun, Path)
+
+
+def test_half_of_the_values_missing(tmp_path):
+    gaps, generator = tmp_path / "gaps.h5", np.random.default_rng(0)
+    data = trajectories(
+        "burgers-1d", shape=(64,), trajectories=8, frames=21, refine=4, noise=1e-2, seed=0,
+        dt=0.02, initial={"waves": 3, "amplitude": 1.0, "constant": 1.0}, late_start=0.5,
+    )  # fmt: skip
+    states = data.states.numpy()
+    states[generator.random(states.shape) < 0.5] = np.nan
+    write_arrays(gaps, states, Grid((64,), (2 * math.pi,)), 0.02, missing=True)
+    begun = PDE("u_t = -0.9*u*u_x + 0.12*u_xx")
+    found = refine(begun, gaps, config=RefineConfig(choose=False, workers=1))
+    comparison = compare(found.pde, PDE("u_t = -u*u_x + 0.1*u_xx"))
+    assert comparison.exact and comparison.einf < 0.01, str(found.pde)
+    assert found.refinement.values < 0.55 * states.size
+
+
+def test_a_state_is_kept_until_it_is_removed(burgers, tmp_path):
+    config = RefineConfig(choose=False, workers=1)
+    begun, state = PDE("u_t = -0.9*u*u_x + 0.12*u_xx"), tmp_path / "state"
+    first = refine(begun, burgers, config=config, state=state)
+    again = refine(begun, burgers, config=config, state=state, resume=True)
+    for monomial, value in first.pde.numeric_terms()["u"].items():
+        error = 0.1 * first.stderr["u"][monomial]
+        assert again.pde.numeric_terms()["u"][monomial] == pytest.approx(value, abs=error)
+    other = RefineConfig(choose=False, noise=0.5)
+    with pytest.raises(CheckpointError, match=r"begun with noise None, not 0\.5"):
+        refine(begun, burgers, config=other, state=state, resume=True)
+    with pytest.raises(ConfigError, match=r"say where it is \(state=\)"):
+        refine(begun, burgers, config=config, resume=True)
+
+
+def walled(path, trajectories: int = 4, frames: int = 6):
+    states = np.random.default_rng(0).normal(size=(trajectories, frames, 1, 17))
+    ends = ((Dirichlet(0.0), Dirichlet(0.0)),)
+    problem = Problem(None, Grid((17,), (1.0,), endpoint=True), ends, ("u",))
+    return write_arrays(path, states, problem, 0.1)
+
+
+def test_what_cannot_be_refined_is_refused_in_one_line(tmp_path):
+    walled(tmp_path / "walled.h5")
+    with pytest.raises(DiscoveryError, match="walls") as caught:
+        refine(PDE("u_t = u_xx"), tmp_path / "walled.h5")
+    assert "\n" not in str(caught.value)
+    write_arrays(tmp_path / "random.h5", RANDOM, GRID, 0.1)
+    for pde, message in ((PDE("w_t = w_x"), "is for w"), (PDE("u_t = u_xx + u_yy"), "x, y")):
+        with pytest.raises(EquationError, match=message):
+            refine(pde, tmp_path / "random.h5")
+    with pytest.raises(CheckpointError, match="holds no equation"):
+        refine(tmp_path / "none.json", tmp_path / "random.h5")
+
+
+def test_walls_are_read_without_a_refinement_unless_it_was_asked_for(tmp_path):
+    data = walled(tmp_path / "walled.h5")
+    config = QUICK.model_copy(update={"network": NetworkConfig(units=1, filter_size=3)})
+    train(data, tmp_path / "run", config)
+    with pytest.raises(DiscoveryError, match=r"cannot be refined: x has walls") as caught:
+        extract(tmp_path / "run", refine=True)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run" / "equation.json").exists()
 
 
 def test_diffusion_in_two_dimensions_from_an_array():

@@ -106,7 +106,9 @@ class RefinementState:
         try:
             with safetensors.safe_open(self.path, "pt") as file:
                 metadata = {name: json.loads(text) for name, text in file.metadata().items()}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                # Copies: what is mapped from a file is not aligned as complex numbers need it.
+                names = list(file.keys())
+                tensors = {name: file.get_tensor(name).clone() for name in names}
         except (safetensors.SafetensorError, OSError, ValueError, AttributeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointError(

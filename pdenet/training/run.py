@@ -3,6 +3,8 @@
 config.json   configuration, seed, versions, path and digest of the data
 log.jsonl     the events, one JSON object a line
 checkpoint/   weights, optimiser and generator (`pdenet.training.checkpoint`)
+
+refinement.safetensors is there while the equation is refined (`pdenet.training.refined`).
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from pdenet.training.config import (
 )
 from pdenet.training.trainer import Progress
 
-__all__ = ["Run", "device_named", "network_for", "read_run", "start_run"]
+__all__ = ["Run", "device_named", "network_for", "read_run", "start_run", "versions"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class Run:
     def checkpoint(self) -> Path:
         """Where the checkpoint is."""
         return self.folder / "checkpoint"
+
+    @property
+    def refinement(self) -> Path:
+        """Where the state of a refinement is, for as long as it goes on."""
+        return self.folder / "refinement.safetensors"
 
     def listener(self, on_event: Listener | None) -> Listener:
         """A listener that keeps every event in the log and passes it on."""
@@ -140,10 +147,7 @@ def start_run(folder: Path, config: TrainingConfig, data: Data) -> Run:
         "config": config.model_dump(mode="json"),
         "seed": config.seed,
         "data": source,
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("pdenet", "torch", "numpy", "scipy", "sympy")},
-        },
+        "versions": versions(),
     }
     temporary = folder / ".config.json.part"
     try:
@@ -159,6 +163,12 @@ def start_run(folder: Path, config: TrainingConfig, data: Data) -> Run:
             "choose another one"
         ) from error
     return Run(folder, config, source)
+
+
+def versions() -> dict[str, str]:
+    """The versions of what computes."""
+    names = ("pdenet", "torch", "numpy", "scipy", "sympy")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 def read_run(folder: Path) -> Run:

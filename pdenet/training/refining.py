@@ -1,0 +1,134 @@
+"""Refining an equation on the data of a file: what is fitted, and what is made of the result."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import torch
+
+from pdenet.boundary import endpoints
+from pdenet.dataset import load
+from pdenet.discovery import DiscoveredEquation
+from pdenet.discovery.refine.config import RefineConfig
+from pdenet.discovery.refine.refine import refine
+from pdenet.errors import EquationError
+from pdenet.events import Event, Listener
+from pdenet.pde import PDE
+from pdenet.pde.render import format_monomial
+from pdenet.problem import Problem
+from pdenet.storage import Data
+from pdenet.training.config import TrainingConfig
+from pdenet.training.refined import RefinementState
+from pdenet.types import Trajectory
+
+__all__ = ["Fitted", "refined", "why_not"]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What an equation is refined on.
+
+    train, held_out: (n, frames, field, *space), NaN where missing; held_out is None where a file
+    has too few trajectories to hold any out. problem: without the equation that made the data.
+    """
+
+    train: Trajectory
+    held_out: Trajectory | None
+    problem: Problem
+    dt: float
+
+    @classmethod
+    def of(cls, data: Data, train: Trajectory, validation: Trajectory) -> Fitted:
+        """From the two sets of a file."""
+        same = set(map(int, data.split["train"])) & set(map(int, data.split["validation"]))
+        return cls(train, None if same else validation, replace(data.problem, pde=None), data.dt)
+
+    @classmethod
+    def read(cls, data: Data, device: torch.device) -> Fitted:
+        """From a file, which may lack values, in float64.
+
+        Raises DataError where values are damaged or memory does not suffice.
+        """
+        train, validation = (
+            load(data, split, device=device, missing=True) for split in ("train", "validation")
+        )
+        return cls.of(data, train, validation)
+
+    def check(self, pde: PDE) -> None:
+        """Raise EquationError for an equation of other fields or axes."""
+        axes = self.problem.grid.axes
+        if pde.fields != self.problem.fields or pde.coordinates != axes:
+            raise EquationError(
+                f"the equation is for {', '.join(pde.fields)} in ({', '.join(pde.coordinates)}), "
+                f"but the data hold {', '.join(self.problem.fields)} in ({', '.join(axes)}): give "
+                "the equation of these data"
+            )
+
+
+def refined(
+    found: DiscoveredEquation | None,
+    fitted: Fitted,
+    config: RefineConfig,
+    on_event: Listener | None = None,
+    state: RefinementState | None = None,
+    *,
+    resume: bool = False,
+) -> DiscoveredEquation:
+    """An equation by maximum likelihood; what was found besides its coefficients stays.
+
+    found: where the refinement begins; None to find terms in the data alone. state: where it is
+    kept while it goes on. resume: go on from what is kept there.
+    Raises the errors of `pdenet.discovery.refine` and of `RefinementState`.
+    """
+    started = time.perf_counter()
+    device = fitted.train.device
+    saved = state.load() if state is not None and resume else None
+    result = refine(
+        None if found is None else found.pde.numeric(),
+        fitted.train,
+        fitted.held_out,
+        fitted.problem,
+        fitted.dt,
+        config,
+        on_event or _silent,
+        None if saved is None else {name: kept.to(device) for name, kept in saved.items()},
+        *(() if state is None else (state.save,)),
+    )
+    spent = time.perf_counter() - started
+    if found is None:
+        return replace(result, seconds={"refine": spent, "total": spent})
+    terms = {
+        (name, format_monomial(monomial))
+        for name, table in result.pde.terms().items()
+        for monomial in table
+    }
+    return replace(
+        found,
+        pde=result.pde,
+        stderr=result.stderr,
+        # What the read-out dropped may have come back.
+        dropped=tuple(e for e in found.dropped if (e.field, e.monomial_text) not in terms),
+        refinement=result.refinement,
+        seconds={
+            **found.seconds,
+            "refine": spent,
+            "total": found.seconds.get("total", 0.0) + spent,
+        },
+    )
+
+
+def why_not(problem: Problem, config: TrainingConfig) -> str:
+    """Why the equation of a run cannot be refined, in words; "" where it can."""
+    for axis, walled in zip(problem.grid.axes, endpoints(problem.boundaries), strict=True):
+        if walled:
+            return f"{axis} has walls, and a refinement needs periodic axes"
+    if config.network.coefficients is not None:
+        return "its coefficients may vary in space, and a refinement fits numbers"
+    if config.network.source is not None:
+        return "it may have a source of any shape, and a refinement fits numbers"
+    return ""
+
+
+def _silent(event: Event) -> None:
+    """Nobody listens."""
