@@ -35,6 +35,11 @@ FEWEST = 6
 """Least number of trajectories that show how much coefficients vary between them."""
 
 LEAST_ODDS = 1e-3
+"""Odds from which an equation is listed that leaves out or exchanges a term."""
+
+LEAST_ODDS_OF_MORE = 0.05
+"""The same of one that adds a term: noise alone gives it odds of n^(-1/2)."""
+
 MOST_RIVALS = 8
 
 
@@ -199,5 +204,5 @@ def _rivals(
         gain = own - quadratic.value([term for term in other if term is not None])
         worse = -gain / kappa + one * (len(other) - len(kept))
         odds = math.exp(min(0.0, -worse / 2)) if worse > -1e300 else 1.0
-        if odds > LEAST_ODDS:
+        if odds > (LEAST_ODDS_OF_MORE if leaves is None else LEAST_ODDS):
             yield Rival(leaves, enters, odds, gain)

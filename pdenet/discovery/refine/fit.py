@@ -6,10 +6,11 @@ each trajectory and field, where it was not given, from the residuals,
 
     S ← mean on shells of |u|² + |δ|²,      σ² ← σ² (chi² + |J_u δ|²) / n,
 
-which is one step of EM for the marginal likelihood. A step that makes things worse is halved.
+which is one step of EM for the marginal likelihood. A step that makes things worse is damped.
 
 Sources: Dempster, Laird, Rubin, J. R. Stat. Soc. B 39 (1977) 1-38; Talagrand, Courtier, Q. J. R.
-Meteorol. Soc. 113 (1987) 1311-1328 (initial states by the adjoint of a rollout).
+Meteorol. Soc. 113 (1987) 1311-1328 (initial states by the adjoint of a rollout); Marquardt, J. SIAM
+11 (1963) 431-441 (damping).
 """
 
 from __future__ import annotations
@@ -38,7 +39,11 @@ SOLVER_ITERATIONS = 10
 
 SOLVER_TOLERANCE = 0.03
 
-HALVINGS = 4
+DAMPINGS = (0.0, 0.1, 1.0, 10.0, math.inf)
+"""Shares of the diagonal that are added to the normal equations of the coefficients, in turn."""
+
+WORSE = 1.01
+"""Factor by which a step may raise chi²: what the draws average is not chi² itself."""
 
 BLOCK = {"cpu": 2**21, "cuda": 2**31}
 """Bytes of vectors of states that are advanced at once: on a CPU about what a cache holds."""
@@ -155,34 +160,36 @@ class Fit:
     def iterate(self, now: Estimate) -> Estimate:
         """One step of Gauss–Newton, and of EM."""
         reduced = self.reduce(now)
-        matrix, gradient = reduced.matrix.sum(0), reduced.gradient.sum(0)
-        change = solve(matrix, gradient) if self.free else torch.zeros_like(gradient)
-        errors = inverse(matrix).diagonal().clamp_min(0).sqrt()
-        share = change.to(reduced.solved.dtype)
-        move = reduced.step - torch.einsum("j,bj...->b...", share, reduced.solved)
-        before = reduced.chi2.sum() + reduced.prior.sum()
-        length = 1.0
-        for _ in range(HALVINGS):
-            states = replace(now.states, at=now.states.at + length * move)
-            there = now.coefficients + length * change
-            after = self.objective(there, now.seen, states)
-            if after <= 1.01 * float(before):
-                break
-            length /= 2
-        else:
-            states, there, length = now.states, now.coefficients, 0.0
+        errors = inverse(reduced.matrix.sum(0)).diagonal().clamp_min(0).sqrt()
+        there, states, whole = self._step(now, reduced)
         states = replace(states, draw=reduced.draw, solved=reduced.solved)
         states = replace(states, variance=self._spectrum(states))
-        relative = float((change.abs() / errors.clamp_min(1e-300)).amax()) if self.free else 0.0
+        moved = (there - now.coefficients).abs() / errors.clamp_min(1e-300)
         return Estimate(
             coefficients=there,
             states=states,
-            seen=self._noise(now.seen, reduced) if length else now.seen,
+            seen=self._noise(now.seen, reduced),
             reduced=reduced,
             sigma=now.seen.sigma,
-            step=relative if length else math.inf,
+            step=float(moved.max()) if whole else math.inf,
             iterations=now.iterations + 1,
         )
+
+    def _step(self, now: Estimate, reduced: Reduced) -> tuple[Tensor, States, bool]:
+        """The first of ever more cautious steps that does not make things worse, and whether it is
+        the whole one: with the change of the coefficients damped, and with none."""
+        matrix, gradient = reduced.matrix.sum(0), reduced.gradient.sum(0)
+        bound = WORSE * float(reduced.chi2.sum() + reduced.prior.sum())
+        for damping in DAMPINGS if self.free else (math.inf,):
+            change = torch.zeros_like(gradient)
+            if damping < math.inf:
+                change = solve(matrix + damping * matrix.diagonal().diag(), gradient)
+            along = torch.einsum("j,bj...->b...", change.to(reduced.solved.dtype), reduced.solved)
+            states = replace(now.states, at=now.states.at + reduced.step - along)
+            there = now.coefficients + change
+            if self.objective(there, now.seen, states) <= bound:
+                return there, states, damping == 0 or not self.free
+        return now.coefficients, now.states, False
 
     def objective(self, coefficients: Tensor, seen: Observations, states: States) -> float:
         """chi² and the prior's part; inf where a rollout blows up."""

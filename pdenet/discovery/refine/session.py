@@ -28,13 +28,15 @@ from pdenet.pde.render import to_text
 __all__ = ["Final", "Proposal", "Session", "chi2_of", "reason_of"]
 
 JUDGED_TRAJECTORIES = 8
-JUDGED_FRAMES = 21
-"""Terms are judged on so many trajectories and frames; the final fit sees all."""
+JUDGED_VALUES = 2**20
+"""Terms are judged on so many trajectories and numbers, or the least number of frames beside; the
+final fit sees all."""
+JUDGED_FRAMES = 16
 
 SETTLED = 0.5
 """Step in standard errors at which terms can be judged."""
 
-ROUNDS = 4
+ROUNDS = 6
 """How often terms are judged, at most."""
 
 NEGLIGIBLE = 0.25
@@ -46,7 +48,8 @@ SHORTEST = 4
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """All terms that may be in the equation, and coefficients to start from, the best first."""
+    """All terms that may be in the equation, and coefficients to start from: those of a given
+    equation, then the shortest first, to which the data add what it lacks."""
 
     library: Library
     starts: tuple[Tensor, ...]
@@ -97,26 +100,24 @@ class Session:
 
     def judge(self, proposal: Proposal) -> Judgement:
         """Fit some trajectories, judge every term there, and again until nothing changes."""
-        setup = self.setup.some(JUDGED_TRAJECTORIES, JUDGED_FRAMES)
+        setup = self.setup.some(JUDGED_TRAJECTORIES, JUDGED_VALUES, JUDGED_FRAMES)
         library = proposal.library
         grid = setup.state_grid(len(library.terms))
-        setup, now = self._started(setup, grid, proposal)
+        setup, starts = self._started(setup, grid, proposal)
+        part, now = self._first(setup, library, grid, starts)
         choice: Choice | None = None
         for _ in range(ROUNDS):
-            kept = [k for k, value in enumerate(now.coefficients.tolist()) if value != 0]
-            if not kept:
-                raise DiscoveryError(NOTHING_HELPS)
-            part, now = self._fitted(setup, library, grid, now, kept)
             quadratic = self._quadratic(part, now, windows=1)
             choice = choose(
                 quadratic, lambda a, b: library.terms[a].field == library.terms[b].field
             )
             self._tell(library, choice)
             change = quadratic.best(choice.kept)
-            settled = set(choice.kept) == set(kept)
+            settled = set(choice.kept) == set(_nonzero(now.coefficients))
             now = replace(now, coefficients=quadratic.at + change)
             if settled:
                 break
+            part, now = self._fitted(setup, library, grid, now)
         coefficients = now.coefficients.clone()
         if choice is not None:
             outside = torch.ones_like(coefficients, dtype=torch.bool)
@@ -124,19 +125,34 @@ class Session:
             coefficients[outside] = 0
         return Judgement(coefficients, choice)
 
-    def _started(self, setup: Setup, grid: Grid, proposal: Proposal) -> tuple[Setup, Estimate]:
-        """The proposed coefficients whose rollouts are nearest to the data, and so few frames that
-        they are finite."""
+    def _first(
+        self, setup: Setup, library: Library, grid: Grid, starts: Sequence[Estimate]
+    ) -> tuple[Fit, Estimate]:
+        """The fit of the first of the proposed equations for which it converges, or else the one
+        nearest to the data."""
+        found = []
+        for start in starts:
+            fit, now = self._fitted(setup, library, grid, start)
+            if now.step < SETTLED:
+                return fit, now
+            found.append((chi2_of(now, setup.sigma), fit, now))
+        return min(found, key=lambda each: each[0])[1:]
+
+    def _started(
+        self, setup: Setup, grid: Grid, proposal: Proposal
+    ) -> tuple[Setup, list[Estimate]]:
+        """First states with each of the proposed coefficients, over so few frames that some of
+        the rollouts are finite."""
         while True:
-            found: list[tuple[float, Estimate]] = []
+            found = []
             for start in proposal.starts:
                 now = setup.begin(grid, start)
                 dynamics = setup.dynamics(proposal.library, grid, start, now.states.at)
                 fit = Fit(Model(dynamics, dynamics), self.workers)
-                found.append((fit.objective(start, now.seen, now.states), now))
-            best, now = min(found, key=lambda pair: pair[0])
-            if math.isfinite(best):
-                return setup, now
+                if _nonzero(start) and fit.objective(start, now.seen, now.states) < math.inf:
+                    found.append(now)
+            if found:
+                return setup, found
             if setup.data.shape[1] <= SHORTEST:
                 raise DiscoveryError(
                     "no equation that the data propose can be rolled out over even "
@@ -146,9 +162,12 @@ class Session:
             setup = replace(setup, data=setup.data[:, : (setup.data.shape[1] + 1) // 2])
 
     def _fitted(
-        self, setup: Setup, library: Library, grid: Grid, now: Estimate, kept: list[int]
+        self, setup: Setup, library: Library, grid: Grid, now: Estimate
     ) -> tuple[Fit, Estimate]:
-        """The fit of the kept terms, and its estimate as one of all terms of the library."""
+        """The fit of the terms that are not zero, and its estimate as one of the whole library."""
+        kept = _nonzero(now.coefficients)
+        if not kept:
+            raise DiscoveryError(NOTHING_HELPS)
         mask = [k in kept for k in range(len(library.terms))]
         smaller = library.only(mask)
         places = torch.tensor(kept)
@@ -263,6 +282,10 @@ class Session:
                     reason=reason_of(judged.gain, judged.needed, judged.held_out),
                 )
             )
+
+
+def _nonzero(coefficients: Tensor) -> list[int]:
+    return [k for k, value in enumerate(coefficients.tolist()) if value != 0]
 
 
 def reason_of(gain: float, needed: float, held_out: float | None) -> str:

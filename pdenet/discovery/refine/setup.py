@@ -97,11 +97,14 @@ class Setup:
         """Of another grid."""
         return Waves(grid, self.sigma.new_zeros(()))
 
-    def some(self, trajectories: int, frames: int) -> Setup:
-        """At most so many trajectories, evenly spread, and the first frames of each."""
+    def some(self, trajectories: int, values: int, frames: int) -> Setup:
+        """At most so many trajectories, evenly spread, and of each the first frames: `frames`, or
+        as many as hold so many values together."""
         n = self.data.shape[0]
-        rows = torch.arange(min(n, trajectories)) * n // min(n, trajectories)
-        return replace(self, data=self.data[rows, :frames], sigma=self.sigma[rows])
+        kept = min(n, trajectories)
+        rows = torch.arange(kept) * n // kept
+        length = max(frames, values // (kept * self.data[0, 0].numel()))
+        return replace(self, data=self.data[rows, :length], sigma=self.sigma[rows])
 
     def in_windows(self, frames: int) -> Setup:
         """Trajectories cut into windows of so many frames; what is left at their end is lost."""

@@ -50,17 +50,18 @@ CANDIDATES = 6
 """Terms of each equation that are handed on, at least, to be judged through rollouts; with them all
 derivatives of its own field, which noise hides best."""
 
-SHARES = (0.0, 0.05, 0.1)
-"""Smallest shares of u_t, r.m.s., that a term to start with may have: the filter's bias looks like
-terms of a few per cent, and rollouts tell which of these equations is best."""
+SIZES = (2, 3, 4, 6)
+"""Numbers of terms of each equation to start with. The filter's bias looks like terms of a few per
+cent, and rollouts of long equations with such coefficients blow up; short ones lack terms, which
+the judgement through rollouts adds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
     """Terms from a regression: those to start with and others worth a closer look.
 
-    library: all of them. starts: coefficients of several equations, from the longest to the
-    shortest, zero for terms that are not in them.
+    library: all of them. starts: coefficients of several equations, from the shortest to
+    the longest, zero for terms that are not in them.
     """
 
     library: Library
@@ -165,23 +166,19 @@ def rank_terms(
     held = [k for k in range(n) if k % 5 == 4] or list(range(n))
     train = [k for k in range(n) if k not in held] or list(range(n))
     terms: list[Term] = []
-    starts: list[list[float]] = [[] for _ in SHARES]
+    starts: list[list[float]] = [[] for _ in SIZES]
     for f, name in enumerate(fields):
         size = matrix.mean(0).diagonal().clamp_min(1e-300).sqrt()
         scaled = Normal(matrix / size / size[:, None], right[:, f] / size, square[:, f])
         at = torch.zeros_like(size)
         leaving, path = eliminate(at, len(products), _of(scaled, train), _of(scaled, held))
-        last = [step.dropped for step in path][: -CANDIDATES - 1 : -1]
-        kept = [k for k in range(len(products)) if k not in leaving]
+        last = [step.dropped for step in path][::-1]
         own = [k for k, product in enumerate(products) if _differentiates(product, name)]
-        chosen = sorted({*kept, *last, *own})
+        kept = [k for k in range(len(products)) if k not in leaving]
+        chosen = sorted({*kept, *last[:CANDIDATES], *own})
         terms += [_term(name, products[k]) for k in chosen]
-        change = square[:, f].mean().sqrt()
-        for start, least in zip(starts, SHARES, strict=True):
-            fitted = _fitted(matrix.sum(0), right[:, f].sum(0), kept)
-            share = {k: abs(value) * float(size[k] / change) for k, value in fitted.items()}
-            large = [k for k in kept if share[k] >= least]
-            fitted = _fitted(matrix.sum(0), right[:, f].sum(0), large)
+        for start, number in zip(starts, SIZES, strict=True):
+            fitted = _fitted(matrix.sum(0), right[:, f].sum(0), last[:number])
             start += [fitted.get(k, 0.0) for k in chosen]
     library = Library(fields, waves.grid.ndim, tuple(terms))
     return Ranked(

@@ -21,7 +21,8 @@ from pdenet.pde.render import format_monomial
 __all__ = ["summarise"]
 
 DOUBTFUL = 0.05
-"""Odds of an alternative from which the data do not decide."""
+"""Odds of an alternative with as many terms or fewer from which the data do not decide. One more
+term can always be too small to be seen; what was found stands beside it."""
 
 SIGNIFICANT = 2.0
 """Standard errors that a coefficient must be away from zero."""
@@ -188,7 +189,7 @@ def _doubt(
     ]
     if weak:
         return f"the coefficient of {', '.join(weak)} is within {SIGNIFICANT:g} errors of zero"
-    rivals = [each for each in alternatives if each.odds > DOUBTFUL]
+    rivals = [a for a in alternatives if a.odds > DOUBTFUL and a.terms <= len(library.terms)]
     if rivals:
         best = rivals[0]
         return f"another equation has odds of {best.odds:.2g} : 1 ({best.change})"
