@@ -23,6 +23,7 @@ COMMANDS = {
     "simulate": "Solve an equation and write the data to an HDF5 file.",
     "train": "Train a PDE-Net on the data of a file.",
     "extract": "Read the equation from a trained PDE-Net.",
+    "refine": "Sharpen an equation by maximum likelihood, or find it in the data.",
     "predict": "Predict far past the training, and show how the error grows.",
     "discover": "Do all of it: simulate if need be, train, extract, report.",
     "study": "Compare ways to set up a PDE-Net: filters, blocks, steps.",

@@ -52,6 +52,9 @@ class Follower:
             self.fraction = 0.0
         elif kind == "Iteration":
             self.fraction = event["iteration"] / event["iterations"]
+        elif kind == "Refining":
+            self.doing = "refinement"
+            self.fraction = min(1.0, event["iteration"] / event["iterations"])
         elif kind == "Phase":
             self.doing, self.fraction = event["name"], event["fraction"]
 

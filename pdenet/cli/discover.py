@@ -17,7 +17,7 @@ from pdenet.cli.origin import check_origin, check_resumed_data, data_file
 from pdenet.cli.plan import Typed
 from pdenet.cli.progress import Monitor
 from pdenet.cli.repeats import Repeated, repeat
-from pdenet.cli.reporting import result_of, write_report
+from pdenet.cli.reporting import apart, result_of, write_report
 from pdenet.cli.runs import how_to_go_on, new_run
 from pdenet.cli.settings import check_resumed, training_config
 from pdenet.cli.simulate import generate
@@ -55,6 +55,7 @@ def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Repeats at once. [as many as cores; 1 on a GPU]"
 )
+@click.option("--no-refine", is_flag=True, help="No fit by maximum likelihood after the read-out.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")
 @common
@@ -120,9 +121,12 @@ def _discover(
         with timed(seconds, "train"):
             resume = resume and (output / "checkpoint").exists()
             train(data, output, config, resume=resume, on_event=monitor)
-        with timed(seconds, "extract"):
-            found = extract(output, data=data, on_event=monitor)
-    result = result_of(found, data, seconds)
+        refine = False if options["no_refine"] else None
+        started = time.perf_counter()
+        found = extract(output, data=data, refine=refine, on_event=monitor)
+        seconds |= apart(found, time.perf_counter() - started)
+    result = result_of(found, data, seconds, config.refine.noise)
+    result.tell()
     report = output / "report.html"
     write_report(output, result, found, report, data=data)
     if as_json:

@@ -11,9 +11,9 @@ import click
 from pdenet.cli.console import note
 from pdenet.cli.options import DATA, OUTPUT, common
 from pdenet.cli.progress import Monitor
-from pdenet.cli.reporting import result_of, seconds_of_training, write_report
+from pdenet.cli.reporting import apart, result_of, seconds_of_training, write_report
 from pdenet.cli.results import FORMATS
-from pdenet.cli.runs import recorded_data
+from pdenet.cli.runs import REFINING, how_to_go_on, recorded_data
 from pdenet.errors import OutputError
 from pdenet.estimator import extract
 from pdenet.pde import PDE
@@ -49,6 +49,11 @@ def stages_left(run: Path, data: Path | None) -> str:
 @click.argument("run", type=DATA)
 @click.option("--format", "form", type=click.Choice(FORMATS), help="How to print it. [a table]")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option(
+    "--refine/--no-refine",
+    default=None,
+    help="Fit the equation by maximum likelihood. [where it pays]",
+)
 @click.option("--data", type=DATA, help="The data, if they have moved since the training.")
 @click.option("--report", type=OUTPUT, metavar="FILE", help="Write a report as one HTML page.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing report.")
@@ -60,8 +65,10 @@ def command(run: Path, form: str | None, as_json: bool, **options: Any) -> None:
     pdenet extract run
     pdenet extract run --format latex
     pdenet extract run --report report.html
+    pdenet extract run --no-refine
 
-    Of a training that is not finished, the network of its last checkpoint is read.
+    Where all axes are periodic and no coefficient varies, the equation is then refined, as by
+    'pdenet refine'. Of a training that is not finished, the network of its last checkpoint is read.
     """
     report: Path | None = options["report"]
     if report is not None and report.exists() and not options["overwrite"]:
@@ -73,12 +80,17 @@ def command(run: Path, form: str | None, as_json: bool, **options: Any) -> None:
             f"the training of '{run}' is not finished ({left} left): this reads its last "
             f"checkpoint; finish it with 'pdenet train {source} -o {run} --resume'"
         )
+    context = click.get_current_context()
+    context.meta["pdenet.resume"] = how_to_go_on(
+        run, "the same command goes on with the refinement", REFINING, otherwise="nothing was read"
+    )
     started = time.perf_counter()
     with Monitor() as monitor:
-        found = extract(run, data=source, on_event=monitor)
-    extracted = time.perf_counter() - started
-    seconds = {"train": seconds_of_training(run), "extract": extracted}
-    result = result_of(found, source, seconds)
+        found = extract(run, data=source, refine=options["refine"], on_event=monitor)
+    seconds = {"train": seconds_of_training(run)}
+    seconds |= apart(found, time.perf_counter() - started)
+    result = result_of(found, source, seconds, read_run(run).config.refine.noise)
+    result.tell()
     if report is not None:
         write_report(run, result, found, report, data=source)
         note(f"report: {report}")

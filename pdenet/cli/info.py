@@ -62,6 +62,12 @@ def describe_run(run: Path) -> dict[str, Any]:
 def _equation(record: dict[str, Any]) -> dict[str, Any]:
     """An equation's record without the kernels and reasons, which fill pages."""
     kept = {name: value for name, value in record.items() if name != "filters"}
+    refinement = record.get("refinement")
+    if isinstance(refinement, dict):
+        counted = {name: len(refinement.get(name, ())) for name in ("decisions", "alternatives")}
+        tables = ("bound", "bootstrap", "bias")
+        short = {name: value for name, value in refinement.items() if name not in tables}
+        kept["refinement"] = {**short, **counted}
     return {**kept, "dropped": len(record.get("dropped", ()))}
 
 

@@ -2,11 +2,12 @@
 
 In a terminal one bar shows the stage, the loss, the time left in the stage and, below it, the
 equation so far. Elsewhere each finished stage is one line. `--verbose` adds a line for each term
-that is dropped, `--quiet` shows nothing.
+that is dropped or judged, `--quiet` shows nothing.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from types import TracebackType
 
@@ -28,13 +29,17 @@ from pdenet.events import (
     Event,
     Iteration,
     Phase,
+    Refining,
     StageFinished,
     StageStarted,
     StepUndone,
     TermDropped,
+    TermJudged,
 )
 
 __all__ = ["Monitor"]
+
+REFINEMENT = "refinement"
 
 
 class Monitor:
@@ -72,6 +77,7 @@ class Monitor:
         )
         self.task: TaskID | None = None
         self.name, self.finished = "", False
+        self.refined = ""
         self.began = time.perf_counter()
 
     def __enter__(self) -> Monitor:
@@ -87,6 +93,8 @@ class Monitor:
     ) -> None:
         if self.drawn:
             self.live.stop()
+        if error is None:
+            self._end_refinement()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, StageStarted):
@@ -105,6 +113,11 @@ class Monitor:
             )
         elif isinstance(event, Phase):
             self._phase(event)
+        elif isinstance(event, Refining):
+            self._refining(event)
+        elif isinstance(event, TermJudged) and self.talkative:
+            stays = "stays" if event.kept else "is left out"
+            self._say(f"{event.monomial_text} in {event.field}_t {stays}: {event.reason}")
         elif isinstance(event, TermDropped) and self.talkative:
             self._say(
                 f"dropped {event.monomial_text} from {event.field}: coefficient "
@@ -123,6 +136,21 @@ class Monitor:
             said = "" if is_equation else f"{event.detail}, "
             self._say(f"{event.name}: {said}{time.perf_counter() - self.began:.1f} s")
 
+    def _refining(self, event: Refining) -> None:
+        """An iteration; there may be any number of fits, one after the other."""
+        if self.name != REFINEMENT:
+            self._start(REFINEMENT, event.iterations)
+        self.refined = f"chi² {event.chi2:.4g}"
+        step = f", step {event.step:.2g} of an error" * math.isfinite(event.step)
+        self._advance(min(event.iteration, event.iterations), event.iterations, self.refined + step)
+        self._equation(event.leading)
+
+    def _end_refinement(self) -> None:
+        """A line for a refinement, which no event ends."""
+        if self.name == REFINEMENT and not self.finished:
+            self.finished = True
+            self._say(f"{self.name}: {self.refined}, {time.perf_counter() - self.began:.1f} s")
+
     def _equation(self, text: str) -> None:
         """Show an equation below the bar, one line for each field; "" leaves what is there."""
         if text:
@@ -135,6 +163,7 @@ class Monitor:
         self._advance(done, total, f"{done}/{total}")
 
     def _start(self, name: str, total: float) -> None:
+        self._end_refinement()
         self.name, self.finished = name, False
         self.began = time.perf_counter()
         if not self.drawn:

@@ -22,8 +22,9 @@ from pdenet.pde.catalogue import Entry
 from pdenet.report import PAPERS, DataSource, Evidence, StageCurve, build
 from pdenet.report.coefficients import coefficients, sources
 from pdenet.storage import Data, open_data
+from pdenet.training.run import versions
 
-__all__ = ["result_of", "seconds_of_training", "stage_curves", "write_report"]
+__all__ = ["apart", "result_of", "seconds_of_training", "stage_curves", "write_report"]
 
 # Held-out trajectories that are predicted: enough for percentiles, quick to solve.
 MOST_PREDICTED = 8
@@ -66,25 +67,49 @@ def seconds_of_training(run: Path) -> float:
     return sum(stages.values())
 
 
-def result_of(found: DiscoveredEquation, data: Path | None, seconds: Mapping[str, float]) -> Result:
+def apart(found: DiscoveredEquation, seconds: float) -> dict[str, float]:
+    """The time of a read-out, and that of its refinement if there was one."""
+    refining = found.seconds.get("refine", 0.0) if found.refinement is not None else 0.0
+    own = {"extract": seconds - refining}
+    return {**own, "refine": refining} if refining else own
+
+
+def result_of(
+    found: DiscoveredEquation,
+    data: Path | None,
+    seconds: Mapping[str, float],
+    noise: float | None = None,
+) -> Result:
     """What is printed of a read-out: beside the truth, where the data say what that is.
 
+    noise: the level that a refinement was given.
     Raises DataError for data on another grid than that of the read-out.
     """
     if data is None:
-        return Result(found.pde, found.stderr, None, seconds)
+        return Result(
+            found.pde, found.stderr, None, seconds, refinement=found.refinement, noise=noise
+        )
     with open_data(data) as opened:
         problem = opened.problem
     maps = coefficients(found.maps, found.pde, problem.grid, problem.pde)
     curves = sources(found.curves, found.pde, problem.pde)
-    return Result(found.pde, found.stderr, problem.pde, seconds, maps, curves)
+    return Result(
+        found.pde, found.stderr, problem.pde, seconds, maps, curves, found.refinement, noise
+    )
 
 
 def write_report(
-    run: Path, result: Result, found: DiscoveredEquation, output: Path, *, data: Path | None
+    run: Path | None,
+    result: Result,
+    found: DiscoveredEquation,
+    output: Path,
+    *,
+    data: Path | None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the report of a run, in the form that the suffix of `output` names.
 
+    run: None for an equation that no network was trained for; settings: those of the command then.
     result: what is printed; found: the read-out that it is from.
     Raises CheckpointError if the data that the run was trained on are gone.
     """
@@ -92,47 +117,38 @@ def write_report(
         raise CheckpointError(
             f"the data of '{run}' are gone: say where they are with --data, or leave --report out"
         )
+    config = {"config": dict(settings or {}), "versions": versions()}
+    if run is not None:
+        config = read_record(run, "config.json")
     with open_data(data) as opened:
-        evidence = _evidence(run, result, found, opened)
+        evidence = _evidence(run, config, result, found, opened)
     return build(evidence).write(output, overwrite=True)
 
 
-def _evidence(run: Path, result: Result, found: DiscoveredEquation, data: Data) -> Evidence:
-    config = read_record(run, "config.json")
-    curves = stage_curves(read_log(run))
+def _evidence(
+    run: Path | None, config: dict[str, Any], result: Result, found: DiscoveredEquation, data: Data
+) -> Evidence:
+    curves = stage_curves(read_log(run)) if run is not None else ()
     grid, problem = data.problem.grid, data.problem
-    held_out = data.split["test"][:MOST_PREDICTED]
-    observed = data.read(trajectories=held_out, dtype="float64")
-    predicted = predict(
-        result.found, grid, observed[:, 0], data.times, boundaries=problem.boundaries
-    )
-    by_network = predict_with_network(run, data, observed[:, 0])
-    errors = {"equation": relative_errors(predicted, observed)}
-    if by_network is not None:
-        errors["network"] = relative_errors(by_network, observed)
     noise = (data.noise or {}).get("level")
     shape = (data.trajectories, data.frames, len(data.fields), *grid.shape)
     entry = named_equation(data)
     return Evidence(
-        title=entry.title if entry else _title(problem.pde, data.name, run),
+        title=entry.title if entry else _title(problem.pde, data, run),
         found=result.found,
         stderr=result.stderr,
         grid=grid,
         dt=data.dt,
         fields=data.fields,
         units=problem.units,
-        observed=observed[0],
-        predicted=predicted[0],
-        times=data.times,
         data=DataSource(str(data.path), data.digest(), shape, noise),
         truth=result.truth,
         comparison=result.comparison,
         dropped=found.dropped,
-        errors=errors,
-        error_times=data.times,
         horizon=max((curve.blocks for curve in curves), default=0) * data.dt or None,
         maps=found.maps,
         curves=found.curves,
+        refinement=found.refinement,
         filters={each.name: (each.learned, each.frozen) for each in found.filters},
         loss=curves,
         settings=config.get("config", config),
@@ -140,13 +156,39 @@ def _evidence(run: Path, result: Result, found: DiscoveredEquation, data: Data) 
         versions={str(k): str(v) for k, v in dict(config.get("versions") or {}).items()},
         seconds=result.seconds,
         references=_references(entry),
+        **_predictions(run, result.found, data),
     )
 
 
-def _title(pde: PDE | None, name: str, run: Path) -> str:
+def _predictions(run: Path | None, found: PDE, data: Data) -> dict[str, Any]:
+    """The entries of the evidence that compare predictions with trajectories no training saw.
+
+    Without values there is no first frame to start from, and nothing is predicted.
+    """
+    grid, boundaries = data.problem.grid, data.problem.boundaries
+    if data.missing:
+        none = np.zeros((0, len(data.fields), *grid.shape))
+        return {"observed": none, "predicted": none, "times": np.zeros(0)}
+    held_out = data.split["test"][:MOST_PREDICTED]
+    observed = data.read(trajectories=held_out, dtype="float64")
+    predicted = predict(found, grid, observed[:, 0], data.times, boundaries=boundaries)
+    errors = {"equation": relative_errors(predicted, observed)}
+    by_network = None if run is None else predict_with_network(run, data, observed[:, 0])
+    if by_network is not None:
+        errors["network"] = relative_errors(by_network, observed)
+    return {
+        "observed": observed[0],
+        "predicted": predicted[0],
+        "times": data.times,
+        "errors": errors,
+        "error_times": data.times,
+    }
+
+
+def _title(pde: PDE | None, data: Data, run: Path | None) -> str:
     if pde is not None:
         return "; ".join(pde.equations())
-    return name or run.name
+    return data.name or (run.name if run is not None else Path(data.path).name)
 
 
 def _whole(seeds: dict[str, Any]) -> dict[str, int]:

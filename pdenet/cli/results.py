@@ -1,6 +1,7 @@
 """A found equation on its way to the user: table, text, LaTeX, Markdown and JSON.
 
-Numbers and scores are those of `pdenet.pde.compare`; nothing is computed here.
+Numbers and scores are those of `pdenet.pde.compare`; nothing is computed here. Of an equation that
+was refined, every digit that is printed is one that its standard error leaves.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pdenet.cli.console import print_json, print_rows, print_text
+from pdenet.cli.console import note, print_json, print_rows, print_text
+from pdenet.discovery.refine.result import Refinement
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, Row, compare
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import Style, format_monomial, format_number, format_value
+from pdenet.report import refined
 from pdenet.report.coefficients import Coefficient, Source
 from pdenet.report.records import document
 from pdenet.report.summaries import coefficient_line, source_line
+from pdenet.report.typeset import equations, unicode_text
 
 __all__ = ["FORMATS", "Result"]
 
@@ -28,6 +32,8 @@ class Result:
     """A found equation, its standard errors, the truth if known, and the time it took.
 
     coefficients, sources: what the formulas of the equation stand for, where the network has it.
+    refinement: what the fit by maximum likelihood says, if there was one; noise: the level that it
+    was given.
     """
 
     found: PDE
@@ -36,6 +42,8 @@ class Result:
     seconds: Mapping[str, float] = field(default_factory=dict)
     coefficients: tuple[Coefficient, ...] = ()
     sources: tuple[Source, ...] = ()
+    refinement: Refinement | None = None
+    noise: float | None = None
 
     @property
     def comparison(self) -> Comparison | None:
@@ -59,15 +67,41 @@ class Result:
             self.seconds,
             self.coefficients,
             self.sources,
+            self.refinement,
         )
 
+    def tell(self) -> None:
+        """Say on stderr what a reader must know before believing the numbers."""
+        if self.refinement is not None:
+            for warning in refined.warnings(self.refinement, self.noise):
+                note(f"note: {warning}")
+
     def lines(self) -> list[str]:
-        """A line for each coefficient that varies, and for each source."""
+        """A line for each map and each source, and what a refinement says."""
         system = len(self.found.fields) > 1
         varying = [each for each in self.coefficients if each.fitted.kind == "varying"]
         return [
             *(coefficient_line(each, system=system) for each in varying),
             *map(source_line, self.sources),
+            *self._verdict(),
+        ]
+
+    def _verdict(self) -> list[str]:
+        """chi², noise and verdict; equations that the data do not exclude, where they matter."""
+        if self.refinement is None:
+            return []
+        lines = [
+            f"χ² = {refined.agreement(self.refinement)} per degree of freedom, "
+            f"{refined.noise(self.refinement)} in the residuals"
+            + ", not converged"
+            * (not self.refinement.converged),
+            refined.judgement(self.refinement),
+        ]
+        if self.refinement.verdict == "identified":
+            return lines
+        return lines + [
+            f"  odds {refined.odds(other)}: {unicode_text(other.change)}"
+            for other in refined.alternatives(self.refinement)
         ]
 
     def table(self, style: Style) -> tuple[list[str], list[list[str]]]:
@@ -114,7 +148,11 @@ class Result:
 
     def print_summary(self) -> None:
         """The equation, the table and the scores, to be read."""
-        print_text(self.found.unicode())
+        if self.refinement is None:
+            print_text(self.found.unicode())
+        else:
+            for equation in equations(self.found, self.stderr):
+                print_text(equation.line())
         print_text("")
         header, rows = self.table("unicode")
         print_rows("", header, rows, numeric=header[2:])

@@ -16,6 +16,7 @@ from pdenet.errors import CheckpointError, OutputError
 
 __all__ = [
     "MEMBERS",
+    "REFINING",
     "Kind",
     "how_to_go_on",
     "new_folder",
@@ -25,9 +26,12 @@ __all__ = [
     "recorded_data",
 ]
 
+REFINING = "refinement.safetensors"
+"""What is in a run folder while its equation is refined."""
+
 MEMBERS = (
     *("config.json", "data.h5", "checkpoint", "log.jsonl", "equation.json", "report.html"),
-    *("output.log", "prediction"),
+    *("output.log", "prediction", REFINING),
 )
 
 
@@ -168,15 +172,17 @@ def recorded_data(run: Path) -> Path | None:
     return Path(path) if isinstance(path, str) and Path(path).exists() else None
 
 
-def how_to_go_on(run: Path, words: str, proof: str = "checkpoint") -> Callable[[], str]:
+def how_to_go_on(
+    run: Path, words: str, proof: str = "checkpoint", otherwise: str = ""
+) -> Callable[[], str]:
     """What an interrupted command says: `words` once there is a checkpoint to go on from.
 
-    proof: pattern of what shows that something was learned.
+    proof: pattern of what shows that something was learned. otherwise: what is said before that.
     """
 
     def say() -> str:
         if any(run.glob(proof)):
             return words
-        return f"nothing was learned yet and '{run}' is as it was"
+        return f"{otherwise or 'nothing was learned'} yet and '{run}' is as it was"
 
     return say

@@ -30,6 +30,8 @@ def training_config(options: Mapping[str, Any]) -> TrainingConfig:
     elif options.get("preset"):
         config = preset(options["preset"])
     typed = given(options, "seed", "device", "dtype")
+    if options.get("no_refine"):
+        typed["refine"] = {**config.refine.model_dump(), "when": "never"}
     return validated({**config.model_dump(), **typed}) if typed else config
 
 

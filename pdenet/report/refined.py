@@ -22,9 +22,10 @@ __all__ = [
     "warnings",
 ]
 
-_CONTRADICTS, _WORTH_SAYING = 4.0, 0.05
-"""Standard deviations from one, and distance from it, at which chi² contradicts equation or noise.
-Less than 5 % of chi² is 2.5 % of the noise, which nobody knows better."""
+_CONTRADICTS, _GIVEN, _ESTIMATED = 4.0, 0.05, 0.25
+"""Standard deviations from one at which chi² contradicts equation or noise, and the least distance
+from it: 2.5 % of a noise level, which nobody knows better, and 12 % of one that differences between
+frames show, which know it no better."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,9 @@ def _contradiction(refinement: Refinement, level: float | None) -> str:
 def _contradicts(refinement: Refinement) -> bool:
     """Whether chi² is not what the noise makes it; an estimate that is too large is no harm."""
     away = refinement.chi2 - 1
+    least = _GIVEN if refinement.noise_given else _ESTIMATED
     away = abs(away) if refinement.noise_given else away
-    return away > max(_CONTRADICTS * refinement.chi2_error, _WORTH_SAYING)
+    return away > max(_CONTRADICTS * refinement.chi2_error, least)
 
 
 def _short(value: float) -> str:

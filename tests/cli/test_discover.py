@@ -42,13 +42,16 @@ def test_discover_leaves_data_run_and_report(tmp_path, settings, capsys, refused
     streams = capsys.readouterr()
     document = json.loads(streams.out)
     assert "stage 2/2: 2 blocks: 20 iterations" in streams.err and "report.html" in streams.err
-    assert list(document) == ["equations", "terms", "scores", "seconds", "maps", "sources"]
+    assert list(document) == [
+        *("equations", "terms", "scores", "seconds", "maps", "sources", "refinement"),
+    ]
+    assert document["refinement"]["converged"] and document["refinement"]["decisions"]
     assert document["scores"]["tpr"] == 1 and document["scores"]["einf"] < 0.02
     assert {(term["field"], term["term"]) for term in document["terms"]} == {
         *(("u", "u_x"), ("u", "u_xx")),
     }
     assert all(0 < term["stderr"] < 0.01 for term in document["terms"])
-    assert set(document["seconds"]) == {"simulate", "train", "extract", "total"}
+    assert set(document["seconds"]) == {"simulate", "train", "extract", "refine", "total"}
     assert sorted(path.name for path in run.iterdir()) == sorted(
         ["data.h5", "config.json", "checkpoint", "log.jsonl", "equation.json", "report.html"]
     )
@@ -94,23 +97,59 @@ def test_the_report_has_the_evidence_of_the_run(run, data, tmp_path, monkeypatch
     assert evidence.data.noise == 0.001
     assert evidence.dropped == load_equation(run / "equation.json").dropped != ()
     assert evidence.references == PAPERS
-    assert set(evidence.seconds) == {"train", "extract"}
+    assert set(evidence.seconds) == {"train", "extract", "refine"}
+    kept = load_equation(run / "equation.json").refinement
+    assert vars(evidence.refinement) == vars(kept)
+    assert evidence.stderr == load_equation(run / "equation.json").stderr
 
 
 def test_extract_in_every_form(run, tmp_path, capsys, refused):
     page = tmp_path / "page.html"
     assert main(["extract", str(run), "--format", "text"]) == 0
     assert PDE(*capsys.readouterr().out.splitlines()).fields == ("u",)
-    assert main(["extract", str(run), "--json", "--report", str(page)]) == 0
-    assert json.loads(capsys.readouterr().out)["scores"]["tpr"] == 1
+    assert main(["extract", str(run), "--json", "--no-refine", "--report", str(page)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["scores"]["tpr"] == 1 and document["refinement"] is None
+    assert "refine" not in document["seconds"]
     assert page.exists()
     before = page.read_bytes()
     assert "--overwrite" in refused(["extract", run, "--report", page])
     assert page.read_bytes() == before
-    assert main(["extract", str(run)]) == 0
+    assert main(["extract", str(run), "--no-refine"]) == 0
     streams = capsys.readouterr()
-    assert "TPR 1" in streams.out and "u_xx" in streams.out
+    assert "TPR 1" in streams.out and "u_xx" in streams.out and "χ²" not in streams.out
     assert "not finished" not in streams.err
+    assert main(["extract", str(run), "--refine"]) == 0
+    streams = capsys.readouterr()
+    assert "recall 1" in streams.out and "χ² = " in streams.out
+    assert "identifi" in streams.out and "refinement: chi² " in streams.err
+
+
+def test_an_interrupted_extract_says_how_it_goes_on(run, capsys, monkeypatch):
+    def interrupted(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pdenet.cli.extract.extract", interrupted)
+    assert main(["extract", str(run)]) == 130
+    said = capsys.readouterr().err
+    assert said == f"pdenet: interrupted; nothing was read yet and '{run}' is as it was\n"
+    (run / "refinement.safetensors").touch()
+    assert main(["extract", str(run)]) == 130
+    assert capsys.readouterr().err == (
+        "pdenet: interrupted; the same command goes on with the refinement\n"
+    )
+
+
+def test_discover_without_a_refinement(tmp_path, settings, data, capsys):
+    run = tmp_path / "run"
+    arguments = ["discover", str(data), "-o", str(run), "--config", str(settings), "--json"]
+    assert main([*arguments, "--no-refine"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["refinement"] is None and "refine" not in document["seconds"]
+    assert json.loads((run / "config.json").read_text())["config"]["refine"]["when"] == "never"
+    # What a run was begun with stands.
+    assert main([*arguments, "--resume", "--no-refine"]) == 0
+    assert json.loads(capsys.readouterr().out)["refinement"] is None
 
 
 def test_data_without_a_known_truth(tmp_path, settings, data, capsys):

@@ -123,6 +123,25 @@ def test_info_of_a_run(tmp_path, capsys):
     assert "warm-up" in capsys.readouterr().out
 
 
+def test_info_of_a_refined_run_does_not_fill_pages(tmp_path, capsys):
+    (tmp_path / "config.json").write_text("{}")
+    table = {"u": {"u_xx": 0.1}}
+    refinement = {"chi2": 1.02, "verdict": "identified", "sigma": {"u": 0.01}, "bound": table,
+                  "bootstrap": table, "bias": table, "decisions": [{}] * 5,
+                  "alternatives": [{}] * 2}  # fmt: skip
+    equation = {"equations": ["u_t = u_xx"], "dropped": [{}], "refinement": refinement}
+    (tmp_path / "equation.json").write_text(json.dumps(equation))
+    assert main(["info", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["equation"] == {
+        **{"equations": ["u_t = u_xx"], "dropped": 1},
+        "refinement": {"chi2": 1.02, "verdict": "identified", "sigma": {"u": 0.01},
+                       "decisions": 5, "alternatives": 2},
+    }  # fmt: skip
+    assert main(["info", str(tmp_path)]) == 0
+    lines = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
+    assert lines["equation.refinement.chi2"].strip() == "1.02"
+
+
 @pytest.mark.parametrize("content", [None, "{", "[]"])
 def test_a_folder_that_is_no_run_is_one_line(content, tmp_path, capsys):
     if content is not None:

@@ -175,7 +175,7 @@ def test_a_damaged_equation(run, text, refused):
 
 def test_an_equation_of_other_fields(run, refused):
     record = json.loads((run / "equation.json").read_text())
-    record.update(equations=["w_t = w_xx"], stderr={}, dropped=[])
+    record.update(equations=["w_t = w_xx"], stderr={}, dropped=[], refinement=None)
     (run / "equation.json").write_text(json.dumps(record))
     assert "w" in refused(["predict", run])
 
@@ -319,7 +319,7 @@ def test_a_run_on_other_data_is_no_comparison(run, data, settings, tmp_path, ref
 
 def test_predictions_that_blow_up_are_counted(run, capsys):
     record = json.loads((run / "equation.json").read_text())
-    record.update(equations=["u_t = -0.5*u_xx"], stderr={}, dropped=[])
+    record.update(equations=["u_t = -0.5*u_xx"], stderr={}, dropped=[], refinement=None)
     (run / "equation.json").write_text(json.dumps(record))
     capsys.readouterr()
     assert main(["predict", str(run), *FEW]) == 0

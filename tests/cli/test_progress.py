@@ -10,10 +10,12 @@ from pdenet.events import (
     CheckpointSaved,
     Iteration,
     Phase,
+    Refining,
     StageFinished,
     StageStarted,
     StepUndone,
     TermDropped,
+    TermJudged,
 )
 
 EVENTS = (
@@ -32,15 +34,27 @@ EVENTS = (
 )
 
 
-def shown(*, terminal, silent=False, talkative=False):
+REFINING = (
+    Phase("terms from the data", 1.0, "7 candidates"),
+    Refining(1, 12, 166.9141, float("inf"), "u_t = -0.7*u*u_x; v_t = 0.2*v_xx"),
+    Refining(2, 12, 1.4152, 2.53, "u_t = -0.9*u*u_x; v_t = 0.1*v_xx"),
+    TermJudged("u", "u*v", False, 1.4, 9.5, "it lowers chi² by 1.4 where 9.5 would be evidence"),
+    TermJudged("v", "v_xx", True, 1e5, 9.5, "without it chi² is higher by 1e+05"),
+    Refining(1, 12, 1.2345, 0.5, "u_t = -1*u*u_x; v_t = 0.1*v_xx"),
+    Refining(14, 12, 1.0371, 0.05, "u_t = -1.01*u*u_x; v_t = 0.1*v_xx"),
+)
+
+
+def shown(*, terminal, silent=False, talkative=False, events=EVENTS):
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=terminal, width=160, color_system=None)
     with Monitor(console, silent=silent, talkative=talkative) as monitor:
-        for event in EVENTS:
+        for event in events:
             monitor(event)
             if monitor.drawn:
                 monitor.live.refresh()
-        monitor.simulated(3, 12)
+        if events is EVENTS:
+            monitor.simulated(3, 12)
     return stream.getvalue()
 
 
@@ -56,6 +70,40 @@ def test_a_log_gets_one_line_for_each_stage_and_no_bar():
 def test_dropped_terms_are_told_to_those_who_ask():
     assert "dropped u*v from u" in shown(terminal=False, talkative=True)
     assert "dropped" not in shown(terminal=False)
+
+
+def test_a_refinement_is_one_line_in_a_log():
+    lines = shown(terminal=False, events=REFINING).splitlines()
+    assert len(lines) == 2 and lines[0].startswith("terms from the data: 7 candidates, ")
+    assert lines[1].startswith("refinement: chi² 1.037, ") and lines[1].endswith(" s")
+    # What comes after it ends it as well.
+    lines = shown(terminal=False, events=(*REFINING, Phase("other", 1.0, "done"))).splitlines()
+    assert [line.split(":")[0] for line in lines[1:]] == ["refinement", "other"]
+
+
+def test_judged_terms_are_told_to_those_who_ask():
+    text = shown(terminal=False, talkative=True, events=REFINING)
+    assert "u*v in u_t is left out: it lowers chi² by 1.4 where" in text
+    assert "v_xx in v_t stays: without it chi² is higher" in text
+    assert "stays" not in shown(terminal=False, events=REFINING)
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["refinement", "chi² 166.9 ", "chi² 1.415, step 2.5", "17 %", "100 %", "\n  v_t = 0.1*v_xx",
+     "u_t = -1.01*u*u_x"],
+)  # fmt: skip
+def test_a_terminal_shows_how_a_refinement_converges(part):
+    assert part in shown(terminal=True, events=REFINING)
+
+
+def test_a_refinement_that_fails_is_not_said_to_be_done():
+    stream = io.StringIO()
+    console = Console(file=stream, width=80)
+    with pytest.raises(ValueError), Monitor(console, silent=False) as monitor:
+        monitor(REFINING[1])
+        raise ValueError
+    assert stream.getvalue() == ""
 
 
 def test_every_field_has_its_line_below_the_bar():

@@ -8,8 +8,10 @@ import pytest
 from pdenet.cli.reporting import result_of, write_report
 from pdenet.cli.results import FORMATS, Result
 from pdenet.discovery import DiscoveredEquation, FittedCurve, FittedMap
+from pdenet.discovery.refine.result import Alternative, Refinement
 from pdenet.errors import DataError
 from pdenet.pde import PDE
+from pdenet.pde.render import format_value
 
 TRUTH = PDE("u_t = -u*u_x + nu*u_xx", nu=0.1)
 FOUND = PDE("u_t = -1.001*u*u_x + 0.099*u_xx + 0.003*u")
@@ -156,3 +158,66 @@ def test_the_report_of_a_run_shows_its_maps_and_sources(trained, data, tmp_path)
     text = path.read_text(encoding="utf-8")
     assert "<h2>Coefficients</h2>" in text and "<h2>Source</h2>" in text
     assert "Beyond u in [−1, 1.5] the formula is an extrapolation" in text
+
+
+def refined(**changes):
+    """What might be refined, in doubt in every way."""
+    stderr = {"u": dict.fromkeys(FOUND.terms()["u"], 0.0004)}
+    entries = {
+        "converged": False, "iterations": 36, "chi2": 4.0, "chi2_error": 0.01,
+        "sigma": {"u": 0.02}, "noise_given": True, "values": 1000, "unknowns": 64.0,
+        "shape": (64,), "substeps": 1, "bound": stderr, "verdict": "not identifiable",
+        "reason": "another equation has odds of 0.31 : 1 (u_t: u**2*u_x instead of u)",
+        "alternatives": (
+            Alternative(("u_t ~ u_xx",), 0.01, 0.0, 1, "u_t: without u"),
+            Alternative(("u_t ~ u**2*u_x + u_xx",), 0.31, 0.0, 2, "u_t: u**2*u_x instead of u"),
+        ),
+    }  # fmt: skip
+    return Result(FOUND, stderr, None, refinement=Refinement(**{**entries, **changes}), noise=0.01)
+
+
+def test_doubts_of_a_refinement_are_told_beside_the_result(capsys):
+    refined().tell()
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    first, second = streams.err.splitlines()
+    assert first.startswith("note: not converged: after 36 iterations")
+    assert second.startswith("note: the noise level given contradicts the data")
+    assert "the noise level 0.02, not 0.01" in second
+    refined(converged=True, chi2=1.0).tell()
+    result().tell()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_refinement_is_summed_up_after_the_table(capsys):
+    refined().print_summary()
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index(
+        "χ² = 4.000(10) per degree of freedom, σ of u 0.02 in the residuals, not converged"
+    )
+    assert lines[place + 1].startswith("not identifiable: another equation has odds of 0.31 : 1")
+    assert lines[place + 2 : place + 4] == [
+        "  odds 1 : 3.23: u_t: u²·u_x instead of u",
+        "  odds 1 : 100: u_t: without u",
+    ]
+    refined(verdict="identified", reason="").print_summary()
+    lines = capsys.readouterr().out.splitlines()
+    assert "identified" in lines and not [line for line in lines if "odds" in line]
+
+
+def test_the_printed_equation_has_the_digits_that_its_errors_leave(capsys):
+    shown = refined()
+    shown.print_summary()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "u_t = 0.0030(4) u − 1.0010(4) u·u_x + 0.0990(4) u_xx"
+    for row in shown.rows():
+        cell = format_value(row.found, 0.0004, "unicode")
+        assert cell.lstrip("−") in lines[0]
+        assert any(line.split()[-1] == cell for line in lines[2:6]), cell
+
+
+def test_json_of_a_refinement():
+    document = json.loads(json.dumps(refined().to_json(), allow_nan=False))["refinement"]
+    assert document["converged"] is False and document["verdict"] == "not identifiable"
+    assert document["bound"]["u"] == {"u": 0.0004, "u*u_x": 0.0004, "u_xx": 0.0004}
+    assert [other["odds"] for other in document["alternatives"]] == [0.01, 0.31]

@@ -88,11 +88,13 @@ def test_what_is_sure_needs_no_warning():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"chi2": 1.04, "chi2_error": 0.001}, False),
-        ({"chi2": 1.2, "chi2_error": 0.06}, False),
-        ({"chi2": 1.2, "chi2_error": 0.04}, True),
-        ({"chi2": 0.8, "chi2_error": 0.04}, False),
+        ({"chi2": 1.04, "chi2_error": 0.001, "noise_given": True}, False),
+        ({"chi2": 1.2, "chi2_error": 0.06, "noise_given": True}, False),
+        ({"chi2": 1.2, "chi2_error": 0.04, "noise_given": True}, True),
         ({"chi2": 0.8, "chi2_error": 0.04, "noise_given": True}, True),
+        ({"chi2": 0.5, "chi2_error": 0.04}, False),
+        ({"chi2": 1.2, "chi2_error": 0.01}, False),
+        ({"chi2": 1.3, "chi2_error": 0.01}, True),
         ({"chi2": 1.2, "chi2_error": math.inf}, False),
         ({"chi2": math.nan}, False),
     ],

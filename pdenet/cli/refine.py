@@ -1,0 +1,179 @@
+"""`pdenet refine`: sharpen an equation by maximum likelihood, or find one in the data alone."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pdenet.cli.console import note
+from pdenet.cli.options import DATA, OUTPUT, PARAMETER, common, given
+from pdenet.cli.progress import Monitor
+from pdenet.cli.reporting import result_of, write_report
+from pdenet.cli.results import FORMATS
+from pdenet.discovery import save_equation
+from pdenet.discovery.refine.config import RefineConfig
+from pdenet.errors import ConfigError, OutputError
+from pdenet.estimator import refine
+from pdenet.pde import PDE
+from pdenet.storage import open_data
+
+__all__ = ["command"]
+
+STATE = ".state"
+"""What the name of the result is followed by in that of the state of its refinement."""
+
+
+@click.command(short_help="Sharpen an equation by maximum likelihood, or find it in the data.")
+@click.argument("sources", type=DATA, nargs=-1, required=True, metavar="[EQUATION.json] DATA.h5")
+@click.option("-o", "--output", type=OUTPUT, help="Where to write the refined equation.")
+@click.option("--pde", multiple=True, metavar="TEXT", help="The equation as text, once a field.")
+@click.option(
+    "--param", "parameters", type=PARAMETER, multiple=True, help="Value of a parameter of --pde."
+)
+@click.option("--noise", type=float, help="Noise, relative to std(u), e.g. 0.01. [estimated]")
+@click.option("--keep-terms", is_flag=True, help="Fit the terms as they are.")
+@click.option("--order", type=click.IntRange(1, 4), help="Of derivatives that may enter. [2]")
+@click.option("--memory", type=float, metavar="GiB", help="What it may take. [4]")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of all random numbers. [0]")
+@click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N. [auto]")
+@click.option("--resume", is_flag=True, help="Go on with a refinement that was interrupted.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing result or report.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="How to print it. [a table]")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--report", type=OUTPUT, metavar="FILE", help="Write a report as one HTML page.")
+@common
+def command(sources: tuple[Path, ...], form: str | None, as_json: bool, **options: Any) -> None:
+    """Sharpen an equation by maximum likelihood, or find it in the data.
+
+    \b
+    pdenet refine run/equation.json data.h5 -o refined.json
+    pdenet refine data.h5 --pde 'u_t = -u*u_x + 0.1*u_xx' --keep-terms
+    pdenet refine data.h5                       the terms, too, from the data alone
+
+    Coefficients and initial states are fitted together, through solutions of the equation, to all
+    values at once; terms stay where chi² asks for them. The data may lack values. With -o the
+    state is kept in FILE.state until the result is complete, so that --resume can go on.
+    """
+    equation, data = _sources(sources)
+    config = _config(equation, options)
+    output, report = options["output"], options["report"]
+    begun = _begin(equation, data, options)
+    state = None if output is None else output.with_name(output.name + STATE)
+    resume = _check_targets(output, state, report, data, options)
+    context = click.get_current_context()
+    context.meta["pdenet.resume"] = lambda: _how_to_go_on(state)
+    started = time.perf_counter()
+    with Monitor() as monitor:
+        found = refine(
+            begun,
+            data,
+            config=config,
+            state=state,
+            resume=resume,
+            device=options["device"],
+            on_event=monitor,
+        )
+    seconds = {"refine": time.perf_counter() - started}
+    if output is not None and state is not None:
+        save_equation(found, output)
+        state.unlink(missing_ok=True)
+        note(f"equation: {output}")
+    result = result_of(found, data, seconds, noise=config.noise)
+    if report is not None:
+        write_report(None, result, found, report, data=data, settings={"refine": vars(config)})
+        note(f"report: {report}")
+    result.tell()
+    if as_json or form:
+        result.print("json" if as_json else form or "text")
+    else:
+        result.print_summary()
+
+
+def _sources(sources: tuple[Path, ...]) -> tuple[Path | None, Path]:
+    """The file of an equation, if there is one, and that of the data; a run stands for its own."""
+    if len(sources) > 2:
+        raise ConfigError(
+            f"{len(sources)} files were given: give one of an equation and one of data, or data "
+            "alone"
+        )
+    *equations, data = sources
+    if data.suffix == ".json":
+        raise ConfigError(
+            f"'{data}' is an equation: give the data to fit it to after it, as in 'pdenet refine "
+            f"{data} DATA.h5'"
+        )
+    if not equations:
+        return None, data
+    (equation,) = equations
+    return equation / "equation.json" if equation.is_dir() else equation, data
+
+
+def _config(equation: Path | None, options: dict[str, Any]) -> RefineConfig:
+    """What was typed, as settings of a refinement."""
+    if equation is not None and options["pde"]:
+        raise ConfigError(f"'{equation}' and --pde both give the equation: give one of the two")
+    if options["parameters"] and not options["pde"]:
+        raise ConfigError("--param gives a value to a parameter of --pde: give both or neither")
+    if options["keep_terms"] and equation is None and not options["pde"]:
+        raise ConfigError(
+            "--keep-terms keeps the terms of an equation: give one (EQUATION.json or --pde), or "
+            "leave it out"
+        )
+    return RefineConfig(
+        choose=not options["keep_terms"], **given(options, "noise", "order", "memory", "seed")
+    )
+
+
+def _begin(equation: Path | None, data: Path, options: dict[str, Any]) -> PDE | Path | None:
+    """The equation that the refinement begins with."""
+    if not options["pde"]:
+        return equation
+    with open_data(data) as opened:
+        axes = opened.problem.grid.axes
+    return PDE.from_text("\n".join(options["pde"]), axes, dict(options["parameters"]))
+
+
+def _check_targets(
+    output: Path | None,
+    state: Path | None,
+    report: Path | None,
+    data: Path,
+    options: dict[str, Any],
+) -> bool:
+    """Refuse what could not be written or must not be replaced; whether there is a state to go on
+    from.
+
+    Raises OutputError, and ConfigError where --resume has nothing that it could go on with.
+    """
+    overwrite, resume = options["overwrite"], options["resume"]
+    if resume and state is None:
+        raise ConfigError(f"--resume goes on from FILE{STATE} beside the result: add -o FILE")
+    for path in (output, report):
+        if path is None:
+            continue
+        if path.exists() and path.resolve() == data.resolve():
+            raise OutputError(f"'{path}' holds the data: choose another file")
+        if not path.absolute().parent.is_dir():
+            raise OutputError(f"there is no folder '{path.parent}': make it, or choose another")
+        if path.exists() and not overwrite:
+            raise OutputError(f"'{path}' exists: add --overwrite to replace it")
+    if state is None or not state.exists():
+        return False
+    if not resume and not overwrite:
+        raise OutputError(
+            f"'{state}' is of a refinement that was interrupted: add --resume to go on, or "
+            "--overwrite to begin anew"
+        )
+    return bool(resume)
+
+
+def _how_to_go_on(state: Path | None) -> str:
+    """What an interrupted refinement says."""
+    if state is None:
+        return "nothing is kept without -o FILE, with which --resume can go on"
+    if state.exists():
+        return "go on with the same command and --resume"
+    return "nothing was fitted yet and nothing was written"
