@@ -20,6 +20,12 @@ __all__ = ["Observations", "noise_of"]
 
 MOST_DIFFERENCES = 6
 
+FEWEST_DIFFERENCES = 500
+"""Differences in time of all trajectories from which their size is known well enough."""
+
+SAME = 0.005
+"""Logarithmic difference of two noise levels that are the same."""
+
 
 @dataclass(frozen=True, eq=False)
 class Observations:
@@ -55,6 +61,27 @@ class Observations:
         """How many values there are, (trajectory, field)."""
         return self.seen.movedim(2, 1).flatten(2).sum(2)
 
+    def bridged(self) -> Observations:
+        """Gaps filled in time: linearly between the frames before and after in which a point was
+        seen, or as in the nearest one. Points that are never seen stay missing."""
+        if bool((self.seen > 0).all()):
+            return self
+        frames = self.values.shape[1]
+        time = torch.arange(frames, device=self.values.device)
+        time = time.reshape([1, -1] + [1] * (self.values.dim() - 2)).expand_as(self.values)
+        there = self.seen > 0
+        before = torch.where(there, time, -1).cummax(1).values
+        after = torch.where(there, time, frames).flip(1).cummin(1).values.flip(1)
+        before, after = (
+            torch.where(before < 0, after, before),
+            torch.where(after >= frames, before, after),
+        )
+        ever = before < frames
+        first, last = (each.clamp(0, frames - 1) for each in (before, after))
+        low, high = self.values.gather(1, first), self.values.gather(1, last)
+        part = (time - first) / (last - first).clamp_min(1)
+        return replace(self, values=(low + part * (high - low)) * ever, seen=ever.to(self.seen))
+
     def share(self, waves: Waves) -> float:
         """Points of the data for one of the states."""
         return math.prod(self.values.shape[3:]) / waves.grid.size
@@ -85,18 +112,26 @@ def noise_of(data: Tensor) -> Tensor:
     """Standard deviation of the noise of each trajectory and field, from differences in time.
 
     data: (trajectory, frame, field, *space), NaN where missing. With Δⁿ the n-th difference,
-    σ = median |Δⁿ y| / (0.6745 (2n over n)^(1/2)); what the signal adds to it falls with n, so the
-    least over n is taken. A field that is never observed gets 1.
+    σ = median |Δⁿ y| / (0.6745 (2n over n)^(1/2)); what the signal adds to it falls with n, what
+    chance and gaps add grows. The order is the lowest one, the same for all, that shows on average
+    no more than the best one, as well as both are known. A field that is never observed gets 1.
     """
-    least: Tensor | None = None
+    found, doubts = [], []
     change = data
     for order in range(1, min(MOST_DIFFERENCES, data.shape[1] - 1) + 1):
         change = change.diff(dim=1)
-        size = change.movedim(2, 1).flatten(2).abs().nanmedian(2).values
-        found = size / (0.6745 * math.sqrt(math.comb(2 * order, order)))
-        least = found if least is None else torch.where(found < least, found, least)
-    assert least is not None
-    floor = 1e-9 * data.nan_to_num(0.0).movedim(2, 1).flatten(2).abs().amax(2)
-    return torch.where(least.isnan(), torch.ones_like(least), least.clamp_min(floor)).clamp_min(
-        1e-300
-    )
+        size = change.movedim(2, 1).flatten(2).abs()
+        count = size.isfinite().sum(2)
+        if order > 1 and int(count.sum()) < FEWEST_DIFFERENCES:
+            break
+        scale = 0.6745 * math.sqrt(math.comb(2 * order, order))
+        found.append(size.nanmedian(2).values / scale)
+        # Neighbouring differences of order n share noise: about one in n + 1 is worth counting.
+        doubts.append(1.2 * ((order + 1) / count.sum().clamp_min(1)) ** 0.5)
+    floor = 1e-9 * data.nan_to_num(0.0).movedim(2, 1).flatten(2).abs().amax(2).clamp_min(1e-290)
+    levels = [float(each.maximum(floor).log().nanmean()) for each in found]
+    best = min(range(len(levels)), key=lambda k: levels[k])
+    allowed = levels[best] + SAME + float(doubts[best])
+    chosen = next(k for k, level in enumerate(levels) if level <= allowed + float(doubts[k]))
+    sigma = found[chosen]
+    return torch.where(sigma.isnan(), torch.ones_like(sigma), sigma.maximum(floor))

@@ -74,9 +74,11 @@ class Shells:
 def spectrum_of_data(seen: Observations, data_waves: Waves, shells: Shells) -> Tensor:
     """S of every trajectory and field on the shells of the grid of the states.
 
-    Missing values are taken for the mean of the field, and the spectrum is scaled up for them.
+    Values that are missing in every frame are taken for the mean of the field, and the spectrum is
+    scaled up for them.
     """
-    values, mask = seen.values[:, :FIRST_FRAMES], seen.seen[:, :FIRST_FRAMES]
+    bridged = seen.bridged()
+    values, mask = bridged.values[:, :FIRST_FRAMES], bridged.seen[:, :FIRST_FRAMES]
     space = data_waves.axes
     known = mask.sum(space, keepdim=True)
     mean = values.sum(space, keepdim=True) / known.clamp_min(1)

@@ -33,6 +33,11 @@ JUDGED_VALUES = 2**20
 final fit sees all."""
 JUDGED_FRAMES = 16
 
+ATTEMPT = 6
+NEAR = 3.0
+"""Iterations that a start is given to come so near its optimum, in standard errors, before the next
+one is tried."""
+
 SETTLED = 0.5
 """Step in standard errors at which terms can be judged."""
 
@@ -117,7 +122,7 @@ class Session:
             now = replace(now, coefficients=quadratic.at + change)
             if settled:
                 break
-            part, now = self._fitted(setup, library, grid, now)
+            part, now = self._fitted(setup, library, grid, now, self.config.iterations)
         coefficients = now.coefficients.clone()
         if choice is not None:
             outside = torch.ones_like(coefficients, dtype=torch.bool)
@@ -132,8 +137,8 @@ class Session:
         nearest to the data."""
         found = []
         for start in starts:
-            fit, now = self._fitted(setup, library, grid, start)
-            if now.step < SETTLED:
+            fit, now = self._fitted(setup, library, grid, start, ATTEMPT)
+            if now.step < NEAR:
                 return fit, now
             found.append((chi2_of(now, setup.sigma), fit, now))
         return min(found, key=lambda each: each[0])[1:]
@@ -162,7 +167,7 @@ class Session:
             setup = replace(setup, data=setup.data[:, : (setup.data.shape[1] + 1) // 2])
 
     def _fitted(
-        self, setup: Setup, library: Library, grid: Grid, now: Estimate
+        self, setup: Setup, library: Library, grid: Grid, now: Estimate, iterations: int
     ) -> tuple[Fit, Estimate]:
         """The fit of the terms that are not zero, and its estimate as one of the whole library."""
         kept = _nonzero(now.coefficients)
@@ -176,7 +181,7 @@ class Session:
         fit = Fit(Model(dynamics, dynamics), self.workers, learn_noise=not setup.given)
         part = fit.run(
             part,
-            self.config.iterations,
+            iterations,
             lambda done: self._said(setup, smaller, done),
             until=SETTLED,
         )

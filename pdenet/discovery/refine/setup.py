@@ -158,7 +158,8 @@ class Setup:
         """First states: the first frames, filtered by what the data say of signal and noise."""
         waves, shells = self.waves_on(grid), Shells(self.waves_on(grid))
         seen, own = self.seen, self.waves
-        first = replace(seen, values=seen.values[:, :1], seen=seen.seen[:, :1])
+        first = seen.bridged()
+        first = replace(first, values=first.values[:, :1], seen=first.seen[:, :1])
         first = filled(first, own, Shells(own))
         variance = shells.spread(spectrum_of_data(seen, own, shells))
         variance.flatten(2)[..., 0] = math.inf

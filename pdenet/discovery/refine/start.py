@@ -46,14 +46,17 @@ EXCESS = 0.05
 POINTS = 2**16
 """Points of all trajectories at which the regression looks."""
 
-CANDIDATES = 6
+CANDIDATES = 5
 """Terms of each equation that are handed on, at least, to be judged through rollouts; with them all
 derivatives of its own field, which noise hides best."""
 
+FILLED = 0.05
+"""Weight of a value that was filled in beside one that was observed."""
+
 SIZES = (2, 3, 4, 6)
-"""Numbers of terms of each equation to start with. The filter's bias looks like terms of a few per
-cent, and rollouts of long equations with such coefficients blow up; short ones lack terms, which
-the judgement through rollouts adds."""
+"""Numbers of terms of each equation to start with, all of them mild. The filter's bias looks like
+terms of a few per cent, and rollouts of long equations with such coefficients blow up; short ones
+lack terms, which the judgement through rollouts adds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,32 +94,32 @@ def smoothed(seen: Observations, waves: Waves, dt: float) -> tuple[Tensor, Tenso
     waves: of the grid of the data.
     """
     shells = Shells(waves)
-    seen = filled(seen, waves, shells)
-    values, sigma = seen.values, seen.sigma
-    width = _width(values, sigma)
-    state, slope = _quadratic(width, values)
-    frames = range(width // 2, values.shape[1] - width // 2, max(1, width // 3))
-    runs = torch.stack([values[:, f - width // 2 : f + width // 2 + 1] for f in frames], 1)
-    u = waves.modes(torch.einsum("w,bnw...->bn...", state, runs))
-    rate = waves.modes(torch.einsum("w,bnw...->bn...", slope / dt, runs))
-    power = u.abs().square() / waves.grid.size
-    floor = (sigma.square() * state.square().sum())[:, None, :, None]
-    found = shells.mean(power)
-    gain = shells.spread(((found - floor) / found.clamp_min(1e-300)).clamp(0, 1))
+    complete = filled(seen, waves, shells).values
+    width = _width(complete, seen)
+    frames = range(width // 2, complete.shape[1] - width // 2, max(1, width // 3))
+    found = [_run(complete, seen, frame - width // 2, width) for frame in frames]
+    u = waves.modes(torch.stack([run.state for run in found], 1))
+    rate = waves.modes(torch.stack([run.slope for run in found], 1) / dt)
+    share = torch.stack([run.noise for run in found], 1)
+    floor = (seen.sigma.square()[:, None] * share)[..., None]
+    power = shells.mean(u.abs().square() / waves.grid.size)
+    gain = shells.spread(((power - floor) / power.clamp_min(1e-300)).clamp(0, 1))
     return u * gain, rate * gain
 
 
 def filled(seen: Observations, waves: Waves, shells: Shells) -> Observations:
-    """The data with gaps replaced by the most probable field, each frame for itself."""
-    if not bool((seen.seen < 1).any()):
+    """The data with gaps filled in time, and where a point is never seen with the most probable
+    field, each frame for itself."""
+    seen = seen.bridged()
+    if bool((seen.seen > 0).all()):
         return seen
     spectrum = shells.spread(spectrum_of_data(seen, waves, shells))[:, None]
     precision = 1 / spectrum
     precision.flatten(3)[..., 0] = 0
     weight = seen.weight.square()
-    right = waves.modes(seen.values * weight)
     share = weight.flatten(3).mean(3).reshape([*weight.shape[:3]] + [1] * waves.grid.ndim)
     inverse = 1 / (share + precision).clamp_min(1e-300)
+    right = waves.modes(seen.values * weight)
     found = conjugate_gradients(
         lambda x: waves.modes(waves.points(x) * weight) + precision * x,
         right,
@@ -129,30 +132,51 @@ def filled(seen: Observations, waves: Waves, shells: Shells) -> Observations:
     return replace(seen, values=waves.points(found), seen=torch.ones_like(seen.seen))
 
 
-def _width(values: Tensor, sigma: Tensor) -> int:
-    """The widest run of frames that a quadratic describes within the noise."""
-    frames = values.shape[1]
+def _width(complete: Tensor, seen: Observations) -> int:
+    """The widest run of frames that a quadratic describes within the noise, or the one that it
+    describes best."""
+    frames = complete.shape[1]
     usable = [width for width in WINDOWS if width <= frames] or [frames - 1 + frames % 2]
-    noise = sigma.square().mean()
-    for width in usable[:-1]:
-        first = (frames - width) // 2
-        run = values[:, first : first + width]
-        basis = _basis(width, values)
-        left = run - torch.einsum("wk,kv,bv...->bw...", basis, torch.linalg.pinv(basis), run)
-        if float(left.square().mean() * width / (width - 3)) < (1 + EXCESS) * float(noise):
+    noise = float(seen.sigma.square().mean())
+    left = {}
+    for width in usable[:-1]:  # three frames are described exactly
+        left[width] = float(_run(complete, seen, (frames - width) // 2, width).left)
+        if left[width] < (1 + EXCESS) * noise:
             return width
-    return usable[-1]
+    return min(left, key=lambda width: left[width], default=usable[-1])
 
 
-def _basis(width: int, like: Tensor) -> Tensor:
-    time = torch.arange(width).to(like) - (width - 1) / 2
-    return torch.stack([torch.ones_like(time), time, time.square()], 1)
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """The quadratic through a run of frames: its value and slope (per frame) in the middle, the
+    share of the noise's variance in the value (trajectory, field), and the variance of what is
+    left, one number."""
+
+    state: Tensor
+    slope: Tensor
+    noise: Tensor
+    left: Tensor
 
 
-def _quadratic(width: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights of the frames of a run in the middle of its quadratic, and in the slope there."""
-    rows = torch.linalg.pinv(_basis(width, like))
-    return rows[0], rows[1]
+def _run(complete: Tensor, seen: Observations, first: int, width: int) -> _Run:
+    """The quadratic through frames of data whose gaps are filled, at every point for itself."""
+    values, known = complete[:, first : first + width], seen.seen[:, first : first + width]
+    time = torch.arange(width).to(values) - (width - 1) / 2
+    basis = torch.stack([torch.ones_like(time), time, time.square()], 1)
+    weight = known + FILLED * (1 - known)
+    # The same matrix at every point where nothing is missing.
+    whole = bool((known > 0).all())
+    weighted = weight[:1, :, :1].flatten(3)[..., :1] if whole else weight
+    inside = torch.linalg.inv(torch.einsum("bw...,wk,wl->b...kl", weighted, basis, basis))
+    right = torch.einsum("bw...,wk->b...k", weight * values, basis)
+    if whole:
+        inside = inside.reshape([1] * (right.dim() - 1) + [3, 3])
+    fitted = (inside @ right[..., None])[..., 0]
+    left = (values - torch.einsum("wk,b...k->bw...", basis, fitted)) * known
+    # As many numbers are fitted at every point, of which some frames are missing.
+    free = (known.sum() - 3 * known[:, 0].numel()).clamp_min(0.1 * known.sum())
+    noise = inside[..., 0, 0].expand(right.shape[:-1]).flatten(2).mean(2)
+    return _Run(fitted[..., 0], fitted[..., 1], noise, left.square().sum() / free)
 
 
 def rank_terms(
@@ -165,17 +189,16 @@ def rank_terms(
     n = len(matrix)
     held = [k for k in range(n) if k % 5 == 4] or list(range(n))
     train = [k for k in range(n) if k not in held] or list(range(n))
+    everything = list(range(len(products)))
+    mild = [k for k in everything if _is_mild(products[k])]
     terms: list[Term] = []
     starts: list[list[float]] = [[] for _ in SIZES]
     for f, name in enumerate(fields):
-        size = matrix.mean(0).diagonal().clamp_min(1e-300).sqrt()
-        scaled = Normal(matrix / size / size[:, None], right[:, f] / size, square[:, f])
-        at = torch.zeros_like(size)
-        leaving, path = eliminate(at, len(products), _of(scaled, train), _of(scaled, held))
-        last = [step.dropped for step in path][::-1]
+        share = right[:, f], square[:, f]
+        order_of_all = _path(matrix, *share, everything, train, held)
+        last = _path(matrix, *share, mild, train, held)
         own = [k for k, product in enumerate(products) if _differentiates(product, name)]
-        kept = [k for k in range(len(products)) if k not in leaving]
-        chosen = sorted({*kept, *last[:CANDIDATES], *own})
+        chosen = sorted({*order_of_all[:CANDIDATES], *last[:CANDIDATES], *own})
         terms += [_term(name, products[k]) for k in chosen]
         for start, number in zip(starts, SIZES, strict=True):
             fitted = _fitted(matrix.sum(0), right[:, f].sum(0), last[:number])
@@ -199,6 +222,28 @@ def _fitted(matrix: Tensor, right: Tensor, kept: list[int]) -> dict[int, float]:
     """The least-squares coefficients of these products."""
     found = inverse(matrix[kept][:, kept]) @ right[kept] if kept else right[:0]
     return dict(zip(kept, found.tolist(), strict=True))
+
+
+def _is_mild(product: Product) -> bool:
+    """Whether it is linear or holds no derivative above the first: with a coefficient that is a
+    little off such terms do not make an equation unstable."""
+    return len(product.jets) <= 1 or all(jet.order <= 1 for jet in product.jets)
+
+
+def _path(
+    matrix: Tensor,
+    right: Tensor,
+    square: Tensor,
+    some: list[int],
+    train: list[int],
+    held: list[int],
+) -> list[int]:
+    """These products, the one that leaves last first."""
+    size = matrix.mean(0).diagonal()[some].clamp_min(1e-300).sqrt()
+    scaled = matrix[:, some][:, :, some] / size / size[:, None]
+    normal = Normal(scaled, right[:, some] / size, square)
+    _, path = eliminate(torch.zeros_like(size), len(some), _of(normal, train), _of(normal, held))
+    return [some[step.dropped] for step in path][::-1]
 
 
 def _of(normal: Normal, rows: list[int]) -> Normal:
