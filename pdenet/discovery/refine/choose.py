@@ -4,18 +4,19 @@ Around a fit chi² is a quadratic form of the coefficients, one for each traject
 state refitted (`eliminate`). The chi² of every smaller equation follows from it without another
 rollout. A term belongs to the equation where chi² falls by more with it than
 
-    κ log n,      κ = max(1, V/C),
+    κ (log n + 2 log P),      κ = max(1, V/C),
 
-n the number of values (Schwarz' criterion). V and C are the variances of its coefficient as the
-trajectories show it and as the noise explains it; where the model is not exact they differ, and
-chi² falls by as much for terms that only mend the model. The term must also lower the chi² of
-trajectories that had no part in fitting it: each trajectory is left out in turn.
+n the number of values and P that of the products from which terms are drawn (Schwarz' criterion,
+extended by what it costs to look for the best of so many). V and C are the variances of its
+coefficient as the trajectories show it and as the noise explains it; where the model is not exact
+they differ, and chi² falls by as much for terms that only mend the model. The term must also lower
+the chi² of trajectories that had no part in fitting it: each trajectory is left out in turn.
 
 Terms leave and enter one at a time until nothing changes. Equations one term away (without it,
 with another, with one in place of another) are the alternatives, with odds exp(−ΔIC/2).
 
-Sources: Schwarz, Ann. Stat. 6 (1978) 461-464; White, Econometrica 50 (1982) 1-25 (V); Kass,
-Raftery, J. Am. Stat. Assoc. 90 (1995) 773-795 (odds).
+Sources: Schwarz, Ann. Stat. 6 (1978) 461-464; Chen, Chen, Biometrika 95 (2008) 759-771 (P); White,
+Econometrica 50 (1982) 1-25 (V); Kass, Raftery, J. Am. Stat. Assoc. 90 (1995) 773-795 (odds).
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Quadratic:
     """chi² of each trajectory around `at`: −2 g·d + dᵀ A d for coefficients at + d.
 
     matrix, gradient: A (trajectory, term, term), g (trajectory, term). misfit: chi² per degree of
-    freedom. count: numbers observed.
+    freedom. count: numbers observed. pool: P.
     """
 
     at: Tensor
@@ -56,6 +57,12 @@ class Quadratic:
     gradient: Tensor
     count: int
     misfit: float = 1.0
+    pool: int = 1
+
+    @property
+    def price(self) -> float:
+        """What a term must lower chi² by, before κ."""
+        return math.log(max(self.count, 3)) + 2 * math.log(self.pool)
 
     def best(self, kept: Sequence[int], without: int | None = None) -> Tensor:
         """The change d to the best coefficients with these terms alone; without: a trajectory that
@@ -182,7 +189,7 @@ def _judge(quadratic: Quadratic, kept: list[int], term: int) -> Judged:
     held_out = None if with_it is None or without is None else without - with_it
     kappa = float(quadratic.inflation(inside)[inside.index(term)])
     coefficient = float((quadratic.at + quadratic.best(inside))[term])
-    needed = kappa * math.log(max(quadratic.count, 3))
+    needed = kappa * quadratic.price
     return Judged(term, term in kept, coefficient, max(gain, 0.0), needed, held_out)
 
 
@@ -192,7 +199,7 @@ def _rivals(
     """Equations one term away that are not excluded."""
     outside = [term for term in range(len(quadratic.at)) if term not in kept]
     own = quadratic.value(kept)
-    one = math.log(max(quadratic.count, 3))
+    one = quadratic.price
     pairs: list[tuple[int | None, int | None]] = [(term, None) for term in kept]
     pairs += [(None, term) for term in outside]
     pairs += [(a, b) for a in kept for b in outside if same_field(a, b)]

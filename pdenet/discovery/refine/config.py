@@ -28,7 +28,7 @@ class RefineConfig:
     choose: bool = True
     order: int = 2
     iterations: int = 12
-    finest: int = 2
+    finest: int = 4
     memory: float = 4.0
     workers: int | None = None
     seed: int = 0

@@ -37,7 +37,7 @@ from torch import Tensor
 from pdenet.discovery.refine.dynamics import Dynamics, Linearised
 from pdenet.discovery.refine.observe import Observations
 
-__all__ = ["Model", "Reduced", "States", "conjugate_gradients", "reduce_states"]
+__all__ = ["Model", "Reduced", "States", "conjugate_gradients", "damped", "reduce_states"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +140,7 @@ def reduce_states(
     start, along = _gradients(model, line, coefficients, seen, states, residual)
     start = start - precision * states.at
     drawn = transposed((states.white * seen.seen)[:, None])[:, 0] + states.wave * precision.sqrt()
-    inverse = 1 / (_damped(dynamics, coefficients, seen) + precision)
+    inverse = 1 / (damped(dynamics, coefficients, seen) + precision)
     found = conjugate_gradients(
         lambda x: transposed(observed(line.tangent(x))) + precision[:, None] * x,
         torch.cat([coupling, drawn[:, None], start[:, None]], 1),
@@ -193,7 +193,7 @@ def _gradients(
     return 0.5 * (start + other)[:, 0], 0.5 * (along + against)[:, 0]
 
 
-def _damped(dynamics: Dynamics, coefficients: Tensor, seen: Observations) -> Tensor:
+def damped(dynamics: Dynamics, coefficients: Tensor, seen: Observations) -> Tensor:
     """The diagonal of J_uᵀ J_u if every wave were only damped by L: (trajectory, field, *waves)."""
     rate = dynamics.linear(coefficients).real
     times = dynamics.dt * torch.arange(seen.values.shape[1]).to(rate)

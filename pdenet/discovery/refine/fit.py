@@ -4,13 +4,14 @@ Every iteration takes the normal equations of all trajectories (`eliminate`), st
 from what is left: the spectrum of the states from the states and their draws, and the noise of
 each trajectory and field, where it was not given, from the residuals,
 
-    S ← mean on shells of |u|² + |δ|²,      σ² ← σ² (chi² + |J_u δ|²) / n,
+    S ← mean |u|² / mean (1 − 1/(d S)) on shells,      σ² ← σ² (chi² + |J_u δ|²) / n,
 
-which is one step of EM for the marginal likelihood. A step that makes things worse is damped.
+d the precision of a wave, prior included: fixed points of the marginal likelihood. A step that
+makes things worse is damped.
 
-Sources: Dempster, Laird, Rubin, J. R. Stat. Soc. B 39 (1977) 1-38; Talagrand, Courtier, Q. J. R.
-Meteorol. Soc. 113 (1987) 1311-1328 (initial states by the adjoint of a rollout); Marquardt, J. SIAM
-11 (1963) 431-441 (damping).
+Sources: MacKay, Neural Comput. 4 (1992) 415-447 (S); Dempster, Laird, Rubin, J. R. Stat. Soc. B
+39 (1977) 1-38 (σ); Talagrand, Courtier, Q. J. R. Meteorol. Soc. 113 (1987) 1311-1328 (initial
+states by the adjoint of a rollout); Marquardt, J. SIAM 11 (1963) 431-441 (damping).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from pdenet.discovery.refine.eliminate import Model, Reduced, States, reduce_states
+from pdenet.discovery.refine.eliminate import Model, Reduced, States, damped, reduce_states
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells
 
@@ -41,6 +42,9 @@ SOLVER_TOLERANCE = 0.03
 
 DAMPINGS = (0.0, 0.1, 1.0, 10.0, math.inf)
 """Shares of the diagonal that are added to the normal equations of the coefficients, in turn."""
+
+CHANGE = 4.0
+"""Factor by which a variance may change at once."""
 
 WORSE = 1.01
 """Factor by which a step may raise chi²: what the draws average is not chi² itself."""
@@ -158,12 +162,12 @@ class Fit:
         return [slice(first, min(n, first + together)) for first in range(0, n, together)]
 
     def iterate(self, now: Estimate) -> Estimate:
-        """One step of Gauss–Newton, and of EM."""
+        """One step of Gauss–Newton, and of what else is learned."""
         reduced = self.reduce(now)
         errors = inverse(reduced.matrix.sum(0)).diagonal().clamp_min(0).sqrt()
         there, states, whole = self._step(now, reduced)
         states = replace(states, draw=reduced.draw, solved=reduced.solved)
-        states = replace(states, variance=self._spectrum(states))
+        states = replace(states, variance=self._spectrum(now, states))
         moved = (there - now.coefficients).abs() / errors.clamp_min(1e-300)
         return Estimate(
             coefficients=there,
@@ -204,11 +208,16 @@ class Fit:
         total = float(sum(float(chi2) + float(prior) for chi2, prior in parts))
         return total if math.isfinite(total) else math.inf
 
-    def _spectrum(self, states: States) -> Tensor:
-        shells = Shells(self.model.inner.waves)
-        power = states.at.abs().square() + states.draw.abs().square()
-        variance = shells.spread(shells.mean(power / self.model.inner.waves.grid.size))
-        return torch.where(states.variance.isinf(), states.variance, variance.clamp_min(1e-30))
+    def _spectrum(self, now: Estimate, states: States) -> Tensor:
+        """S from the states: what they hold, over the share of them that the data determine."""
+        dynamics, before = self.model.inner, states.variance
+        shells = Shells(dynamics.waves)
+        seen = damped(dynamics, now.coefficients, now.seen)
+        power = shells.mean(states.at.abs().square() / dynamics.waves.grid.size)
+        share = shells.mean(torch.where(before.isinf(), 1.0, 1 - 1 / (1 + seen * before)))
+        found = shells.spread(power / share.clamp_min(1e-12))
+        found = torch.minimum(torch.maximum(found, before / CHANGE), before * CHANGE)
+        return torch.where(before.isinf(), before, found.clamp_min(1e-30))
 
     def _noise(self, seen: Observations, reduced: Reduced) -> Observations:
         if not self.learn_noise:

@@ -5,11 +5,10 @@ of the wave alone, its own for each trajectory and field. S is read off the firs
 data: the mean of |ŷ_k|²/N on shells of equal |k|, less the variance σ² of the noise. Where that
 difference is below what noise alone would leave, S goes on as the exponential that the shells
 before it show, or as that limit where this is less: spectra of solutions of smoothing equations
-fall exponentially. The mean of a field (k = 0) has no prior. As states are found, S is re-estimated
-from them and their uncertainty (empirical Bayes by EM).
+fall exponentially. The mean of a field (k = 0) has no prior. As states are found, S is
+re-estimated from them (empirical Bayes; `fit`).
 
-Sources: Dempster, Laird, Rubin, J. R. Stat. Soc. B 39 (1977) 1-38 (EM); Foias, Temam, J. Funct.
-Anal. 87 (1989) 359-369 (exponential decay).
+Source: Foias, Temam, J. Funct. Anal. 87 (1989) 359-369 (exponential decay).
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ __all__ = ["Shells", "spectrum_of_data", "unresolved"]
 FIRST_FRAMES = 4
 """Frames whose spectra are averaged for the initial one."""
 
-PER_SHELL = 24
+PER_SHELL = 6
 """Least number of waves (a complex one counts twice) that one estimate of a variance is made of."""
 
 

@@ -21,8 +21,9 @@ class Decision:
     field, term: whose equation, and the term as text. kept: whether it is in the equation.
     gain: by how much chi² is lower with the term than without it, all else refitted, with the
     initial states marginalised; negative never. needed: the gain at which a term is worth its
-    place: log n times `inflation`, the factor by which trajectories disagree more than their noise
-    explains. held_out: gain on held-out trajectories; None where there are none.
+    place: log n + 2 log P (P products to draw from), times the factor by which trajectories
+    disagree more than their noise explains. held_out: gain on held-out trajectories; None where
+    there are none.
     """
 
     field: str

@@ -14,18 +14,28 @@ from pdenet.discovery.refine.choose import Choice, Quadratic, choose
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.eliminate import Model, Reduced
 from pdenet.discovery.refine.fit import Estimate, Fit, Workers
+from pdenet.discovery.refine.measures import (
+    EXPLAINED,
+    SMALL,
+    Final,
+    chi2_of,
+    is_good,
+    misfit_of,
+    miss,
+    reason_of,
+)
 from pdenet.discovery.refine.saving import Judgement, restored, to_save
 from pdenet.discovery.refine.setup import Setup
-from pdenet.discovery.refine.start import rank_terms
+from pdenet.discovery.refine.start import Ranked, rank_terms
 from pdenet.discovery.refine.uncertainty import shift
-from pdenet.discovery.terms import Library, Term
+from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError
 from pdenet.events import Listener, Phase, Refining, TermJudged
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.render import to_text
 
-__all__ = ["Final", "Proposal", "Session", "chi2_of", "reason_of"]
+__all__ = ["Proposal", "Session"]
 
 JUDGED_TRAJECTORIES = 8
 JUDGED_VALUES = 2**20
@@ -54,23 +64,25 @@ SHORTEST = 4
 @dataclass(frozen=True, eq=False)
 class Proposal:
     """All terms that may be in the equation, and coefficients to start from: those of a given
-    equation, then the shortest first, to which the data add what it lacks."""
+    equation, then the shortest first, to which the data add what it lacks. pool: products that
+    the terms of one equation were drawn from."""
 
     library: Library
     starts: tuple[Tensor, ...]
+    pool: int = 1
 
 
 @dataclass(frozen=True, eq=False)
-class Final:
-    """The final fit. grid: of the states. quadratic: chi² of each trajectory around the
-    coefficients. bias: what a still finer model would change. setup: with its windows."""
+class _Work:
+    """What a final fit is to do: with which terms, from where, in windows of how many frames, on
+    which grid (None: as the data's spectrum asks), and whether their number grows."""
 
-    setup: Setup
     library: Library
-    fit: Fit
-    estimate: Estimate
-    quadratic: Quadratic
-    bias: Tensor
+    start: Tensor
+    judgement: Judgement
+    frames: int
+    grid: Grid | None = None
+    grows: bool = False
 
 
 @dataclass(eq=False)
@@ -100,19 +112,21 @@ class Session:
         ranked = rank_terms(setup.seen, setup.waves, setup.dt, order, setup.problem.fields)
         self.on_event(Phase("terms from the data", 1.0, f"{len(ranked.library.terms)} candidates"))
         if given is None or at is None:
-            return Proposal(ranked.library, ranked.starts)
-        return _joined(given, at.to(setup.data), ranked.library, ranked.starts)
+            return Proposal(ranked.library, ranked.starts, ranked.pool)
+        return _joined(given, at.to(setup.data), ranked)
 
     def judge(self, proposal: Proposal) -> Judgement:
         """Fit some trajectories, judge every term there, and again until nothing changes."""
         setup = self.setup.some(JUDGED_TRAJECTORIES, JUDGED_VALUES, JUDGED_FRAMES)
         library = proposal.library
-        grid = setup.state_grid(len(library.terms))
-        setup, starts = self._started(setup, grid, proposal)
-        part, now = self._first(setup, library, grid, starts)
+        grid: Grid | None = setup.state_grid(len(library.terms))
+        while grid is not None:
+            chosen, (setup, starts) = grid, self._started(setup, grid, proposal)
+            part, now = self._first(setup, library, chosen, starts)
+            grid = self._finer(setup, chosen, now)
         choice: Choice | None = None
         for _ in range(ROUNDS):
-            quadratic = self._quadratic(part, now, windows=1)
+            quadratic = self._quadratic(part, now, 1, proposal.pool)
             choice = choose(
                 quadratic, lambda a, b: library.terms[a].field == library.terms[b].field
             )
@@ -122,7 +136,7 @@ class Session:
             now = replace(now, coefficients=quadratic.at + change)
             if settled:
                 break
-            part, now = self._fitted(setup, library, grid, now, self.config.iterations)
+            part, now = self._fitted(setup, library, chosen, now, self.config.iterations)
         coefficients = now.coefficients.clone()
         if choice is not None:
             outside = torch.ones_like(coefficients, dtype=torch.bool)
@@ -194,7 +208,12 @@ class Session:
         )
 
     def _quadratic(
-        self, fit: Fit, now: Estimate, windows: int, reduced: Reduced | None = None
+        self,
+        fit: Fit,
+        now: Estimate,
+        windows: int,
+        pool: int = 1,
+        reduced: Reduced | None = None,
     ) -> Quadratic:
         """chi² around an estimate, the windows of one trajectory taken together."""
         found = fit.reduce(now) if reduced is None else reduced
@@ -206,7 +225,7 @@ class Session:
             return total
 
         matrix, gradient = together(found.matrix), together(found.gradient)
-        return Quadratic(now.coefficients, matrix, gradient, count, misfit)
+        return Quadratic(now.coefficients, matrix, gradient, count, misfit, pool)
 
     def finish(
         self, proposal: Proposal, judgement: Judgement, saved: Mapping[str, Tensor] | None = None
@@ -216,28 +235,36 @@ class Session:
         start = judgement.coefficients[judgement.kept]
         if not library.terms:
             raise DiscoveryError(NOTHING_HELPS)
-        frames = self.setup.data.shape[1]
+        work = _Work(library, start, judgement, self.setup.data.shape[1])
         if saved is not None and "window" in saved:
-            frames = int(saved["window"])
-        while True:
-            windows = self.setup.data.shape[1] // frames
-            setup = self.setup.in_windows(frames) if windows > 1 else self.setup
-            final = self._final(setup, library, start, windows, judgement, saved)
-            if final.estimate.converged or frames < 2 * SHORTEST:
-                return final
-            frames, saved = frames // 2, None
+            work = replace(work, frames=int(saved["window"]))
+        final = self._final(work, saved)
+        grid = self._finer(final.setup, final.grid, final.estimate)
+        while grid is not None:
+            final = min(final, self._final(replace(work, grid=grid)), key=miss)
+            grid = self._finer(final.setup, grid, final.estimate)
+        if not is_good(final):
+            final = min(final, self._final(replace(work, grows=True)), key=miss)
+        while not final.estimate.converged and work.frames >= 2 * SHORTEST:
+            work = replace(work, frames=work.frames // 2)
+            final = self._final(work)
+        return final
 
-    def _final(
-        self,
-        setup: Setup,
-        library: Library,
-        start: Tensor,
-        windows: int,
-        judgement: Judgement,
-        saved: Mapping[str, Tensor] | None,
-    ) -> Final:
-        grid = setup.state_grid(len(library.terms))
-        now = setup.begin(grid, start)
+    def _finer(self, setup: Setup, grid: Grid, now: Estimate) -> Grid | None:
+        """A finer grid of the states, where what is left is neither noise nor negligible."""
+        factor = grid.shape[0] // setup.problem.grid.shape[0]
+        explained = chi2_of(now, setup.sigma) < EXPLAINED
+        if explained or misfit_of(now) < SMALL or 2 * factor > self.config.finest:
+            return None
+        finer = grid.refine(2)
+        return finer if setup.fits(finer, len(now.coefficients)) else None
+
+    def _final(self, work: _Work, saved: Mapping[str, Tensor] | None = None) -> Final:
+        """The final fit in windows of so many frames."""
+        library, windows = work.library, self.setup.data.shape[1] // work.frames
+        setup = self.setup.in_windows(work.frames) if windows > 1 else self.setup
+        grid = work.grid or setup.state_grid(len(library.terms))
+        now = setup.begin(grid, work.start)
         if saved is not None and "at" in saved:
             now = restored(now, saved)
         inner = setup.dynamics(library, grid, now.coefficients, now.states.at)
@@ -245,8 +272,10 @@ class Session:
 
         def step(done: Estimate) -> None:
             self._said(setup, library, done)
-            self.save(to_save(judgement, done, setup.data.shape[1]))
+            self.save(to_save(work.judgement, done, setup.data.shape[1]))
 
+        if work.grows:
+            now = self._grown(setup, library, fit, now)
         now = fit.run(now, self.config.iterations, step)
         while True:
             outer = fit.model.outer
@@ -257,14 +286,33 @@ class Session:
             finer = replace(finer, substeps=max(finer.substeps, 2 * outer.substeps))
             bias = shift(fit, now, finer)
             assert now.reduced is not None
-            quadratic = self._quadratic(fit, now, windows, now.reduced)
+            quadratic = self._quadratic(fit, now, windows, reduced=now.reduced)
             errors = quadratic.covariance(range(len(library.terms)))[0].diagonal().sqrt()
             small = float((bias.abs() / errors.clamp_min(1e-300)).max()) <= NEGLIGIBLE
             allowed = shape[0] <= 2 * self.config.finest * setup.problem.grid.shape[0]
             if small or not allowed or not now.converged:
-                return Final(setup, library, fit, now, quadratic, bias)
+                return Final(setup, library, grid, fit, now, quadratic, bias)
             fit = replace(fit, model=Model(inner, finer))
             now = fit.run(now, self.config.iterations, step)
+
+    def _grown(self, setup: Setup, library: Library, fit: Fit, now: Estimate) -> Estimate:
+        """Where few frames lead, then twice as many, and so on: the same initial states, of which
+        more and more is seen. The way where a long rollout is far from linear in its start."""
+        frames = now.seen.values.shape[1]
+        for part in (8, 4, 2):
+            if frames // part < SHORTEST:
+                continue
+            seen = replace(
+                now.seen,
+                values=now.seen.values[:, : frames // part],
+                seen=now.seen.seen[:, : frames // part],
+            )
+            states = replace(now.states, white=now.states.white[:, : frames // part])
+            some = replace(now, seen=seen, states=states)
+            found = fit.run(some, ATTEMPT, lambda done: self._said(setup, library, done))
+            states = replace(found.states, white=now.states.white)
+            now = replace(now, coefficients=found.coefficients, states=states)
+        return now
 
     def _said(self, setup: Setup, library: Library, now: Estimate) -> None:
         """Say how far a fit is."""
@@ -293,35 +341,18 @@ def _nonzero(coefficients: Tensor) -> list[int]:
     return [k for k, value in enumerate(coefficients.tolist()) if value != 0]
 
 
-def reason_of(gain: float, needed: float, held_out: float | None) -> str:
-    """Why a term stays or leaves, in words."""
-    if gain <= needed:
-        return f"it lowers chi² by {gain:.3g} where {needed:.3g} would be evidence for it"
-    if held_out is not None and held_out <= 0:
-        return f"it raises chi² of trajectories that it was not fitted to by {-held_out:.3g}"
-    return f"without it chi² is higher by {gain:.4g}, where {needed:.3g} is evidence for it"
-
-
-def chi2_of(now: Estimate, sigma: Tensor) -> float:
-    """chi² per degree of freedom with the noise that was given, or that differences show."""
-    assert now.reduced is not None and now.sigma is not None
-    chi2 = (now.reduced.chi2 * (now.sigma / sigma).square()).sum()
-    return float(chi2 / (now.seen.count.sum() - now.reduced.spread.sum()).clamp_min(1))
-
-
-def _joined(given: Library, at: Tensor, other: Library, starts: Sequence[Tensor]) -> Proposal:
-    """The terms of both libraries; starts of either."""
-    names = {(term.field, term.name): k for k, term in enumerate(given.terms)}
-    new = [k for k, term in enumerate(other.terms) if (term.field, term.name) not in names]
-    terms: tuple[Term, ...] = (*given.terms, *(other.terms[k] for k in new))
-    place = {(term.field, term.name): k for k, term in enumerate(terms)}
-    library = replace(given, terms=terms)
-    first = at.new_zeros(len(terms))
+def _joined(given: Library, at: Tensor, ranked: Ranked) -> Proposal:
+    """The terms of an equation and those that were ranked; starts of either."""
+    names = {(term.field, term.name) for term in given.terms}
+    new = [term for term in ranked.library.terms if (term.field, term.name) not in names]
+    library = replace(given, terms=(*given.terms, *new))
+    place = {(term.field, term.name): k for k, term in enumerate(library.terms)}
+    first = at.new_zeros(len(library.terms))
     first[: len(at)] = at
     found = [first]
-    for start in starts:
-        wide = at.new_zeros(len(terms))
-        for term, value in zip(other.terms, start.tolist(), strict=True):
+    for start in ranked.starts:
+        wide = at.new_zeros(len(library.terms))
+        for term, value in zip(ranked.library.terms, start.tolist(), strict=True):
             wide[place[term.field, term.name]] = value
         found.append(wide)
-    return Proposal(library, tuple(found))
+    return Proposal(library, tuple(found), ranked.pool)

@@ -134,10 +134,14 @@ class Setup:
             shells = Shells(self.waves_on(finer))
             spectrum = spectrum_of_data(self.seen, self.waves, shells)
             left = unresolved(spectrum, shells, min(grid.shape) / 2).mean()
-            if left <= negligible or self._memory(finer, terms) > limit:
+            if left <= negligible or not self.fits(finer, terms):
                 break
             factor, grid = 2 * factor, finer
         return grid
+
+    def fits(self, grid: Grid, terms: int) -> bool:
+        """Whether the memory holds states on this grid."""
+        return self._memory(grid, terms) <= self.config.memory
 
     def _memory(self, grid: Grid, terms: int) -> float:
         """GiB that states and their derivatives take, data included."""

@@ -64,11 +64,12 @@ class Ranked:
     """Terms from a regression: those to start with and others worth a closer look.
 
     library: all of them. starts: coefficients of several equations, from the shortest to
-    the longest, zero for terms that are not in them.
+    the longest, zero for terms that are not in them. pool: products that were looked at.
     """
 
     library: Library
     starts: tuple[Tensor, ...]
+    pool: int
 
 
 def low_products(fields: tuple[str, ...], ndim: int, order: int) -> tuple[Product, ...]:
@@ -205,7 +206,9 @@ def rank_terms(
             start += [fitted.get(k, 0.0) for k in chosen]
     library = Library(fields, waves.grid.ndim, tuple(terms))
     return Ranked(
-        library, tuple(states.new_tensor(start, dtype=rates.real.dtype) for start in starts)
+        library,
+        tuple(torch.tensor(start).to(waves.like) for start in starts),
+        len(products),
     )
 
 

@@ -1,0 +1,75 @@
+"""How near a fit is to its data, as numbers and words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pdenet.discovery.refine.choose import Quadratic
+from pdenet.discovery.refine.fit import Estimate, Fit
+from pdenet.discovery.refine.setup import Setup
+from pdenet.discovery.terms import Library
+from pdenet.grid import Grid
+
+__all__ = ["EXPLAINED", "SMALL", "Final", "chi2_of", "is_good", "misfit_of", "miss", "reason_of"]
+
+EXPLAINED = 1.5
+SMALL = 1e-3
+"""chi² per degree of freedom, and r.m.s. residual over that of the fields, above which a finer grid
+of the states is tried."""
+
+LARGE = 0.05
+"""The same ratio, above which a fit has missed the data."""
+
+
+@dataclass(frozen=True, eq=False)
+class Final:
+    """The final fit. grid: of the states. quadratic: chi² of each trajectory around the
+    coefficients. bias: what a still finer model would change. setup: with its windows."""
+
+    setup: Setup
+    library: Library
+    grid: Grid
+    fit: Fit
+    estimate: Estimate
+    quadratic: Quadratic
+    bias: Tensor
+
+
+def reason_of(gain: float, needed: float, held_out: float | None) -> str:
+    """Why a term stays or leaves, in words."""
+    if gain <= needed:
+        return f"it lowers chi² by {gain:.3g} where {needed:.3g} would be evidence for it"
+    if held_out is not None and held_out <= 0:
+        return f"it raises chi² of trajectories that it was not fitted to by {-held_out:.3g}"
+    return f"without it chi² is higher by {gain:.4g}, where {needed:.3g} is evidence for it"
+
+
+def misfit_of(now: Estimate) -> float:
+    """The r.m.s. residual over the r.m.s. deviation of the fields from their mean."""
+    assert now.reduced is not None and now.sigma is not None
+    left = (now.reduced.chi2 * now.sigma.square()).sum() / now.seen.count.sum()
+    values, seen = now.seen.values, now.seen.seen
+    mean = values.sum() / seen.sum()
+    size = ((values - mean) * seen).square().sum() / seen.sum()
+    return float((left / size.clamp_min(1e-300)).sqrt())
+
+
+def miss(final: Final) -> float:
+    found = misfit_of(final.estimate)
+    return found if math.isfinite(found) else math.inf
+
+
+def is_good(final: Final) -> bool:
+    """Whether a fit has converged to what explains the data."""
+    explained = chi2_of(final.estimate, final.setup.sigma) < EXPLAINED
+    return final.estimate.converged and (explained or miss(final) < LARGE)
+
+
+def chi2_of(now: Estimate, sigma: Tensor) -> float:
+    """chi² per degree of freedom with the noise that was given, or that differences show."""
+    assert now.reduced is not None and now.sigma is not None
+    chi2 = (now.reduced.chi2 * (now.sigma / sigma).square()).sum()
+    return float(chi2 / (now.seen.count.sum() - now.reduced.spread.sum()).clamp_min(1))

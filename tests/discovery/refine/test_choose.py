@@ -1,0 +1,91 @@
+"""Terms are chosen by chi², held-out trajectories and a criterion; ties are said to be ties."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from pdenet.discovery.refine.choose import Quadratic, choose
+
+
+def regression(
+    truth: list[float], *, n: int = 8, values: int = 400, seed: int = 0, copy: float | None = None
+) -> Quadratic:
+    """chi² of a linear model with unit noise. copy: how much the last column differs from the
+    first, None for a column of its own."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    x = draw(n, values, len(truth))
+    if copy is not None:
+        x[..., -1] = x[..., 0] + copy * x[..., -1]
+    theta = torch.tensor(truth, dtype=torch.float64)
+    y = x @ theta + draw(n, values)
+    at = torch.zeros_like(theta)
+    return Quadratic(
+        at, torch.einsum("nvi,nvj->nij", x, x), torch.einsum("nvi,nv->ni", x, y), n * values
+    )
+
+
+def together(a: int, b: int) -> bool:
+    return True
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10_000))
+def test_true_terms_stay_and_others_leave(seed: int) -> None:
+    quadratic = regression([1.0, 0.0, -0.5, 0.0, 0.3], seed=seed)
+    choice = choose(quadratic, together)
+    assert choice.kept == [0, 2, 4]
+    judged = {each.term: each for each in choice.judged}
+    assert all(judged[k].gain > judged[k].needed and judged[k].held_out > 0 for k in (0, 2, 4))
+    assert all(judged[k].gain < judged[k].needed for k in (1, 3))
+
+
+def test_the_criterion_is_exact_least_squares() -> None:
+    quadratic = regression([1.0, 0.2, 0.0])
+    a, g = quadratic.matrix.sum(0), quadratic.gradient.sum(0)
+    torch.testing.assert_close(quadratic.best(range(3)), torch.linalg.solve(a, g))
+    alone = g[0] / a[0, 0]
+    torch.testing.assert_close(quadratic.best([0])[0], alone)
+    assert quadratic.best([0])[1:].tolist() == [0, 0]
+    fallen = float(g @ torch.linalg.solve(a, g) - g[0] * alone)
+    assert abs(quadratic.value([0]) - quadratic.value(range(3)) - fallen) < 1e-8
+
+
+def test_twins_are_alternatives_of_each_other() -> None:
+    choice = choose(regression([1.0, 0.0], copy=0.01, values=100), together)
+    assert len(choice.kept) == 1
+    swaps = [
+        rival for rival in choice.rivals if rival.leaves is not None and rival.enters is not None
+    ]
+    assert swaps and swaps[0].odds > 0.05
+
+
+def test_terms_of_different_fields_are_not_exchanged() -> None:
+    choice = choose(regression([1.0, 0.0], copy=0.01, values=100), lambda a, b: False)
+    assert not [r for r in choice.rivals if r.leaves is not None and r.enters is not None]
+
+
+def test_disagreement_of_trajectories_raises_what_is_needed() -> None:
+    """A term whose coefficient differs from one trajectory to the next only mends the model."""
+    quadratic = regression([1.0, 0.0])
+    scores = quadratic.gradient.clone()
+    scores[:, 1] += 300 * torch.tensor([1.0, -1.0] * 4, dtype=torch.float64) + 40
+    disturbed = Quadratic(quadratic.at, quadratic.matrix, scores, quadratic.count)
+    choice = choose(disturbed, together)
+    judged = choice.judged[1]
+    assert choice.kept == [0]
+    assert (
+        judged.gain > 2 * torch.tensor(float(disturbed.count)).log() and judged.needed > judged.gain
+    )
+
+
+def test_one_trajectory_has_no_held_out_ones() -> None:
+    choice = choose(regression([1.0, 0.0], n=1), together)
+    assert choice.kept == [0]
+    assert [each.held_out for each in choice.judged] == [None, None]

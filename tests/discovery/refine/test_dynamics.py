@@ -1,0 +1,114 @@
+"""Rollouts, their derivatives and the transposes of these."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pdenet.discovery.refine.waves import Waves
+from pdenet.grid import Grid
+
+EQUATIONS = {
+    "burgers": ("u_t = -u*u_x + 0.1*u_xx",),
+    "linear": ("u_t = -0.7*u_x + 0.05*u_xx - 0.01*u_xxx",),
+    "system": ("u_t = -u*u_x + 0.1*v_xx + u*v", "v_t = 0.1*v_xx - u_x**2 + v - v**3"),
+    "function": ("u_t = 0.1*u_xx + sin(u)*u_x",),
+    "varying": ("u_t = cos(x)*u_x + 0.1*u_xx",),
+}
+
+
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_the_tangent_is_the_derivative_and_the_adjoint_its_transpose(
+    small: Callable[..., object], name: str
+) -> None:
+    problem = small(*EQUATIONS[name], n=2)
+    dynamics, theta, start = problem.dynamics, problem.coefficients, problem.starts
+    line = dynamics.linearise(start, theta, 4)
+    generator = torch.Generator().manual_seed(2)
+    fields, waves = start.shape[1], dynamics.waves
+    x = waves.modes(torch.randn((2, 3, fields, 32), generator=generator, dtype=torch.float64))
+    y = waves.modes(torch.randn((2, 3, 4, fields, 32), generator=generator, dtype=torch.float64))
+    moved = line.tangent(x)
+    step = 1e-5
+    found = dynamics.rollout(start + step * x[:, 0], theta, 4)
+    found = (found - dynamics.rollout(start - step * x[:, 0], theta, 4)) / (2 * step)
+    torch.testing.assert_close(found, moved[:, 0], rtol=1e-6, atol=1e-6 * float(x.abs().max()))
+    left = waves.inner(moved, y).sum(2)
+    back, along = line.gradient(y)
+    torch.testing.assert_close(left, waves.inner(x, back), rtol=1e-10, atol=1e-8)
+    torch.testing.assert_close(back, line.adjoint(y))
+    slopes = line.sensitivities(range(len(theta)))
+    expected = waves.inner(slopes[:, None], y[:, :, None]).sum(3)
+    torch.testing.assert_close(along, expected, rtol=1e-10, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_sensitivities_are_derivatives_along_coefficients(
+    small: Callable[..., object], name: str
+) -> None:
+    """To the order of the scheme: L stays what it was where the rollout was linearised."""
+    problem = small(*EQUATIONS[name], n=2, dt=0.005)
+    dynamics, theta, start = problem.dynamics, problem.coefficients, problem.starts
+    slopes = dynamics.linearise(start, theta, 3).sensitivities(range(len(theta)))
+    step = 1e-6
+    for j in range(len(theta)):
+        change = torch.zeros_like(theta)
+        change[j] = step
+        found = dynamics.rollout(start, theta + change, 3)
+        found = (found - dynamics.rollout(start, theta - change, 3)) / (2 * step)
+        size = float(found.abs().max())
+        torch.testing.assert_close(slopes[:, j], found, rtol=1e-4, atol=1e-5 * size)
+
+
+def test_the_scheme_is_of_order_four(small: Callable[..., object]) -> None:
+    problem = small("u_t = -u*u_x + 0.1*u_xx", shape=(64,), dt=0.1, n=1)
+
+    def at(substeps: int) -> torch.Tensor:
+        dynamics = replace(problem.dynamics, substeps=substeps)
+        return dynamics.rollout(problem.starts, problem.coefficients, 3)[:, -1]
+
+    exact = at(64)
+    errors = [float((at(n) - exact).abs().max()) for n in (2, 4, 8)]
+    orders = [math.log2(a / b) for a, b in pairwise(errors)]
+    assert min(orders) > 3.6
+
+
+def test_diffusion_is_exact_whatever_the_step(small: Callable[..., object]) -> None:
+    problem = small("u_t = 0.3*u_xx", dt=0.7, n=1)
+    found = problem.dynamics.rollout(problem.starts, problem.coefficients, 2)[:, 1]
+    k = problem.dynamics.waves.numbers[0]
+    torch.testing.assert_close(found, problem.starts * (-0.3 * 0.7 * k**2).exp())
+
+
+@given(st.integers(4, 9), st.integers(4, 9), st.integers(0, 2), st.integers(0, 2))
+def test_the_inner_product_is_that_of_the_points(n: int, m: int, a: int, b: int) -> None:
+    waves = Waves(Grid((n, m), (1.0, 2.0)), torch.zeros((), dtype=torch.float64))
+    generator = torch.Generator().manual_seed(n * 10 + m)
+    u, v = torch.randn((2, 1, n, m), generator=generator, dtype=torch.float64)
+    uh, vh = waves.modes(u), waves.modes(v)
+    torch.testing.assert_close(waves.inner(uh, vh), (u * v).sum())
+    # The transpose of a derivative is its conjugate.
+    symbol = waves.symbol((a, b))
+    left = waves.inner(waves.modes(waves.points(symbol * uh)), vh)
+    torch.testing.assert_close(left, waves.inner(uh, waves.modes(waves.points(symbol.conj() * vh))))
+
+
+@pytest.mark.parametrize(("shape", "other"), [((8,), (16,)), ((8, 6), (16, 12)), ((9,), (27,))])
+def test_waves_move_between_grids(shape: tuple[int, ...], other: tuple[int, ...]) -> None:
+    lengths = (6.283185307179586,) * len(shape)
+    zero = torch.zeros((), dtype=torch.float64)
+    coarse, fine = Waves(Grid(shape, lengths), zero), Waves(Grid(other, lengths), zero)
+    mesh = torch.meshgrid(*(torch.from_numpy(x) for x in coarse.grid.coordinates()), indexing="ij")
+    u = (1 + torch.cos(2 * mesh[0]) + torch.sin(mesh[-1]))[None]
+    wide = fine.points(coarse.resampled(coarse.modes(u), fine))
+    steps = tuple(slice(None, None, b // a) for a, b in zip(shape, other, strict=True))
+    torch.testing.assert_close(wide[(slice(None), *steps)], u)
+    back = fine.resampled(coarse.resampled(coarse.modes(u), fine), coarse)
+    torch.testing.assert_close(coarse.points(back), u)

@@ -1,0 +1,182 @@
+"""The eliminated normal equations against dense linear algebra, and what the draws are for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from pdenet.discovery.refine.eliminate import Model, States, conjugate_gradients, reduce_states
+from pdenet.discovery.refine.fit import Estimate, Fit, Workers, inverse
+from pdenet.discovery.refine.observe import Observations, noise_of
+from pdenet.discovery.refine.waves import Waves
+from pdenet.grid import Grid
+
+
+def states_of(problem: object, data: Tensor, variance: float, seed: int = 3) -> States:
+    """First states without prior knowledge but this variance of every wave."""
+    waves, at = problem.dynamics.waves, problem.starts
+    generator = torch.Generator().manual_seed(seed)
+    wave = waves.modes(
+        torch.randn(waves.points(at).shape, generator=generator, dtype=torch.float64)
+    )
+    return States(
+        at=at,
+        draw=torch.zeros_like(at),
+        variance=torch.full(at.shape, variance, dtype=torch.float64),
+        solved=at.new_zeros((len(at), len(problem.coefficients), *at.shape[1:])),
+        white=torch.randn(data.shape, generator=generator, dtype=torch.float64),
+        wave=wave,
+    )
+
+
+def test_reduced_equations_are_those_of_dense_algebra(small: Callable[..., object]) -> None:
+    problem = small("u_t = -u*u_x + 0.1*u_xx", shape=(12,), n=1, waves=2)
+    data = problem.data(4, 0.05)
+    data[:, 2, :, 3:6] = torch.nan
+    seen = Observations.of(data, torch.full((1, 1), 0.05, dtype=torch.float64))
+    states, theta = states_of(problem, data, 0.5), problem.coefficients
+    model = Model(problem.dynamics, problem.dynamics)
+    found = reduce_states(model, theta, seen, states, 200, 1e-12)
+    # The same with matrices.
+    waves, line = problem.dynamics.waves, problem.dynamics.linearise(states.at, theta, 4)
+    unit = waves.modes(torch.eye(12, dtype=torch.float64)[None, :, None])
+    weight = seen.weight
+    j_u = (seen.sample(waves, line.tangent(unit)) * weight[:, None])[0].flatten(1).T
+    slopes = line.sensitivities(range(2))
+    j_theta = (seen.sample(waves, slopes) * weight[:, None])[0].flatten(1).T
+    r = seen.residual(waves, line.frames).flatten()
+    u = waves.points(states.at).flatten()
+    h = j_u.T @ j_u + torch.eye(12, dtype=torch.float64) / 0.5
+    x = torch.linalg.solve(h, j_u.T @ j_theta)
+    b = torch.linalg.solve(h, j_u.T @ r - u / 0.5)
+    torch.testing.assert_close(found.matrix[0], j_theta.T @ j_theta - j_theta.T @ j_u @ x)
+    torch.testing.assert_close(found.gradient[0], j_theta.T @ r - j_theta.T @ j_u @ b)
+    torch.testing.assert_close(waves.points(found.step).flatten(), b)
+    torch.testing.assert_close(waves.points(found.solved)[0, :, 0].T, x)
+    torch.testing.assert_close(found.chi2.sum(), r.square().sum())
+    torch.testing.assert_close(found.prior[0], u.square().sum() / 0.5)
+    # The draw solves the system of its own noise.
+    white = (states.white * seen.seen).flatten()
+    drawn = j_u.T @ white + waves.points(states.wave).flatten() / 0.5**0.5
+    torch.testing.assert_close(waves.points(found.draw).flatten(), torch.linalg.solve(h, drawn))
+
+
+def test_draws_have_the_covariance_of_the_state(small: Callable[..., object]) -> None:
+    problem = small("u_t = 0.2*u_xx", shape=(8,), n=4000, waves=2)
+    data = problem.data(3, 0.3)
+    seen = Observations.of(data, torch.full((4000, 1), 0.3, dtype=torch.float64))
+    states = states_of(problem, data, 0.2)
+    model = Model(problem.dynamics, problem.dynamics)
+    found = reduce_states(model, problem.coefficients, seen, states, 100, 1e-10)
+    points = problem.dynamics.waves.points(found.draw)[:, 0]
+    seen_covariance = points.T @ points / len(points)
+    k = problem.dynamics.waves.numbers[0]
+    times = 0.05 * torch.arange(3)
+    information = sum((-0.4 * k**2 * t).exp() for t in times) / 0.09 + 5.0
+    column = torch.fft.irfft(1 / information, n=8)
+    rows = (torch.arange(8)[:, None] - torch.arange(8)).abs()
+    expected = column[rows]
+    assert float((seen_covariance - expected).norm() / expected.norm()) < 0.08
+
+
+def test_a_finer_outer_model_gives_its_residuals(small: Callable[..., object]) -> None:
+    problem = small("u_t = -u*u_x + 0.05*u_xx", shape=(16,), n=2, waves=3)
+    fine = Waves(problem.problem.grid.refine(2), torch.zeros((), dtype=torch.float64))
+    outer = replace(problem.dynamics, waves=fine, substeps=4)
+    start = problem.dynamics.waves.resampled(problem.starts, fine)
+    data = fine.points(outer.rollout(start, problem.coefficients, 6))[..., ::2]
+    seen = Observations.of(data, torch.ones((2, 1), dtype=torch.float64))
+    model = Model(problem.dynamics, outer)
+    left = model.residual(seen, problem.starts, problem.coefficients, None)
+    torch.testing.assert_close(left, torch.zeros_like(left))
+    own = Model(problem.dynamics, problem.dynamics)
+    assert float(own.residual(seen, problem.starts, problem.coefficients, None).abs().max()) > 1e-6
+
+
+def test_draws_take_the_bias_of_weak_waves_away(small: Callable[..., object]) -> None:
+    """With a prior that shrinks states, their most probable values give too little diffusion; the
+    expectation over states that the data allow does not."""
+    problem = small("u_t = 0.1*u_xx", shape=(64,), n=200, waves=30, dt=0.02)
+    decay = (-problem.dynamics.waves.radius / 3).exp()
+    problem = replace(problem, starts=problem.starts * decay)
+    sigma = 0.02
+    data = problem.data(8, sigma)
+    variance = problem.starts.abs().square().mean(0, keepdim=True) / 64
+    seen = Observations.of(data, torch.full((200, 1), sigma, dtype=torch.float64))
+    states = states_of(problem, data, 1.0)
+    states = replace(states, variance=variance.clamp_min(1e-12).expand(200, -1, -1))
+    found = {}
+    with Workers.of(torch.device("cpu"), 1) as workers:
+        fit = Fit(Model(problem.dynamics, problem.dynamics), workers, learn_noise=False)
+        for draws in (False, True):
+            now = Estimate(problem.coefficients, states, seen)
+            for _ in range(6):
+                now = fit.iterate(now)
+                draw = now.states.draw if draws else torch.zeros_like(now.states.draw)
+                now = replace(now, states=replace(now.states, draw=draw, variance=states.variance))
+            error = inverse(now.reduced.matrix.sum(0)).diagonal().sqrt()
+            found[draws] = float((now.coefficients - 0.1)[0] / error[0])
+    assert abs(found[True]) < 3
+    assert abs(found[False]) > 3 + abs(found[True])
+
+
+def test_conjugate_gradients_solve_each_system_by_itself() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a = torch.randn((7, 7), generator=generator, dtype=torch.float64)
+    a = a @ a.T + torch.eye(7, dtype=torch.float64)
+    b = torch.randn((2, 3, 7), generator=generator, dtype=torch.float64)
+    b[0, 0] = 0
+    found = conjugate_gradients(
+        lambda x: x @ a,
+        b,
+        torch.zeros_like(b),
+        lambda x: x,
+        lambda x, y: (x * y).sum(-1),
+        50,
+        1e-12,
+    )
+    torch.testing.assert_close(found @ a, b)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.5])
+def test_the_noise_is_read_off_differences_in_time(missing: float) -> None:
+    generator = torch.Generator().manual_seed(5)
+    time = torch.arange(21, dtype=torch.float64)[None, :, None, None] / 10
+    x = torch.arange(256, dtype=torch.float64) / 40
+    data = torch.sin(x - time).expand(4, 21, 2, 256).clone()
+    sigma = torch.tensor([[0.01, 0.2]], dtype=torch.float64).expand(4, 2)
+    data += sigma[:, None, :, None] * torch.randn(
+        data.shape, generator=generator, dtype=torch.float64
+    )
+    gaps = torch.rand((4, 21, 1, 256), generator=generator) < missing
+    data[gaps.expand_as(data)] = torch.nan
+    torch.testing.assert_close(noise_of(data), sigma, rtol=0.3 if missing else 0.12, atol=0)
+    assert float((noise_of(data) / sigma).mean()) == pytest.approx(1, abs=0.08 if missing else 0.04)
+    unseen = data.clone()
+    unseen[:, :, 1] = torch.nan
+    assert noise_of(unseen)[:, 1].tolist() == [1.0] * 4
+
+
+def test_gaps_are_bridged_in_time() -> None:
+    data = torch.tensor([0.0, torch.nan, 2.0, torch.nan, torch.nan], dtype=torch.float64)
+    never = torch.full((5,), torch.nan, dtype=torch.float64)
+    values = torch.stack([data, never], -1)[None, :, None]
+    seen = Observations.of(values, torch.ones((1, 1), dtype=torch.float64)).bridged()
+    assert seen.values[0, :, 0, 0].tolist() == [0, 1, 2, 2, 2]
+    assert seen.seen[0, :, 0].tolist() == [[1, 0]] * 5
+
+
+def test_sampling_and_spreading_are_transposed() -> None:
+    waves = Waves(Grid((8, 6), (1.0, 1.0)), torch.zeros((), dtype=torch.float64))
+    generator = torch.Generator().manual_seed(0)
+    u = torch.randn((1, 2, 1, 8, 6), generator=generator, dtype=torch.float64)
+    y = torch.randn((1, 2, 1, 4, 3), generator=generator, dtype=torch.float64)
+    seen = Observations.of(y, torch.ones((1, 1), dtype=torch.float64))
+    left = (seen.sample(waves, waves.modes(u)) * y).sum()
+    right = waves.inner(waves.modes(u), seen.spread(waves, y)).sum()
+    torch.testing.assert_close(left, right)
+    assert seen.share(waves) == pytest.approx(0.25)

@@ -1,0 +1,217 @@
+"""Whole refinements: from data of the simulators to terms, coefficients and true errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from pdenet.boundary import Dirichlet
+from pdenet.discovery.equation import DiscoveredEquation
+from pdenet.discovery.refine import RefineConfig
+from pdenet.discovery.refine.refine import refine
+from pdenet.errors import ConfigError, DiscoveryError
+from pdenet.events import Event, Refining, TermJudged
+from pdenet.grid import Grid
+from pdenet.pde import PDE
+from pdenet.pde.compare import compare
+from pdenet.problem import Problem
+from pdenet.storage import open_data
+from simulators import simulate
+
+TRUTH = PDE("u_t = -u*u_x + 0.1*u_xx")
+
+
+@pytest.fixture(scope="module")
+def burgers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tensor, Problem, float]:
+    """Eight trajectories of 21 frames on 64 points, without noise."""
+    path = tmp_path_factory.mktemp("data") / "burgers.h5"
+    simulate(
+        TRUTH, path, shape=(64,), trajectories=8, frames=21, dt=0.05, late_start=0.0, seed=4,
+        noise=0.0, refine=4,
+    )  # fmt: skip
+    with open_data(path) as data:
+        return torch.from_numpy(data.read(dtype="float64")), data.problem, data.dt
+
+
+def noisy(states: Tensor, level: float, seed: int = 0) -> Tensor:
+    """With noise of this share of the first frame's standard deviation."""
+    generator = torch.Generator().manual_seed(seed)
+    size = states[:, :1].flatten(3).std(3, correction=0)[..., None]
+    return states + level * size * torch.randn(
+        states.shape, generator=generator, dtype=states.dtype
+    )
+
+
+def z_scores(found: DiscoveredEquation) -> list[float]:
+    """Errors of the true terms over their standard errors."""
+    return [
+        (row.found - row.truth) / found.stderr[row.field][row.monomial]
+        for row in compare(found.pde, TRUTH).rows
+        if row.found is not None and row.truth is not None
+    ]
+
+
+def exact(found: DiscoveredEquation) -> bool:
+    """Whether the terms are the true ones and no others."""
+    return compare(found.pde, TRUTH).tpr == 1
+
+
+def test_terms_and_coefficients_from_data_alone(burgers: tuple[Tensor, Problem, float]) -> None:
+    states, problem, dt = burgers
+    events: list[Event] = []
+    found = refine(None, noisy(states, 0.1), None, problem, dt, RefineConfig(), events.append)
+    assert exact(found)
+    assert max(map(abs, z_scores(found))) < 3.5
+    result = found.refinement
+    assert result is not None and result.converged and result.verdict == "identified"
+    assert result.chi2 == pytest.approx(1, abs=0.05)
+    # The noise is 10 % of the first frame's standard deviation, r.m.s. over trajectories.
+    sigma = 0.1 * float(states[:, 0].var((1, 2), correction=0).mean().sqrt())
+    assert result.sigma["u"] == pytest.approx(sigma, rel=0.03)
+    for monomial, error in found.stderr["u"].items():
+        assert error >= 0.99 * result.bound["u"][monomial] > 0
+        assert result.bootstrap["u"][monomial] == pytest.approx(
+            result.bound["u"][monomial], rel=1.2
+        )
+    judged = [event for event in events if isinstance(event, TermJudged)]
+    assert {event.monomial_text for event in judged if event.kept} >= {"u_xx", "u*u_x"}
+    assert {d.term for d in result.decisions if d.kept} == {"u_xx", "u*u_x"}
+    assert any(isinstance(event, Refining) for event in events)
+
+
+def test_wrong_terms_leave_and_missing_ones_enter(burgers: tuple[Tensor, Problem, float]) -> None:
+    states, problem, dt = burgers
+    wrong = PDE("u_t = -0.8*u*u_x + 0.05*u")
+    found = refine(wrong, noisy(states, 0.02), None, problem, dt)
+    assert exact(found)
+    assert max(map(abs, z_scores(found))) < 3.5
+    dropped = {event.monomial_text for event in found.dropped}
+    assert "u" in dropped
+
+
+def test_half_of_the_points_missing(burgers: tuple[Tensor, Problem, float]) -> None:
+    states, problem, dt = burgers
+    data = noisy(states, 0.01)
+    gaps = torch.rand(data.shape, generator=torch.Generator().manual_seed(1)) < 0.5
+    data[gaps] = torch.nan
+    found = refine(None, data, None, problem, dt)
+    assert exact(found)
+    assert compare(found.pde, TRUTH).einf < 0.01
+    assert found.refinement is not None
+    assert found.refinement.values == int(data.isfinite().sum())
+
+
+def test_every_second_point_seen(burgers: tuple[Tensor, Problem, float]) -> None:
+    """The states live on a finer grid where the data's own does not hold their waves."""
+    states, problem, dt = burgers
+    grid = Grid((16,), problem.grid.lengths)
+    coarse = Problem.periodic(TRUTH, grid)
+    data = noisy(states, 0.001)[..., ::4]
+    found = refine(TRUTH, data, None, coarse, dt, RefineConfig(choose=False))
+    assert found.refinement is not None
+    assert found.refinement.shape[0] > 16
+    assert compare(found.pde, TRUTH).einf < 0.02
+
+
+def test_a_field_that_is_never_seen() -> None:
+    """u is moved by a v that nobody measured."""
+    pde = PDE("u_t = -v*u_x + 0.1*u_xx", "v_t = 0.1*v_xx")
+    x = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+    grid = Grid((32,), (2 * np.pi,))
+    from pdenet.discovery.refine.dynamics import Dynamics
+    from pdenet.discovery.refine.waves import Waves
+    from pdenet.discovery.terms import Library
+
+    library, theta = Library.of(pde)
+    zero = torch.zeros((), dtype=torch.float64)
+    dynamics = Dynamics(library, Waves(grid, zero), 0.05, 2)
+    starts = np.stack([[np.sin(x + k) + np.cos(2 * x), 1 + 0.5 * np.cos(x - k)] for k in range(4)])
+    modes = dynamics.waves.modes(torch.from_numpy(starts))
+    data = dynamics.waves.points(dynamics.rollout(modes, theta, 21))
+    data = data + 1e-3 * torch.randn(
+        data.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
+    data[:, :, 1] = torch.nan
+    problem = Problem.periodic(pde, grid)
+    guess = PDE("u_t = -v*u_x + 0.12*u_xx", "v_t = 0.08*v_xx")
+    # v and its coefficient are only known together: u_x stays as it is given.
+    found = refine(guess, data, None, problem, 0.05, RefineConfig(choose=False))
+    terms = found.pde.terms()["u"]
+    diffusion = next(value for monomial, value in terms.items() if str(monomial) == "u_xx")
+    assert float(diffusion) == pytest.approx(0.1, rel=0.05)
+
+
+def test_an_interrupted_refinement_goes_on_to_the_same_result(
+    burgers: tuple[Tensor, Problem, float],
+) -> None:
+    states, problem, dt = burgers
+    data = noisy(states[:, :9], 0.05)
+    saves: list[Mapping[str, Tensor]] = []
+    whole = refine(TRUTH, data, None, problem, dt, save=lambda s: saves.append(dict(s)))
+    assert len(saves) >= 2
+    resumed = refine(TRUTH, data, None, problem, dt, saved=saves[0])
+    assert resumed.pde == whole.pde
+    assert resumed.stderr == whole.stderr
+    assert resumed.refinement.decisions == whole.refinement.decisions
+
+
+def test_the_same_seed_gives_the_same_result_on_any_number_of_cores(
+    burgers: tuple[Tensor, Problem, float],
+) -> None:
+    states, problem, dt = burgers
+    data = noisy(states[:4, :9], 0.05)
+    one, two = (
+        refine(TRUTH, data, None, problem, dt, RefineConfig(workers=n, choose=False))
+        for n in (1, 2)
+    )
+    assert one.pde == two.pde and one.stderr == two.stderr
+
+
+def test_a_noise_level_that_the_data_contradict_shows_in_chi2(
+    burgers: tuple[Tensor, Problem, float],
+) -> None:
+    states, problem, dt = burgers
+    data = noisy(states[:4, :9], 0.05)
+    config = RefineConfig(choose=False, noise=0.01)
+    found = refine(TRUTH, data, None, problem, dt, config)
+    assert found.refinement.noise_given
+    assert found.refinement.chi2 == pytest.approx(25, rel=0.2)
+    true = 0.05 * float(states[:4, 0].var((1, 2), correction=0).mean().sqrt())
+    assert found.refinement.sigma["u"] == pytest.approx(true, rel=0.1)
+
+
+def test_what_cannot_be_refined_is_refused(burgers: tuple[Tensor, Problem, float]) -> None:
+    states, problem, dt = burgers
+    walls = Problem(None, Grid((64,), (1.0,), endpoint=True), ((Dirichlet(), Dirichlet()),), ("u",))
+    with pytest.raises(DiscoveryError, match="x has walls"):
+        refine(None, states, None, walls, dt)
+    with pytest.raises(DiscoveryError, match="the equation is for v"):
+        refine(PDE("v_t = v_xx"), states, None, problem, dt)
+    few = states[:, :2].clone()
+    few[:, 1, :, 5:] = torch.nan
+    few[:, 0, :, 40:] = torch.nan
+    with pytest.raises(DiscoveryError, match="more frames of each trajectory are missing"):
+        refine(None, few, None, problem, dt)
+    with pytest.raises(DiscoveryError, match=r"need .* GiB and 1e-05 are allowed, enough for"):
+        refine(TRUTH, states, None, problem, dt, RefineConfig(memory=1e-5))
+    with pytest.raises(DiscoveryError, match="depends on time"):
+        refine(PDE("u_t = sin(t)*u_xx"), states, None, problem, dt)
+    for wrong in ({"noise": -1.0}, {"order": 0}, {"memory": 0.0}, {"workers": 0}):
+        with pytest.raises(ConfigError):
+            RefineConfig(**wrong)
+
+
+def test_no_change_no_equation(tmp_path: Path, burgers: tuple[Tensor, Problem, float]) -> None:
+    """Noise alone has no terms."""
+    _, problem, dt = burgers
+    still = torch.sin(torch.linspace(0, 6, 64, dtype=torch.float64)).expand(6, 9, 1, 64)
+    data = still + 0.1 * torch.randn(
+        (6, 9, 1, 64), generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
+    with pytest.raises(DiscoveryError, match="no term helps"):
+        refine(None, data, None, problem, dt)

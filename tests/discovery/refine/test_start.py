@@ -1,0 +1,97 @@
+"""The spectrum of states, and terms from smoothed data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from pdenet.discovery.refine.observe import Observations
+from pdenet.discovery.refine.prior import Shells, spectrum_of_data, unresolved
+from pdenet.discovery.refine.start import filled, low_products, rank_terms, smoothed
+from pdenet.discovery.refine.waves import Waves
+from pdenet.grid import Grid
+
+
+def waves_of(*shape: int) -> Waves:
+    return Waves(
+        Grid(shape, (6.283185307179586,) * len(shape)), torch.zeros((), dtype=torch.float64)
+    )
+
+
+def random_field(waves: Waves, decay: float, n: int, seed: int = 0) -> torch.Tensor:
+    """(n, 1, 1, *space) with the spectrum exp(-decay |k|)."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn((n, 1, 1, *waves.grid.shape), generator=generator, dtype=torch.float64)
+    return waves.points(waves.modes(noise) * (-decay * waves.radius / 2).exp())
+
+
+def test_the_spectrum_is_that_of_the_signal_and_goes_on_exponentially() -> None:
+    waves = waves_of(32, 32)
+    field = random_field(waves, 0.6, 6)
+    noise = 1e-3 * torch.randn(
+        (6, 4, 1, 32, 32), generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
+    seen = Observations.of(field + noise, torch.full((6, 1), 1e-3, dtype=torch.float64))
+    fine = waves_of(64, 64)
+    shells = Shells(fine)
+    found = spectrum_of_data(seen, waves, shells).mean((0, 1))
+    # |û|²/N on a grid of four times as many points is four times as large.
+    k = torch.arange(len(shells))
+    expected = 4 * (-0.6 * k).exp()
+    assert float((found[1:14] / expected[1:14]).log().abs().max()) < 0.5
+    assert float((found[18:28] / expected[18:28]).log().abs().max()) < 3
+    left = unresolved(found[None, None], shells, 16)
+    assert float(left) < 1e-3 and float(unresolved(found[None, None], shells, 4)) > float(left)
+
+
+def test_shells_average_and_spread() -> None:
+    waves = waves_of(16, 16)
+    shells = Shells(waves)
+    values = torch.rand(len(shells), dtype=torch.float64)
+    wide = shells.spread(values)
+    assert wide.shape == waves.shape
+    assert float(shells.count.sum()) == pytest.approx(256)
+    narrow = waves_of(16)
+    assert float(Shells(narrow).waves_in()[1:].min()) >= min(24, 15)
+
+
+@pytest.mark.parametrize(("fields", "ndim", "count"), [(("u",), 1, 11), (("u", "v"), 2, 95)])
+def test_low_products(fields: tuple[str, ...], ndim: int, count: int) -> None:
+    """The constant, m jets, m(m+1)/2 pairs, and the cubes of fields."""
+    products = low_products(fields, ndim, 2)
+    assert len(products) == len(set(products)) == count
+
+
+def test_heavy_noise_is_smoothed_and_the_terms_are_found(small: Callable[..., object]) -> None:
+    problem = small("u_t = -u*u_x + 0.1*u_xx", shape=(128,), n=10, dt=0.01)
+    data = problem.data(21, 0.1)
+    sigma = torch.full((10, 1), 0.1, dtype=torch.float64)
+    seen, waves = Observations.of(data, sigma), problem.dynamics.waves
+    states, rates = smoothed(seen, waves, 0.01)
+    clean = waves.points(problem.dynamics.rollout(problem.starts, problem.coefficients, 21))
+    middle = waves.points(states)[:, states.shape[1] // 2]
+    error = float((middle - clean[:, 10]).square().mean().sqrt())
+    assert error < 0.03
+    change = waves.points(rates)[:, states.shape[1] // 2]
+    assert float(((clean[:, 11] - clean[:, 9]) / 0.02 - change).square().mean().sqrt()) < 0.5
+    ranked = rank_terms(seen, waves, 0.01, 2, ("u",))
+    names = [term.text for term in ranked.library.terms]
+    assert {"u_xx", "u*u_x"} <= set(names)
+    first = dict(zip(names, ranked.starts[0].tolist(), strict=True))
+    assert first["u*u_x"] == pytest.approx(-1, abs=0.15)
+    counts = [int((start != 0).sum()) for start in ranked.starts]
+    assert counts == sorted(counts)
+
+
+def test_sensors_that_are_missing_are_filled_from_their_neighbours() -> None:
+    waves = waves_of(48)
+    field = random_field(waves, 1.0, 3).expand(3, 5, 1, 48).clone()
+    gone = torch.rand(48, generator=torch.Generator().manual_seed(4)) < 0.3
+    data = field.clone()
+    data[..., gone] = torch.nan
+    seen = Observations.of(data, torch.full((3, 1), 1e-3, dtype=torch.float64))
+    found = filled(seen, waves, Shells(waves))
+    assert bool((found.seen == 1).all())
+    assert float((found.values - field).square().mean().sqrt()) < 0.05 * float(field.std())
