@@ -130,6 +130,8 @@ def _discoveries(
         file = file or ("quick-" + each.source if "quick-" + each.source in settings else "quick")
     if file is not None:
         options = (*options, "--config", str(settings[file]))
+    # The papers' method is a network; a fit by maximum likelihood would hide what its filters do.
+    options = (*options, "--no-refine")
     home, runs = folder / each.name, []
     for seed in seeds:
         arguments = ("discover", each.source, "-o", str(home / f"seed-{seed}"), *options)

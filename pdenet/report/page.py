@@ -112,6 +112,7 @@ def _environment(form: str) -> jinja2.Environment:
         stderr=lambda row: tables.measured(row.found, row.stderr)[1],
         percent=tables.percent,
         odds=refined.odds,
+        ratio=lambda value: "–" if value is None else f"{value:.2f}",
         sentence=_sentence,
         tokens=typeset.tokens,
         left_side=typeset.left_side,
