@@ -6,7 +6,8 @@
 PySINDy's libraries, derivatives and STLSQ as somebody sets them who knows them well:
 
     candidates  1, the polynomials of the fields up to `degree`, the derivatives up to order 2, and
-                the products of a derivative and a field; it cannot form those of two derivatives
+                the products of a derivative and one field (of up to `factors` fields); it cannot
+                form those of two derivatives
     derivatives spectral in space (finite differences of order 4 are a hundred times worse on clean
                 data; `periodic=True` is ignored); strong form: order 4 in time, without the ends
     windows     half-width a tenth of each axis and three tenths of the trajectory, but 20 frames or
@@ -28,6 +29,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import math
 import re
 import resource
 import time
@@ -46,6 +48,7 @@ from pysindy.utils import comprehend_axes
 from pdenet.errors import DataError
 from pdenet.pde import PDE, Jet
 from pdenet.pde.compare import compare
+from pdenet.problem import Problem
 from pdenet.storage import Data, open_data
 
 __all__ = ["scored", "sindy"]
@@ -56,12 +59,17 @@ POWER = 2  # of the test function (1 − x²)^POWER
 
 
 def sindy(
-    data_path: Path | str, weak: bool = True, degree: int = 2, windows: int = 500, seed: int = 0
+    data_path: Path | str,
+    weak: bool = True,
+    degree: int = 2,
+    factors: int = 1,
+    windows: int = 500,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """The equation that PySINDy finds from the training trajectories of a file.
 
-    degree: of the polynomials of the fields. windows: how many a trajectory has, in the weak form.
-    seed: of their places.
+    degree: of the polynomials of the fields. factors: of those that multiply a derivative.
+    windows: how many a trajectory has, in the weak form. seed: of their places.
 
     Returns "pde" (None where no term is left), "threshold", "candidates" (how many), "seconds", and
     "hindsight": "pde" and "threshold" that are best for the file's truth, None where it has none.
@@ -72,7 +80,8 @@ def sindy(
         problem, grid = data.problem, data.problem.grid
         if any(grid.endpoints):
             raise DataError(f"{data_path} has walls: spectral derivatives need periodic axes")
-        libraries = _libraries(data, weak, degree, windows, seed)
+        with _seeded(seed):
+            libraries = _libraries(data, weak, degree, factors, windows)
         train, held = (
             np.vstack([_rows(libraries, data.read([k])[0], data.times, weak) for k in members])
             for members in (data.split["train"], data.split["validation"])
@@ -81,7 +90,7 @@ def sindy(
     monomials = [_monomial(name, problem.fields, grid.ndim) for name in names]
     path = _path(train, len(names))
     k = _chosen(path, train, held)
-    found = [_equation(coefficients, monomials, problem.fields, grid.axes) for coefficients in path]
+    found = [_equation(coefficients, monomials, problem) for coefficients in path]
     return {
         "pde": found[k],
         "threshold": float(THRESHOLDS[k]),
@@ -104,31 +113,32 @@ def scored(found: PDE | None, truth: PDE) -> dict[str, Any]:
 _Libraries = Sequence[tuple[Any, slice]]
 
 
-def _libraries(data: Data, weak: bool, degree: int, windows: int, seed: int) -> _Libraries:
+def _libraries(data: Data, weak: bool, degree: int, factors: int, windows: int) -> _Libraries:
     """Fields and derivatives in one library, their products in another, on the same windows."""
     grid, times, fields = data.problem.grid, data.times, len(data.fields)
     settings = {
-        "function_library": PolynomialLibrary(degree=1, include_bias=False),
+        "function_library": PolynomialLibrary(degree=factors, include_bias=False),
         "derivative_order": ORDER,
         "differentiation_method": SpectralDerivative,
     }
     if weak:
         axes = (*grid.coordinates(), times)
         part = min(0.499, max(0.3, 20 / (len(times) - 1)))
-        with _seeded(seed):
-            products = WeakPDELibrary(
-                spatiotemporal_grid=np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1),
-                K=windows,
-                H_xt=[*(0.1 * length for length in grid.lengths), part * (times[-1] - times[0])],
-                p=POWER,
-                **settings,
-            )
+        products = WeakPDELibrary(
+            spatiotemporal_grid=np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1),
+            K=windows,
+            H_xt=[*(0.1 * length for length in grid.lengths), part * (times[-1] - times[0])],
+            p=POWER,
+            **settings,
+        )
     else:
         products = PDELibrary(spatial_grid=np.stack(grid.mesh(), axis=-1), **settings)
     alone = copy.copy(products)
     alone.function_library = PolynomialLibrary(degree=degree, include_bias=False)
     alone.include_interaction, alone.include_bias = False, True
-    return (alone, slice(None)), (products, slice(fields * (1 + products.num_derivatives), None))
+    # What `products` has too: the polynomials of degree `factors` but 1, and the derivatives.
+    twice = math.comb(fields + factors, factors) - 1 + fields * products.num_derivatives
+    return (alone, slice(None)), (products, slice(twice, None))
 
 
 def _rows(libraries: _Libraries, states: np.ndarray, times: np.ndarray, weak: bool) -> np.ndarray:
@@ -143,7 +153,7 @@ def _rows(libraries: _Libraries, states: np.ndarray, times: np.ndarray, weak: bo
         rate = difference._differentiate(values, times)
     rows = np.concatenate([*columns, np.asarray(rate)], axis=-1)
     rows = rows.reshape(-1, rows.shape[-1])
-    return np.linalg.qr(rows[np.isfinite(rows).all(axis=1)], mode="r")
+    return np.asarray(np.linalg.qr(rows[np.isfinite(rows).all(axis=1)], mode="r"))
 
 
 def _monomial(name: str, fields: Sequence[str], ndim: int) -> sympy.Expr:
@@ -177,25 +187,19 @@ def _chosen(path: Sequence[np.ndarray], train: np.ndarray, held: np.ndarray) -> 
     losses = []
     for coefficients in path:
         change = np.linalg.norm(held[:, :candidates] @ coefficients.T - predicted, axis=0)
-        terms = np.count_nonzero(coefficients, axis=1)
-        loss = change / np.linalg.norm(predicted, axis=0) + terms / candidates
-        losses.append(loss.sum())
+        share = change / np.linalg.norm(predicted, axis=0)
+        losses.append(share.sum() + np.count_nonzero(coefficients) / candidates)
     return int(np.argmin(losses))
 
 
 def _equation(
-    coefficients: np.ndarray,
-    monomials: Sequence[sympy.Expr],
-    fields: Sequence[str],
-    axes: Sequence[str],
+    coefficients: np.ndarray, monomials: Sequence[sympy.Expr], problem: Problem
 ) -> PDE | None:
-    if not coefficients.any():
-        return None
     terms = {
         field: {m: float(c) for m, c in zip(monomials, row, strict=True) if c}
-        for field, row in zip(fields, coefficients, strict=True)
+        for field, row in zip(problem.fields, coefficients, strict=True)
     }
-    return PDE.from_terms(terms, axes)
+    return PDE.from_terms(terms, problem.grid.axes) if coefficients.any() else None
 
 
 def _hindsight(found: Sequence[PDE | None], truth: PDE) -> dict[str, Any]:
@@ -226,18 +230,18 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--strong", action="store_true", help="the strong form, not the weak one")
     parser.add_argument("--degree", type=int, default=2, help="of the polynomials of the fields")
+    parser.add_argument("--factors", type=int, default=1, help="most fields before a derivative")
     parser.add_argument("--windows", type=int, default=500, help="of a trajectory, weak form")
     parser.add_argument("--seed", type=int, default=0, help="of the windows")
-    options = parser.parse_args()
-    weak = not options.strong
-    result = sindy(options.data, weak, options.degree, options.windows, options.seed)
-    with open_data(options.data) as data:
+    settings = vars(parser.parse_args())
+    data_path, weak = settings.pop("data"), not settings.pop("strong")
+    result = sindy(data_path, weak, **settings)
+    with open_data(data_path) as data:
         truth = data.problem.pde
-    for each in (result, result["hindsight"]):
-        if each is not None and truth is not None:
+    for each in filter(None, (result, result["hindsight"])):
+        if truth is not None:
             each |= scored(each["pde"], truth)
-        if each is not None:
-            each["pde"] = None if each["pde"] is None else each["pde"].unicode()
+        each["pde"] = each["pde"] and each["pde"].unicode()
     result["memory_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     print(json.dumps(result, indent=2, ensure_ascii=False))
 
