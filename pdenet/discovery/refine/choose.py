@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pdenet.discovery.refine.fit import inverse
+from pdenet.discovery.refine.fit import covariance, inverse
 
 __all__ = ["FEWEST", "Choice", "Judged", "Quadratic", "Rival", "choose"]
 
@@ -97,7 +97,7 @@ class Quadratic:
     def covariance(self, kept: Sequence[int]) -> tuple[Tensor, Tensor]:
         """C and V of the coefficients of these terms; V is C for too few trajectories."""
         chosen, n = list(kept), len(self.matrix)
-        inside = inverse(self.matrix.sum(0)[chosen][:, chosen])
+        inside = covariance(self.matrix.sum(0)[chosen][:, chosen])
         if n < FEWEST:
             return inside, inside * max(1.0, self.misfit)
         change = self.best(kept)

@@ -30,7 +30,7 @@ from pdenet.discovery.refine.eliminate import Model, Reduced, States, damped, re
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells
 
-__all__ = ["CONVERGED", "Estimate", "Fit", "Workers", "inverse", "solve"]
+__all__ = ["CONVERGED", "Estimate", "Fit", "Workers", "covariance", "inverse", "solve"]
 
 CONVERGED = 0.1
 """Largest step in standard errors at which a fit has converged."""
@@ -42,6 +42,9 @@ SOLVER_TOLERANCE = 0.03
 
 DAMPINGS = (0.0, 0.1, 1.0, 10.0, math.inf)
 """Shares of the diagonal that are added to the normal equations of the coefficients, in turn."""
+
+UNSEEN = 1e-10
+"""Share of the information on a coefficient, alone, below which a direction counts as unseen."""
 
 CHANGE = 4.0
 """Factor by which a variance may change at once."""
@@ -164,7 +167,7 @@ class Fit:
     def iterate(self, now: Estimate) -> Estimate:
         """One step of Gauss–Newton, and of what else is learned."""
         reduced = self.reduce(now)
-        errors = inverse(reduced.matrix.sum(0)).diagonal().clamp_min(0).sqrt()
+        errors = covariance(reduced.matrix.sum(0)).diagonal().clamp_min(0).sqrt()
         there, states, whole = self._step(now, reduced)
         states = replace(states, draw=reduced.draw, solved=reduced.solved)
         states = replace(states, variance=self._spectrum(now, states))
@@ -235,7 +238,18 @@ def solve(matrix: Tensor, right: Tensor) -> Tensor:
 
 def inverse(matrix: Tensor) -> Tensor:
     """The inverse, with directions that the data do not see left out."""
+    return _by_eigenvalues(matrix, lambda value: torch.where(value > UNSEEN, 1 / value, 0.0))
+
+
+def covariance(matrix: Tensor) -> Tensor:
+    """The inverse, with large numbers for directions that the data do not see."""
+    return _by_eigenvalues(matrix, lambda value: 1 / value.clamp_min(UNSEEN))
+
+
+def _by_eigenvalues(matrix: Tensor, of: Callable[[Tensor], Tensor]) -> Tensor:
+    if not len(matrix) or not bool(matrix.isfinite().all()):
+        return torch.zeros_like(matrix)
     size = matrix.diagonal().clamp_min(1e-300).sqrt()
-    scaled = matrix / size / size[:, None]
-    found: Tensor = torch.linalg.pinv(scaled, hermitian=True, rtol=1e-11)
+    values, vectors = torch.linalg.eigh(matrix / size / size[:, None])
+    found: Tensor = (vectors * of(values)) @ vectors.T
     return found / size / size[:, None]

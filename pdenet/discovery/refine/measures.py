@@ -64,7 +64,7 @@ def miss(final: Final) -> float:
 
 def is_good(final: Final) -> bool:
     """Whether a fit has converged to what explains the data."""
-    explained = chi2_of(final.estimate, final.setup.sigma) < EXPLAINED
+    explained = chi2_of(final.estimate, final.setup.shown) < EXPLAINED
     return final.estimate.converged and (explained or miss(final) < LARGE)
 
 

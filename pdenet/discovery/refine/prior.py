@@ -120,10 +120,11 @@ def _continued(raw: Tensor, limit: Tensor, size: int) -> Tensor:
         x = shells[first : last + 1] - shells[first : last + 1].mean()
         slope = torch.minimum((x * chosen).sum() / x.square().sum(), raw.new_tensor(-0.1))
     end = raw[last].clamp_min(limit[last]).log()
-    line = (end + slope * (shells - last)).exp()
-    bound = torch.full_like(line, float(limit[-1]))
-    bound[: len(limit)] = limit
-    spectrum = torch.minimum(line, bound)
+    spectrum = (end + slope * (shells - last)).exp()
+    if last < len(limit) - 1:  # what is not seen where it could be is at most what could hide
+        bound = torch.full_like(spectrum, float(limit[-1]))
+        bound[: len(limit)] = limit
+        spectrum = torch.minimum(spectrum, bound)
     spectrum[: last + 1] = torch.maximum(raw[: last + 1], limit[: last + 1])
     return spectrum.clamp_min(1e-30)
 

@@ -245,15 +245,15 @@ class Session:
             grid = self._finer(final.setup, grid, final.estimate)
         if not is_good(final):
             final = min(final, self._final(replace(work, grows=True)), key=miss)
-        while not final.estimate.converged and work.frames >= 2 * SHORTEST:
+        while not is_good(final) and work.frames >= 2 * SHORTEST:
             work = replace(work, frames=work.frames // 2)
-            final = self._final(work)
+            final = min(final, self._final(work), key=miss)
         return final
 
     def _finer(self, setup: Setup, grid: Grid, now: Estimate) -> Grid | None:
         """A finer grid of the states, where what is left is neither noise nor negligible."""
         factor = grid.shape[0] // setup.problem.grid.shape[0]
-        explained = chi2_of(now, setup.sigma) < EXPLAINED
+        explained = chi2_of(now, setup.shown) < EXPLAINED
         if explained or misfit_of(now) < SMALL or 2 * factor > self.config.finest:
             return None
         finer = grid.refine(2)
@@ -297,7 +297,8 @@ class Session:
 
     def _grown(self, setup: Setup, library: Library, fit: Fit, now: Estimate) -> Estimate:
         """Where few frames lead, then twice as many, and so on: the same initial states, of which
-        more and more is seen. The way where a long rollout is far from linear in its start."""
+        more and more is seen; states given the equation, then both. The way where a long rollout is
+        far from linear in its start."""
         frames = now.seen.values.shape[1]
         for part in (8, 4, 2):
             if frames // part < SHORTEST:
@@ -309,6 +310,8 @@ class Session:
             )
             states = replace(now.states, white=now.states.white[:, : frames // part])
             some = replace(now, seen=seen, states=states)
+            still = replace(fit, free=False, learn_noise=False)
+            some = still.run(some, ATTEMPT, lambda done: self._said(setup, library, done))
             found = fit.run(some, ATTEMPT, lambda done: self._said(setup, library, done))
             states = replace(found.states, white=now.states.white)
             now = replace(now, coefficients=found.coefficients, states=states)

@@ -63,7 +63,8 @@ class Setup:
     """Data and everything that does not change while they are fitted.
 
     data: (trajectory, frame, field, *space), NaN where missing. sigma: the noise, as given or as
-    differences in time show it, (trajectory, field). given: whether it was given.
+    differences in time show it, (trajectory, field). shown: the larger of the two. given: whether
+    it was given.
     """
 
     data: Tensor
@@ -71,17 +72,20 @@ class Setup:
     dt: float
     config: RefineConfig
     sigma: Tensor
+    shown: Tensor
     given: bool
 
     @classmethod
     def of(cls, data: Tensor, problem: Problem, dt: float, config: RefineConfig) -> Setup:
         """With the noise that the user says, or the data show."""
+        shown = noise_of(data)
         if config.noise is None:
-            return cls(data, problem, dt, config, noise_of(data), given=False)
+            return cls(data, problem, dt, config, shown, shown, given=False)
         first = data[:, 0].flatten(2)
         mean = first.nanmean(2, keepdim=True)
         size = (first - mean).square().nanmean(2).sqrt().nan_to_num(1.0).clamp_min(1e-300)
-        return cls(data, problem, dt, config, config.noise * size, given=True)
+        given = config.noise * size
+        return cls(data, problem, dt, config, given, torch.maximum(given, shown), given=True)
 
     @property
     def seen(self) -> Observations:
@@ -104,13 +108,18 @@ class Setup:
         kept = min(n, trajectories)
         rows = torch.arange(kept) * n // kept
         length = max(frames, values // (kept * self.data[0, 0].numel()))
-        return replace(self, data=self.data[rows, :length], sigma=self.sigma[rows])
+        return replace(self, data=self.data[rows, :length])._of(rows)
 
     def in_windows(self, frames: int) -> Setup:
         """Trajectories cut into windows of so many frames; what is left at their end is lost."""
         count = self.data.shape[1] // frames
         cut = self.data[:, : count * frames].unflatten(1, (count, frames)).flatten(0, 1)
-        return replace(self, data=cut, sigma=self.sigma.repeat_interleave(count, 0))
+        rows = torch.arange(self.data.shape[0]).repeat_interleave(count)
+        return replace(self, data=cut)._of(rows)
+
+    def _of(self, rows: Tensor) -> Setup:
+        """With the noise of these trajectories."""
+        return replace(self, sigma=self.sigma[rows], shown=self.shown[rows])
 
     def state_grid(self, terms: int) -> Grid:
         """The grid of the states: finer than the data's for as long as waves beyond it hold more
@@ -128,8 +137,9 @@ class Setup:
                 f"{max(1, int(self.data.shape[0] * limit / need))} of {self.data.shape[0]} "
                 "trajectories: use fewer, or raise --memory"
             )
-        factor = 1
-        while 2 * factor <= self.config.finest:
+        # What fills a gap looks like short waves; there the fit itself has to ask for a finer grid.
+        factor, most = 1, self.config.finest if bool(self.data.isfinite().all()) else 1
+        while 2 * factor <= most:
             finer = self.problem.grid.refine(2 * factor)
             shells = Shells(self.waves_on(finer))
             spectrum = spectrum_of_data(self.seen, self.waves, shells)
@@ -166,7 +176,9 @@ class Setup:
         first = replace(first, values=first.values[:, :1], seen=first.seen[:, :1])
         first = filled(first, own, Shells(own))
         variance = shells.spread(spectrum_of_data(seen, own, shells))
-        variance.flatten(2)[..., 0] = math.inf
+        size = seen.values.square().flatten(3).mean((1, 3)) * grid.size
+        size = torch.where(seen.count > 0, math.inf, size.sum(1, keepdim=True))
+        variance.flatten(2)[..., 0] = size  # nothing is known of a mean but where it was never seen
         floor = self.sigma.square().reshape([*self.sigma.shape] + [1] * grid.ndim)
         gain = (1 / (1 + floor / seen.share(waves) / variance)).nan_to_num(1.0)
         at = own.resampled(own.modes(first.values[:, 0]), waves) * gain

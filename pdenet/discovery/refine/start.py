@@ -50,6 +50,9 @@ CANDIDATES = 5
 """Terms of each equation that are handed on, at least, to be judged through rollouts; with them all
 derivatives of its own field, which noise hides best."""
 
+FILLINGS = 4
+"""How often the spectrum is taken anew from what was filled in with it."""
+
 FILLED = 0.05
 """Weight of a value that was filled in beside one that was observed."""
 
@@ -114,8 +117,16 @@ def filled(seen: Observations, waves: Waves, shells: Shells) -> Observations:
     seen = seen.bridged()
     if bool((seen.seen > 0).all()):
         return seen
-    spectrum = shells.spread(spectrum_of_data(seen, waves, shells))[:, None]
-    precision = 1 / spectrum
+    found = seen
+    for _ in range(FILLINGS):
+        spectrum = shells.spread(spectrum_of_data(found, waves, shells))
+        found = _most_probable(seen, waves, spectrum)
+    return found
+
+
+def _most_probable(seen: Observations, waves: Waves, spectrum: Tensor) -> Observations:
+    """The data with gaps replaced by the most probable field under a spectrum."""
+    precision = 1 / spectrum[:, None]
     precision.flatten(3)[..., 0] = 0
     weight = seen.weight.square()
     share = weight.flatten(3).mean(3).reshape([*weight.shape[:3]] + [1] * waves.grid.ndim)
@@ -127,8 +138,8 @@ def filled(seen: Observations, waves: Waves, shells: Shells) -> Observations:
         torch.zeros_like(right),
         lambda x: inverse * x,
         waves.inner,
-        iterations=60,
-        tolerance=1e-3,
+        iterations=100,
+        tolerance=1e-4,
     )
     return replace(seen, values=waves.points(found), seen=torch.ones_like(seen.seen))
 

@@ -13,7 +13,10 @@ from torch import Tensor
 from pdenet.boundary import Dirichlet
 from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine import RefineConfig
+from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.refine import refine
+from pdenet.discovery.refine.waves import Waves
+from pdenet.discovery.terms import Library
 from pdenet.errors import ConfigError, DiscoveryError
 from pdenet.events import Event, Refining, TermJudged
 from pdenet.grid import Grid
@@ -120,30 +123,28 @@ def test_every_second_point_seen(burgers: tuple[Tensor, Problem, float]) -> None
 
 def test_a_field_that_is_never_seen() -> None:
     """u is moved by a v that nobody measured."""
-    pde = PDE("u_t = -v*u_x + 0.1*u_xx", "v_t = 0.1*v_xx")
-    x = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+    pde = PDE("u_t = -v*u_x + 0.1*u_xx", "v_t = -v*v_x + 0.1*v_xx")
     grid = Grid((32,), (2 * np.pi,))
-    from pdenet.discovery.refine.dynamics import Dynamics
-    from pdenet.discovery.refine.waves import Waves
-    from pdenet.discovery.terms import Library
-
     library, theta = Library.of(pde)
-    zero = torch.zeros((), dtype=torch.float64)
-    dynamics = Dynamics(library, Waves(grid, zero), 0.05, 2)
-    starts = np.stack([[np.sin(x + k) + np.cos(2 * x), 1 + 0.5 * np.cos(x - k)] for k in range(4)])
-    modes = dynamics.waves.modes(torch.from_numpy(starts))
+    dynamics = Dynamics(library, Waves(grid, torch.zeros((), dtype=torch.float64)), 0.05, 2)
+    x = grid.coordinates()[0]
+    starts = [[np.sin(x + k) + np.cos(2 * x), 1 + 0.5 * np.cos(x - k)] for k in range(4)]
+    modes = dynamics.waves.modes(torch.from_numpy(np.array(starts)))
     data = dynamics.waves.points(dynamics.rollout(modes, theta, 21))
-    data = data + 1e-3 * torch.randn(
-        data.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64
-    )
+    generator = torch.Generator().manual_seed(0)
+    data = data + 1e-3 * torch.randn(data.shape, generator=generator, dtype=torch.float64)
     data[:, :, 1] = torch.nan
+    guess = PDE("u_t = -v*u_x + 0.12*u_xx", "v_t = -0.9*v*v_x + 0.08*v_xx")
     problem = Problem.periodic(pde, grid)
-    guess = PDE("u_t = -v*u_x + 0.12*u_xx", "v_t = 0.08*v_xx")
-    # v and its coefficient are only known together: u_x stays as it is given.
     found = refine(guess, data, None, problem, 0.05, RefineConfig(choose=False))
-    terms = found.pde.terms()["u"]
-    diffusion = next(value for monomial, value in terms.items() if str(monomial) == "u_xx")
-    assert float(diffusion) == pytest.approx(0.1, rel=0.05)
+    terms, errors = found.pde.terms(), found.stderr
+    (diffusion,) = (m for m in terms["u"] if str(m) == "u_xx")
+    assert abs(float(terms["u"][diffusion]) - 0.1) < 4 * errors["u"][diffusion] < 0.05
+    # Twice the v with half the coefficients is as good: nobody can tell the size of a v unseen.
+    assert found.refinement.verdict == "not identifiable"
+    (convection,) = (m for m in terms["u"] if str(m) != "u_xx")
+    assert errors["u"][convection] > 1
+    assert found.refinement.chi2 == pytest.approx(1, abs=0.2)
 
 
 def test_an_interrupted_refinement_goes_on_to_the_same_result(
@@ -182,7 +183,7 @@ def test_a_noise_level_that_the_data_contradict_shows_in_chi2(
     assert found.refinement.noise_given
     assert found.refinement.chi2 == pytest.approx(25, rel=0.2)
     true = 0.05 * float(states[:4, 0].var((1, 2), correction=0).mean().sqrt())
-    assert found.refinement.sigma["u"] == pytest.approx(true, rel=0.1)
+    assert found.refinement.sigma["u"] == pytest.approx(true, rel=0.2)
 
 
 def test_what_cannot_be_refined_is_refused(burgers: tuple[Tensor, Problem, float]) -> None:
