@@ -12,6 +12,7 @@ from pdenet.dataset import load
 from pdenet.discovery import DiscoveredEquation
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.refine import refine
+from pdenet.discovery.refine.saving import Kept
 from pdenet.errors import EquationError
 from pdenet.events import Event, Listener
 from pdenet.pde import PDE
@@ -83,7 +84,11 @@ def refined(
     """
     started = time.perf_counter()
     device = fitted.train.device
-    saved = state.load() if state is not None and resume else None
+    kept = None
+    if state is not None:
+        saved = state.load() if resume else None
+        here = None if saved is None else {name: part.to(device) for name, part in saved.items()}
+        kept = Kept(here, state.save)
     result = refine(
         None if found is None else found.pde.numeric(),
         fitted.train,
@@ -92,8 +97,7 @@ def refined(
         fitted.dt,
         config,
         on_event or _silent,
-        None if saved is None else {name: kept.to(device) for name, kept in saved.items()},
-        *(() if state is None else (state.save,)),
+        kept,
     )
     spent = time.perf_counter() - started
     if found is None:

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import torch
@@ -20,7 +19,7 @@ from torch import Tensor
 from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.fit import Workers
-from pdenet.discovery.refine.saving import Judgement, restored_judgement
+from pdenet.discovery.refine.saving import Judgement, Kept, restored_judgement
 from pdenet.discovery.refine.session import Session
 from pdenet.discovery.refine.setup import Setup, check_problem
 from pdenet.discovery.refine.summary import summarise
@@ -35,10 +34,6 @@ def _silent(event: Event) -> None:
     """Nobody listens."""
 
 
-def _forgotten(saved: Mapping[str, Tensor]) -> None:
-    """Nothing is kept."""
-
-
 def refine(
     pde: PDE | None,
     train: Tensor,
@@ -47,32 +42,31 @@ def refine(
     dt: float,
     config: RefineConfig | None = None,
     on_event: Listener = _silent,
-    saved: Mapping[str, Tensor] | None = None,
-    save: Callable[[Mapping[str, Tensor]], None] = _forgotten,
+    kept: Kept | None = None,
 ) -> DiscoveredEquation:
     """The equation by maximum likelihood through its rollouts.
 
     pde: the equation to begin with; None where the data alone propose terms.
     train, held_out: trajectories (n, frames, field, *space) in float64, NaN where missing. Both are
     fitted: terms are judged on trajectories that are left out in turn.
-    saved: what `save` was given last, to go on from there.
+    kept: what is kept of it while it goes on.
 
     Raises DiscoveryError for axes with walls, coefficients that depend on time, fewer data than
     unknowns, and states that the memory cannot hold.
     """
-    config = config or RefineConfig()
+    config, kept = config or RefineConfig(), kept or Kept()
     data = train if held_out is None else torch.cat([train, held_out])
     check_problem(pde, data, problem)
     started = time.perf_counter()
     with Workers.of(data.device, config.workers) as workers:
-        session = Session(Setup.of(data, problem, dt, config), workers, on_event, save)
+        session = Session(Setup.of(data, problem, dt, config), workers, on_event, kept.save)
         proposal = session.propose(pde)
-        if saved is not None and "start" in saved:
-            judgement = restored_judgement(saved)
+        if kept.saved is not None and "start" in kept.saved:
+            judgement = restored_judgement(kept.saved)
         elif config.choose:
             judgement = session.judge(proposal)
         else:
             judgement = Judgement(proposal.starts[0], None)
-        final = session.finish(proposal, judgement, saved)
+        final = session.finish(proposal, judgement, kept.saved)
         found = summarise(proposal, judgement, final)
     return replace(found, seconds={"refine": time.perf_counter() - started})

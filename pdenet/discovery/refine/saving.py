@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from pdenet.discovery.refine.choose import Choice, Judged, Rival
 from pdenet.discovery.refine.fit import Estimate
 
-__all__ = ["Judgement", "restored", "restored_judgement", "to_save"]
+__all__ = ["Judgement", "Kept", "restored", "restored_judgement", "to_save"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +26,19 @@ class Judgement:
     def kept(self) -> list[int]:
         """The places of the terms that stay."""
         return [k for k, value in enumerate(self.coefficients.tolist()) if value != 0]
+
+
+def _forget(state: Mapping[str, Tensor]) -> None:
+    """Nothing is kept."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a refinement while it goes on. saved: what `save` was given last, to go on
+    from there; None to begin. save: called after every iteration of the final fit."""
+
+    saved: Mapping[str, Tensor] | None = None
+    save: Callable[[Mapping[str, Tensor]], None] = _forget
 
 
 def to_save(judgement: Judgement, now: Estimate, window: int) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine import RefineConfig
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.refine import refine
+from pdenet.discovery.refine.saving import Kept
 from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.terms import Library
 from pdenet.errors import ConfigError, DiscoveryError
@@ -153,9 +154,9 @@ def test_an_interrupted_refinement_goes_on_to_the_same_result(
     states, problem, dt = burgers
     data = noisy(states[:, :9], 0.05)
     saves: list[Mapping[str, Tensor]] = []
-    whole = refine(TRUTH, data, None, problem, dt, save=lambda s: saves.append(dict(s)))
+    whole = refine(TRUTH, data, None, problem, dt, kept=Kept(None, lambda s: saves.append(dict(s))))
     assert len(saves) >= 2
-    resumed = refine(TRUTH, data, None, problem, dt, saved=saves[0])
+    resumed = refine(TRUTH, data, None, problem, dt, kept=Kept(saves[0]))
     assert resumed.pde == whole.pde
     assert resumed.stderr == whole.stderr
     assert resumed.refinement.decisions == whole.refinement.decisions
