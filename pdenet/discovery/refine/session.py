@@ -119,11 +119,9 @@ class Session:
         """Fit some trajectories, judge every term there, and again until nothing changes."""
         setup = self.setup.some(JUDGED_TRAJECTORIES, JUDGED_VALUES, JUDGED_FRAMES)
         library = proposal.library
-        grid: Grid | None = setup.state_grid(len(library.terms))
-        while grid is not None:
-            chosen, (setup, starts) = grid, self._started(setup, grid, proposal)
-            part, now = self._first(setup, library, chosen, starts)
-            grid = self._finer(setup, chosen, now)
+        grid = setup.state_grid(len(library.terms))
+        setup, starts = self._started(setup, grid, proposal)
+        part, now = self._first(setup, library, grid, starts)
         choice: Choice | None = None
         for _ in range(ROUNDS):
             quadratic = self._quadratic(part, now, 1, proposal.pool)
@@ -133,10 +131,13 @@ class Session:
             self._tell(library, choice)
             change = quadratic.best(choice.kept)
             settled = set(choice.kept) == set(_nonzero(now.coefficients))
+            finer = self._finer(setup, grid, now) if settled else None
             now = replace(now, coefficients=quadratic.at + change)
-            if settled:
+            if settled and finer is None:
                 break
-            part, now = self._fitted(setup, library, chosen, now, self.config.iterations)
+            if finer is not None:
+                grid, now = finer, setup.begin(finer, now.coefficients)
+            part, now = self._fitted(setup, library, grid, now, self.config.iterations)
         coefficients = now.coefficients.clone()
         if choice is not None:
             outside = torch.ones_like(coefficients, dtype=torch.bool)
