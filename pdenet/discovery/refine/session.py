@@ -64,7 +64,7 @@ SHORTEST = 4
 @dataclass(frozen=True, eq=False)
 class Proposal:
     """All terms that may be in the equation, and coefficients to start from: those of a given
-    equation, then the shortest first, to which the data add what it lacks. pool: products that
+    equation, then those of regressions on the data. pool: products that
     the terms of one equation were drawn from."""
 
     library: Library

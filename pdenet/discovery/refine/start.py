@@ -46,9 +46,9 @@ EXCESS = 0.05
 POINTS = 2**16
 """Points of all trajectories at which the regression looks."""
 
-CANDIDATES = 5
-"""Terms of each equation that are handed on, at least, to be judged through rollouts; with them all
-derivatives of its own field, which noise hides best."""
+CANDIDATES, MOST = 5, 14
+"""Least and largest number of terms of each equation that are handed on, to be judged through
+rollouts; with them all derivatives of its own field, which noise hides best."""
 
 FILLINGS = 4
 """How often the spectrum is taken anew from what was filled in with it."""
@@ -57,17 +57,18 @@ FILLED = 0.05
 """Weight of a value that was filled in beside one that was observed."""
 
 SIZES = (2, 3, 4, 6)
-"""Numbers of terms of each equation to start with, all of them mild. The filter's bias looks like
-terms of a few per cent, and rollouts of long equations with such coefficients blow up; short ones
-lack terms, which the judgement through rollouts adds."""
+"""Numbers of terms of each equation to start with where the rollout of the regression's own choice
+comes to nothing; all of them mild. Short equations lack terms, which the judgement through rollouts
+adds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
     """Terms from a regression: those to start with and others worth a closer look.
 
-    library: all of them. starts: coefficients of several equations, from the shortest to
-    the longest, zero for terms that are not in them. pool: products that were looked at.
+    library: all of them. starts: coefficients of several equations, that of the regression first,
+    then from the shortest to the longest, zero for terms that are not in them. pool: products that
+    were looked at.
     """
 
     library: Library
@@ -204,15 +205,15 @@ def rank_terms(
     everything = list(range(len(products)))
     mild = [k for k in everything if _is_mild(products[k])]
     terms: list[Term] = []
-    starts: list[list[float]] = [[] for _ in SIZES]
+    starts: list[list[float]] = [[] for _ in range(1 + len(SIZES))]
     for f, name in enumerate(fields):
         share = right[:, f], square[:, f]
-        order_of_all = _path(matrix, *share, everything, train, held)
-        last = _path(matrix, *share, mild, train, held)
+        every, many = _path(matrix, *share, everything, train, held)
+        last, some = _path(matrix, *share, mild, train, held)
         own = [k for k, product in enumerate(products) if _differentiates(product, name)]
-        chosen = sorted({*order_of_all[:CANDIDATES], *last[:CANDIDATES], *own})
+        chosen = sorted({*every[: _between(many)], *last[: _between(some)], *own})
         terms += [_term(name, products[k]) for k in chosen]
-        for start, number in zip(starts, SIZES, strict=True):
+        for start, number in zip(starts, (_between(some), *SIZES), strict=True):
             fitted = _fitted(matrix.sum(0), right[:, f].sum(0), last[:number])
             start += [fitted.get(k, 0.0) for k in chosen]
     library = Library(fields, waves.grid.ndim, tuple(terms))
@@ -251,13 +252,20 @@ def _path(
     some: list[int],
     train: list[int],
     held: list[int],
-) -> list[int]:
-    """These products, the one that leaves last first."""
+) -> tuple[list[int], int]:
+    """These products, the one that leaves last first, and how many stay for the sake of held-out
+    trajectories."""
     size = matrix.mean(0).diagonal()[some].clamp_min(1e-300).sqrt()
     scaled = matrix[:, some][:, :, some] / size / size[:, None]
     normal = Normal(scaled, right[:, some] / size, square)
-    _, path = eliminate(torch.zeros_like(size), len(some), _of(normal, train), _of(normal, held))
-    return [some[step.dropped] for step in path][::-1]
+    at = torch.zeros_like(size)
+    leaving, path = eliminate(at, len(some), _of(normal, train), _of(normal, held))
+    return [some[step.dropped] for step in path][::-1], len(some) - len(leaving)
+
+
+def _between(number: int) -> int:
+    """As many candidates as a regression asks for, within limits."""
+    return min(max(number, CANDIDATES), MOST)
 
 
 def _of(normal: Normal, rows: list[int]) -> Normal:

