@@ -64,6 +64,8 @@ def run(arguments: list[str], seed: int) -> dict[str, Any]:
         typed = [argument.replace("{frozen}", frozen) for argument in arguments]
         command = [sys.executable, "-m", "pdenet.cli", "discover", *typed]
         command += ["-o", str(Path(scratch) / "run"), "--seed", str(seed), "--json", "--quiet"]
+        # What the network's read-out reaches by itself; noise.py measures refinement.
+        command += ["--no-refine"]
         out, error = Path(scratch) / "out", Path(scratch) / "error"
         started = time.perf_counter()
         with out.open("w") as stdout, error.open("w") as stderr:
