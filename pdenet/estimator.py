@@ -36,6 +36,7 @@ from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
 from pdenet.storage import Data, open_data, write_arrays
 from pdenet.threads import threads_for
+from pdenet.training import refining
 from pdenet.training.compiling import compile_where_it_pays
 from pdenet.training.config import TrainingConfig, validated
 from pdenet.training.refined import RefinementState
@@ -156,7 +157,13 @@ def extract(
     readout, listen = current.config.readout.value(), current.listener(on_event)
     with threads_for(states[0][0, 0].numel(), states[0].device):
         found = read_out(model, *states, generator, readout, listen)
-    if when != "never" and not obstacle:
+    if when == "auto" and not obstacle and sum(part.numel() for part in states) > refining.QUICK:
+        _log.warning(
+            "the equation is that of the read-out: refining it on so many data takes minutes; "
+            "'pdenet extract %s --refine' does it",
+            run,
+        )
+    elif when != "never" and not obstacle:
         found = _refined_run(current, found, fitted, listen, required=when == "always")
     save_equation(found, current.folder / "equation.json")
     current.refinement.unlink(missing_ok=True)

@@ -185,6 +185,17 @@ def test_a_refinement_that_fails_leaves_the_read_out(found, caplog):
         path.write_text(whole)
 
 
+def test_many_data_are_refined_when_asked_for(found, monkeypatch, caplog):
+    _, folder, _ = found
+    monkeypatch.setattr("pdenet.training.refining.QUICK", 100)
+    try:
+        assert extract(folder).refinement is None
+        assert f"pdenet extract {folder} --refine" in caplog.text
+    finally:
+        monkeypatch.undo()
+        assert extract(folder).refinement is not None
+
+
 def test_refining_begins_with_an_equation_a_file_or_nothing(found, burgers, tmp_path):
     result, _, _ = found
     config = RefineConfig(workers=1)

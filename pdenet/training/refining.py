@@ -23,7 +23,12 @@ from pdenet.training.config import TrainingConfig
 from pdenet.training.refined import RefinementState
 from pdenet.types import Trajectory
 
-__all__ = ["Fitted", "refined", "why_not"]
+__all__ = ["QUICK", "Fitted", "refined", "why_not"]
+
+QUICK = 2**22
+"""Numbers in the data up to which a refinement follows a read-out unasked: it takes about a CPU
+minute for each quarter of a million of them.
+"""
 
 
 @dataclass(frozen=True, eq=False)
