@@ -26,8 +26,8 @@ from pdenet.types import Trajectory
 __all__ = ["QUICK", "Fitted", "refined", "why_not"]
 
 QUICK = 2**22
-"""Numbers in the data up to which a refinement follows a read-out unasked: it takes about a CPU
-minute for each quarter of a million of them.
+"""Numbers in the data up to which a refinement follows a read-out unasked: its
+time grows with them, and beyond it is minutes.
 """
 
 

@@ -58,6 +58,7 @@ def misfit_of(now: Estimate) -> float:
 
 
 def miss(final: Final) -> float:
+    """The same of a final fit, inf where it blew up."""
     found = misfit_of(final.estimate)
     return found if math.isfinite(found) else math.inf
 

@@ -41,11 +41,14 @@ class Kept:
     save: Callable[[Mapping[str, Tensor]], None] = _forget
 
 
-def to_save(judgement: Judgement, now: Estimate, window: int) -> dict[str, Tensor]:
-    """A fit on its way, as tensors."""
+def to_save(
+    judgement: Judgement, now: Estimate, window: int, shape: tuple[int, ...]
+) -> dict[str, Tensor]:
+    """A fit on its way, as tensors. window: frames; shape: of the grid of the states."""
     saved = {
         "start": judgement.coefficients,
         "window": torch.tensor(window),
+        "shape": torch.tensor(shape),
         "coefficients": now.coefficients,
         "at": now.states.at,
         "draw": now.states.draw,

@@ -64,8 +64,8 @@ SHORTEST = 4
 @dataclass(frozen=True, eq=False)
 class Proposal:
     """All terms that may be in the equation, and coefficients to start from: those of a given
-    equation, then those of regressions on the data. pool: products that
-    the terms of one equation were drawn from."""
+    equation, then those of regressions on the data. pool: products that the terms of one equation
+    were drawn from."""
 
     library: Library
     starts: tuple[Tensor, ...]
@@ -238,12 +238,14 @@ class Session:
             raise DiscoveryError(NOTHING_HELPS)
         work = _Work(library, start, judgement, self.setup.data.shape[1])
         if saved is not None and "window" in saved:
-            work = replace(work, frames=int(saved["window"]))
+            own = self.setup.problem.grid
+            grid = own.refine(int(saved["shape"][0]) // own.shape[0])
+            work = replace(work, frames=int(saved["window"]), grid=grid)
         final = self._final(work, saved)
-        grid = self._finer(final.setup, final.grid, final.estimate)
-        while grid is not None:
-            final = min(final, self._final(replace(work, grid=grid)), key=miss)
-            grid = self._finer(final.setup, grid, final.estimate)
+        finer = self._finer(final.setup, final.grid, final.estimate)
+        while finer is not None:
+            final = min(final, self._final(replace(work, grid=finer)), key=miss)
+            finer = self._finer(final.setup, finer, final.estimate)
         if not is_good(final):
             final = min(final, self._final(replace(work, grows=True)), key=miss)
         while not is_good(final) and work.frames >= 2 * SHORTEST:
@@ -273,7 +275,7 @@ class Session:
 
         def step(done: Estimate) -> None:
             self._said(setup, library, done)
-            self.save(to_save(work.judgement, done, setup.data.shape[1]))
+            self.save(to_save(work.judgement, done, setup.data.shape[1], grid.shape))
 
         if work.grows:
             now = self._grown(setup, library, fit, now)

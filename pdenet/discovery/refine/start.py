@@ -219,7 +219,7 @@ def rank_terms(
     library = Library(fields, waves.grid.ndim, tuple(terms))
     return Ranked(
         library,
-        tuple(torch.tensor(start).to(waves.like) for start in starts),
+        tuple(torch.tensor(start, dtype=torch.float64).to(waves.like) for start in starts),
         len(products),
     )
 

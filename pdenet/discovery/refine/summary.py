@@ -37,7 +37,7 @@ def summarise(proposal: Proposal, judgement: Judgement, final: Final) -> Discove
     # What a finer grid would still change belongs to the error.
     stderr = (errors.stderr.square() + final.bias.square()).sqrt()
     pde = library.pde(now.coefficients)
-    alternatives = _alternatives(proposal, judgement, final)
+    alternatives = _alternatives(proposal, judgement)
     reason = _doubt(library, now.coefficients, stderr, alternatives)
     return DiscoveredEquation(
         pde=pde,
@@ -126,11 +126,8 @@ def _dropped(library: Library, choice: Choice | None) -> tuple[TermDropped, ...]
     )
 
 
-def _alternatives(
-    proposal: Proposal, judgement: Judgement, final: Final
-) -> tuple[Alternative, ...]:
-    """Equations one term away; their coefficients are those of the final fit for what they share,
-    and text names the term that changes."""
+def _alternatives(proposal: Proposal, judgement: Judgement) -> tuple[Alternative, ...]:
+    """Equations one term away, and the term that changes."""
     if judgement.choice is None:
         return ()
     terms = proposal.library.terms

@@ -116,10 +116,16 @@ def test_every_second_point_seen(burgers: tuple[Tensor, Problem, float]) -> None
     grid = Grid((16,), problem.grid.lengths)
     coarse = Problem.periodic(TRUTH, grid)
     data = noisy(states, 0.001)[..., ::4]
-    found = refine(TRUTH, data, None, coarse, dt, RefineConfig(choose=False))
+    config, saves = RefineConfig(choose=False), []
+    kept = Kept(None, lambda state: saves.append(dict(state)))
+    found = refine(TRUTH, data, None, coarse, dt, config, kept=kept)
     assert found.refinement is not None
     assert found.refinement.shape[0] > 16
     assert compare(found.pde, TRUTH).einf < 0.02
+    # What was saved on the finer grid goes on there.
+    again = refine(TRUTH, data, None, coarse, dt, config, kept=Kept(saves[-1]))
+    assert again.refinement is not None and again.refinement.shape == found.refinement.shape
+    assert compare(again.pde, found.pde).einf < 1e-3
 
 
 def test_a_field_that_is_never_seen() -> None:
