@@ -1,4 +1,4 @@
-"""The rollout of an equation on a periodic grid, its derivative, and the transpose of that.
+"""The rollout of an equation on a periodic grid.
 
 With the state held as waves, u_t = L u + N(u): L the linear terms of a field in its own equation,
 diagonal there and advanced exactly, N all others, by the classical Runge–Kutta method of order
@@ -8,20 +8,14 @@ four on exp(−L t) u (Lawson's method), E = exp(L h/2):
     U_2 = E (u + h/2 N_1)   U_4 = E² u + h E N_3
     u⁺  = E² u + h/6 (E² N_1 + 2 E (N_2 + N_3) + N_4),      N_i = N(U_i).
 
-The derivative w of the rollout along the initial state and the coefficients obeys the same scheme
-with N_i replaced by N'(U_i) w_i + s_i, where s_i = m_j(U_i) along the coefficient θ_j (linear terms
-too: L stays the one at which the rollout was linearised). The transpose runs through the same
-stages backwards; it is written out, so that neither needs a graph.
-
-Sources: Lawson, SIAM J. Numer. Anal. 4 (1967) 372-380; for the discrete adjoint of Runge–Kutta
-schemes Hager, Numer. Math. 87 (2000) 247-282.
+Source: Lawson, SIAM J. Numer. Anal. 4 (1967) 372-380.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -32,7 +26,7 @@ from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.terms import Library
 from pdenet.pde.jet import Jet
 
-__all__ = ["Dynamics", "Linearised"]
+__all__ = ["Dynamics", "Stage"]
 
 STABLE = 2.5
 """h times the largest speed of change at which a step is taken: the method is stable up to 2.8."""
@@ -43,18 +37,37 @@ class Dynamics:
     """u_t = Σ_j θ_j B_j m_j, advanced from frame to frame.
 
     library: with its functions of the coordinates on the grid of the states. dt: between frames.
-    substeps: steps of the method from one frame to the next.
+    substeps: steps of the method from one frame to the next; each: those of every trajectory, of
+    which `substeps` is the largest, where they differ.
     """
 
     library: Library
     waves: Waves
     dt: float
     substeps: int = 1
+    each: tuple[int, ...] = ()
+
+    def part(self, rows: slice) -> Dynamics:
+        """Of some trajectories, with as many steps as they need."""
+        return self.in_steps(self.each[rows]) if self.each else self
+
+    def in_steps(self, each: tuple[int, ...]) -> Dynamics:
+        """The same with so many steps for every trajectory."""
+        return replace(self, substeps=max(each), each=each)
 
     @cached_property
     def jets(self) -> tuple[Jet, ...]:
-        """The derivatives that occur in terms."""
-        return self.library.jets
+        """The derivatives that occur in N, or where there are none the first field."""
+        nonlinear = self.library.only([not diagonal for diagonal in self.diagonal])
+        return nonlinear.jets or (Jet(self.library.fields[0], (0,) * self.library.ndim),)
+
+    def at(self, coefficients: Tensor) -> tuple[Dynamics, tuple[float, ...]]:
+        """The same without the terms whose coefficient is zero, and the coefficients of the
+        others."""
+        values = coefficients.tolist()
+        kept = [value != 0 for value in values]
+        rest = self if all(kept) else replace(self, library=self.library.only(kept))
+        return rest, tuple(value for value in values if value != 0)
 
     @cached_property
     def owners(self) -> Tensor:
@@ -66,6 +79,11 @@ class Dynamics:
     def symbols(self) -> Tensor:
         """For each jet its symbol, (jet, *waves)."""
         return torch.stack([self.waves.symbol(jet.index) for jet in self.jets])
+
+    @cached_property
+    def conjugate(self) -> Tensor:
+        """Of the symbols, written out: products with a view of it are slow."""
+        return self.symbols.conj_physical()
 
     @cached_property
     def equation(self) -> tuple[int, ...]:
@@ -93,17 +111,22 @@ class Dynamics:
                     found.setdefault(place, []).append((j, product))
         return found
 
-    def linear(self, coefficients: Tensor) -> Tensor:
+    @cached_property
+    def rates(self) -> dict[int, Tensor]:
+        """The symbol of each term of L, (*waves)."""
+        jets = {j: self.library.terms[j].product.linear for j in range(len(self.diagonal))}
+        return {
+            j: self.waves.symbol(jet.index)
+            for j, jet in jets.items()
+            if jet is not None and self.diagonal[j]
+        }
+
+    def linear(self, coefficients: Sequence[float] | Tensor) -> Tensor:
         """The symbol of L, (field, *waves)."""
-        total = torch.zeros(
-            (len(self.library.fields), *self.waves.shape),
-            dtype=self.symbols.dtype if self.jets else torch.complex128,
-            device=self.waves.like.device,
-        )
-        for j, term in enumerate(self.library.terms):
-            if self.diagonal[j] and term.product.linear is not None:
-                jet = self.jets.index(term.product.linear)
-                total[self.equation[j]] += coefficients[j] * self.symbols[jet]
+        shape = (len(self.library.fields), *self.waves.shape)
+        total = torch.zeros(shape, dtype=self.symbols.dtype, device=self.symbols.device)
+        for j, rate in self.rates.items():
+            total[self.equation[j]] += coefficients[j] * rate
         return total
 
     def values(self, modes: Tensor) -> Tensor:
@@ -115,7 +138,7 @@ class Dynamics:
         """Products of jets (batch, jet, *space) at every point."""
         return values_of(jets, self.jets, self.library.bases)
 
-    def nonlinear(self, jets: Tensor, coefficients: Tensor) -> Tensor:
+    def nonlinear(self, jets: Tensor, coefficients: Sequence[float]) -> Tensor:
         """N at every point, (batch, field, *space)."""
         value_of = self.monomials(jets)
         change = jets.new_zeros((jets.shape[0], len(self.library.fields), *jets.shape[2:]))
@@ -126,14 +149,10 @@ class Dynamics:
 
     def rollout(self, start: Tensor, coefficients: Tensor, frames: int) -> Tensor:
         """Frames (batch, frame, field, *waves) from states (batch, field, *waves)."""
-        return self._run(start, coefficients, frames, lambda modes, jets: None)
+        dynamics, values = self.at(coefficients)
+        return dynamics._run(start, values, frames, lambda modes, jets: None)
 
-    def linearise(self, start: Tensor, coefficients: Tensor, frames: int) -> Linearised:
-        """The same, with everything that its derivative needs."""
-        found = self.rollout(start, coefficients, frames)
-        return Linearised(self, found, coefficients)
-
-    def stages(self, start: Tensor, coefficients: Tensor) -> list[Stage]:
+    def stages(self, start: Tensor, coefficients: Sequence[float]) -> list[Stage]:
         """Every evaluation of N on the way from one frame to the next."""
         found: list[Stage] = []
 
@@ -143,14 +162,14 @@ class Dynamics:
         self._run(start, coefficients, 2, keep)
         return found
 
-    def exponential(self, coefficients: Tensor) -> Tensor:
+    def exponential(self, coefficients: Sequence[float]) -> Tensor:
         """exp(L h/2), (field, *waves)."""
         return (self.linear(coefficients) * (self.dt / self.substeps / 2)).exp()
 
     def _run(
         self,
         start: Tensor,
-        coefficients: Tensor,
+        coefficients: Sequence[float],
         frames: int,
         see: Callable[[Tensor, Tensor], None],
     ) -> Tensor:
@@ -174,31 +193,33 @@ class Dynamics:
             found.append(u)
         return torch.stack(found, 1)
 
-    def _slopes_at(self, jets: Tensor, coefficients: Tensor) -> list[tuple[int, int, Tensor]]:
+    def _slopes_at(
+        self, jets: Tensor, coefficients: Sequence[float]
+    ) -> list[tuple[int, int, Tensor]]:
         """(equation, jet, ∂N/∂jet at every point (batch, 1, *space)), zeros left out."""
         value_of = self.monomials(jets)
         found = []
         for (equation, jet), parts in self.slopes.items():
-            total = torch.zeros_like(jets[:, 0])
-            for j, product in parts:
-                total = total + coefficients[j] * value_of(product)
-            found.append((equation, jet, total[:, None]))
+            each = [coefficients[j] * value_of(product) for j, product in parts]
+            found.append((equation, jet, sum(each[1:], each[0])[:, None]))
         return found
 
-    def speed(self, jets: Tensor, coefficients: Tensor) -> float:
-        """A bound of how fast N changes a wave, per time."""
+    def speeds(self, jets: Tensor, coefficients: Sequence[float]) -> list[float]:
+        """A bound of how fast N changes a wave, per time, for each trajectory."""
         largest = self.symbols.abs().flatten(1).amax(1)
-        total = [0.0] * len(self.library.fields)
+        total = jets.new_zeros((len(self.library.fields), len(jets)))
         for equation, jet, slope in self._slopes_at(jets, coefficients):
-            total[equation] += float(slope.abs().amax() * largest[jet])
-        return max(total)
+            total[equation] += slope.abs().flatten(1).amax(1) * largest[jet]
+        found: list[float] = total.amax(0).tolist()
+        return found
 
-    def steps_for(self, start: Tensor, coefficients: Tensor) -> int:
-        """How many substeps keep the rollout stable."""
-        speed = self.speed(self.values(start), coefficients)
-        if not math.isfinite(speed):
-            return 1
-        return max(1, math.ceil(speed * self.dt / STABLE))
+    def steps_for(self, start: Tensor, coefficients: Tensor) -> tuple[int, ...]:
+        """How many substeps keep the rollout of each trajectory stable."""
+        dynamics, values = self.at(coefficients)
+        return tuple(
+            max(1, math.ceil(speed * self.dt / STABLE)) if math.isfinite(speed) else 1
+            for speed in dynamics.speeds(dynamics.values(start), values)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,128 +229,3 @@ class Stage:
     modes: Tensor
     jets: Tensor
     slopes: list[tuple[int, int, Tensor]]
-
-
-@dataclass(frozen=True, eq=False)
-class Linearised:
-    """A rollout and its derivative at it.
-
-    frames: (batch, frame, field, *waves). Vectors of the initial state are (batch, vector, field,
-    *waves), those of the frames (batch, vector, frame, field, *waves). Between two frames all
-    stages are computed again when they are needed: beside many vectors that costs little, and
-    memory does not grow with the number of steps.
-    """
-
-    dynamics: Dynamics
-    frames: Tensor
-    coefficients: Tensor
-
-    def _stages(self, frame: int) -> list[Stage]:
-        return self.dynamics.stages(self.frames[:, frame], self.coefficients)
-
-    def tangent(self, start: Tensor) -> Tensor:
-        """The change of the frames with the initial state."""
-        return self._forward(start, lambda stage: None)
-
-    def sensitivities(self, terms: Sequence[int]) -> Tensor:
-        """The change of the frames with the coefficients of some terms."""
-        batch, _, *rest = self.frames.shape
-        zero = self.frames.new_zeros((batch, len(terms), *rest))
-        return self._forward(zero, lambda stage: self._sources(stage, terms))
-
-    def _forward(self, start: Tensor, source: Callable[[Stage], Tensor | None]) -> Tensor:
-        h = self.dynamics.dt / self.dynamics.substeps
-        half = self.dynamics.exponential(self.coefficients)
-
-        def rate(stage: Stage, w: Tensor) -> Tensor:
-            change, more = self._apply(stage, w), source(stage)
-            return change if more is None else change + more
-
-        w, found = start, [start]
-        for frame in range(self.frames.shape[1] - 1):
-            stages = self._stages(frame)
-            for one, two, three, four in zip(*[iter(stages)] * 4, strict=True):
-                a = rate(one, w)
-                b = rate(two, half * (w + h / 2 * a))
-                w_half = half * w
-                c = rate(three, w_half + h / 2 * b)
-                w = half * w_half
-                d = rate(four, w + h * half * c)
-                w = w + h / 6 * (half * (half * a + 2 * (b + c)) + d)
-            found.append(w)
-        return torch.stack(found, 2)
-
-    def adjoint(self, frames: Tensor) -> Tensor:
-        """The transpose of `tangent`: vectors of the frames to vectors of the initial state."""
-        return self._backward(frames, lambda stage, points: None)
-
-    def gradient(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """The transposes of `tangent` and of the sensitivities of all terms."""
-        dynamics = self.dynamics
-        total = self.frames.new_zeros((*frames.shape[:2], len(dynamics.equation))).real.clone()
-
-        def add(stage: Stage, points: Tensor) -> None:
-            value_of = dynamics.monomials(stage.jets)
-            for j, term in enumerate(dynamics.library.terms):
-                value = value_of(term.product)[:, None]
-                product = points[:, :, dynamics.equation[j]] * value
-                total[:, :, j] += product.flatten(2).sum(-1)
-
-        return self._backward(frames, add), total
-
-    def _backward(self, frames: Tensor, see: Callable[[Stage, Tensor], None]) -> Tensor:
-        h = self.dynamics.dt / self.dynamics.substeps
-        half = self.dynamics.exponential(self.coefficients).conj()
-
-        def rate(stage: Stage, w: Tensor) -> Tensor:
-            points = self.dynamics.waves.points(w)
-            see(stage, points)
-            return self._transposed(stage, points)
-
-        w = frames[:, :, -1]
-        for frame in range(frames.shape[2] - 2, -1, -1):
-            stages = self._stages(frame)[::-1]
-            for four, three, two, one in zip(*[iter(stages)] * 4, strict=True):
-                once = half * w
-                fourth = rate(four, h / 6 * w)
-                total = half * (once + half * fourth)
-                third = rate(three, h / 3 * once + h * half * fourth)
-                total = total + half * third
-                second = half * rate(two, h / 3 * once + h / 2 * third)
-                first = rate(one, h / 6 * half * once + h / 2 * second)
-                w = total + second + first
-            w = w + frames[:, :, frame]
-        return w
-
-    def _apply(self, stage: Stage, w: Tensor) -> Tensor:
-        """N'(U) w as waves."""
-        dynamics = self.dynamics
-        jets = dynamics.values(w)
-        change = jets.new_zeros((*jets.shape[:2], len(dynamics.library.fields), *jets.shape[3:]))
-        for equation, jet, slope in stage.slopes:
-            change[:, :, equation].addcmul_(slope, jets[:, :, jet])
-        return dynamics.waves.modes(change)
-
-    def _transposed(self, stage: Stage, points: Tensor) -> Tensor:
-        """N'(U)ᵀ of the field (batch, vector, field, *space), as waves."""
-        dynamics = self.dynamics
-        jets = points.new_zeros((*points.shape[:2], len(dynamics.jets), *points.shape[3:]))
-        for equation, jet, slope in stage.slopes:
-            jets[:, :, jet].addcmul_(slope, points[:, :, equation])
-        modes = dynamics.waves.modes(jets) * dynamics.symbols.conj()
-        total = modes.new_zeros((*modes.shape[:2], points.shape[2], *modes.shape[3:]))
-        return total.index_add_(2, dynamics.owners, modes)
-
-    def _sources(self, stage: Stage, terms: Sequence[int]) -> Tensor:
-        """The terms themselves as waves, each in its equation: (batch, term, field, *waves)."""
-        dynamics = self.dynamics
-        value_of = dynamics.monomials(stage.jets)
-        found = stage.modes.new_zeros((stage.modes.shape[0], len(terms), *stage.modes.shape[1:]))
-        for place, j in enumerate(terms):
-            product, equation = dynamics.library.terms[j].product, dynamics.equation[j]
-            if dynamics.diagonal[j] and product.linear is not None:
-                jet = dynamics.jets.index(product.linear)
-                found[:, place, equation] = dynamics.symbols[jet] * stage.modes[:, equation]
-            else:
-                found[:, place, equation] = dynamics.waves.modes(value_of(product))
-        return found

@@ -13,11 +13,17 @@ than the inner one.
 
 (Σ A)⁻¹ is the covariance of the coefficients with the states marginalised. H is never formed: the
 systems are solved together by conjugate gradients, preconditioned by what H would be if waves were
-only damped. A draw δ ~ N(0, H⁻¹) comes with them, as the solution for J_uᵀ ε + P^(1/2) η with white
-ε, η. With it both gradients are taken at u ± δ and averaged: the expectation over states that the
-data allow, not the value at the best one. Without this the weak waves, which are many and are
-shrunk by their prior, pull the coefficients (the marginal likelihood has a term log det H besides
-chi²); the antithetic pair cancels everything of first order, so one pair suffices.
+only damped (for a field that is never seen, by its diagonal, as white noise shows it). They are
+solved only roughly: with the residuals R = [J_uᵀ J_θ, b] − H X of what is found,
+
+    A ≈ J_θᵀ J_θ − (J_uᵀ J_θ)ᵀ X_θ − X_θᵀ R_θ,      g ≈ J_θᵀ r − (J_uᵀ J_θ)ᵀ X_b − X_θᵀ R_b
+
+are off by the product of two errors. A draw δ ~ N(0, H⁻¹) comes with them, as the solution for
+J_uᵀ ε + P^(1/2) η with white ε, η. With it both gradients are taken at u ± δ and averaged: the
+expectation over states that the data allow, not the value at the best one. Without this the weak
+waves, which are many and are shrunk by their prior, pull the coefficients (the marginal likelihood
+has a term log det H besides chi²); the antithetic pair cancels everything of first order, so one
+pair suffices.
 
 Sources: Golub, Pereyra, SIAM J. Numer. Anal. 10 (1973) 413-432 (variable projection); Papandreou,
 Yuille, NIPS 2010 (draws by perturbation); Fisher's identity as in Dempster, Laird, Rubin (1977);
@@ -34,19 +40,36 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from pdenet.discovery.refine.dynamics import Dynamics, Linearised
+from pdenet.discovery.refine.dynamics import Dynamics
+from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.observe import Observations
+from pdenet.discovery.refine.prior import Shells
 
 __all__ = ["Model", "Reduced", "States", "conjugate_gradients", "damped", "reduce_states"]
+
+
+LOST = 0.03
+"""Share of the information on a coefficient that may be lost to this."""
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
     """The inner model, whose waves are the unknown states and whose derivatives are taken, and the
-    outer one, which is compared with the data."""
+    outer one, which is compared with the data.
+
+    sized: whether the prior says how large a field is that was never observed. It was learned from
+    the field itself: what it tells of its size is not information.
+    """
 
     inner: Dynamics
     outer: Dynamics
+    sized: bool = True
+
+    def part(self, rows: slice) -> Model:
+        """Of some trajectories."""
+        inner = self.inner.part(rows)
+        outer = inner if self.outer is self.inner else self.outer.part(rows)
+        return Model(inner, outer, self.sized)
 
     def residual(
         self, seen: Observations, start: Tensor, coefficients: Tensor, line: Linearised | None
@@ -118,52 +141,128 @@ def reduce_states(
     states: States,
     iterations: int,
     tolerance: float,
+    information: Tensor | None = None,
+    free: bool = True,
 ) -> Reduced:
     """The normal equations at these coefficients and states.
 
-    iterations, tolerance: of the conjugate gradients, at most.
+    iterations, tolerance: of the conjugate gradients, at most. information: on each coefficient by
+    itself, as far as it is known, of which the share `LOST` may be off. free: whether coefficients
+    may change; otherwise matrix, gradient and X_θ are of no term.
     """
-    dynamics = model.inner
-    waves, terms = dynamics.waves, len(dynamics.library.terms)
-    weight, precision = seen.weight, 1 / states.variance
-    line = dynamics.linearise(states.at, coefficients, seen.values.shape[1])
-    residual = model.residual(seen, states.at, coefficients, line)
-
-    def observed(frames: Tensor) -> Tensor:
-        return seen.sample(waves, frames) * weight[:, None]
-
-    def transposed(values: Tensor) -> Tensor:
-        return line.adjoint(seen.spread(waves, values * weight[:, None]))
-
-    slopes = observed(line.sensitivities(range(terms)))
-    coupling = transposed(slopes)
-    start, along = _gradients(model, line, coefficients, seen, states, residual)
-    start = start - precision * states.at
-    drawn = transposed((states.white * seen.seen)[:, None])[:, 0] + states.wave * precision.sqrt()
-    inverse = 1 / (damped(dynamics, coefficients, seen) + precision)
-    found = conjugate_gradients(
-        lambda x: transposed(observed(line.tangent(x))) + precision[:, None] * x,
-        torch.cat([coupling, drawn[:, None], start[:, None]], 1),
-        torch.cat([states.solved, states.draw[:, None], torch.zeros_like(start)[:, None]], 1),
-        lambda x: inverse[:, None] * x,
+    systems = _Systems.of(model, coefficients, seen, states)
+    waves, terms = model.inner.waves, len(model.inner.library.terms) if free else 0
+    residual = model.residual(seen, states.at, coefficients, systems.line)
+    # Transforms do not take nothing.
+    slopes = systems.slopes(terms) if terms else residual[:, None][:, :0]
+    coupling = systems.transposed(slopes) if terms else states.solved[:, :0]
+    start, along = _gradients(model, systems.line, coefficients, seen, states, residual)
+    start = start - states.at / states.variance
+    right = torch.cat([coupling, systems.drawn(), start[:, None]], 1)
+    bound = tolerance**2 * waves.inner(right, systems.precondition(right))
+    if information is not None:
+        bound[:, :terms] = torch.minimum(bound[:, :terms], LOST * information / len(seen.values))
+    begun = [states.solved[:, :terms], states.draw[:, None], torch.zeros_like(start)[:, None]]
+    found, left = conjugate_gradients(
+        systems.apply,
+        right,
+        torch.cat(begun, 1),
+        systems.precondition,
         waves.inner,
         iterations,
-        tolerance,
+        bound,
     )
     solved, draw, step = found[:, :terms], found[:, terms], found[:, terms + 1]
     flat, inner = slopes.flatten(2), waves.inner
-    matrix = flat @ flat.transpose(1, 2) - inner(coupling[:, :, None], solved[:, None])
-    moved = observed(line.tangent(draw[:, None]))[:, 0]
+    # With what is left of the systems the errors of both are products of two errors.
+    lost = coupling + left[:, :terms]
+    matrix = flat @ flat.transpose(1, 2) - inner(lost[:, :, None], solved[:, None])
+    gradient = along[:, :terms] - inner(coupling, step[:, None])
     return Reduced(
         matrix=0.5 * (matrix + matrix.transpose(1, 2)),
-        gradient=along - inner(coupling, step[:, None]),
+        gradient=gradient - inner(solved, left[:, terms + 1, None]),
         step=step,
         solved=solved,
         draw=draw,
         chi2=_squares(residual),
-        prior=inner(precision * states.at, states.at),
-        spread=_squares(moved),
+        prior=inner(states.at / states.variance, states.at),
+        spread=_squares(systems.observed(draw[:, None])[:, 0]),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Systems:
+    """H of some trajectories, and an approximate inverse of it."""
+
+    model: Model
+    seen: Observations
+    states: States
+    line: Linearised
+    weight: Tensor
+    inverse: Tensor
+
+    @classmethod
+    def of(cls, model: Model, coefficients: Tensor, seen: Observations, states: States) -> _Systems:
+        """Around these coefficients and states."""
+        frames = seen.values.shape[1]
+        line = Linearised.of(model.inner, states.at, coefficients, frames, often=True)
+        diagonal = damped(model.inner, coefficients, seen)
+        found = cls(model, seen, states, line, seen.weight[:, None], diagonal)
+        hidden = (seen.count == 0).reshape([*seen.count.shape] + [1] * (states.at.dim() - 2))
+        if bool(hidden.any()):
+            probe = states.wave * hidden
+            image = found.transposed(found.observed(probe[:, None]))[:, 0]
+            gain = _gain(Shells(model.inner.waves), probe, image)
+            diagonal = torch.where(hidden, gain, diagonal)
+        return replace(found, inverse=1 / (diagonal + 1 / states.variance)[:, None])
+
+    def observed(self, start: Tensor) -> Tensor:
+        """J_u of vectors (trajectory, vector, field, *waves)."""
+        return self._sampled(self.line.tangent(start))
+
+    def slopes(self, terms: int) -> Tensor:
+        """J_θ."""
+        return self._sampled(self.line.sensitivities(range(terms)))
+
+    def _sampled(self, frames: Tensor) -> Tensor:
+        return self.seen.sample(self.model.inner.waves, frames) * self.weight
+
+    def transposed(self, values: Tensor) -> Tensor:
+        """J_uᵀ."""
+        return self.line.adjoint(self.seen.spread(self.model.inner.waves, values * self.weight))
+
+    def drawn(self) -> Tensor:
+        """J_uᵀ ε + P^(1/2) η, one vector."""
+        noise = self.transposed((self.states.white * self.seen.seen)[:, None])
+        return noise + (self.states.wave / self.states.variance.sqrt())[:, None]
+
+    def apply(self, x: Tensor) -> Tensor:
+        """H x."""
+        return self.transposed(self.observed(x)) + _prior(self.model, self.seen, self.states, x)
+
+    def precondition(self, x: Tensor) -> Tensor:
+        """About H⁻¹ x."""
+        return self.inverse * x
+
+
+def _gain(shells: Shells, probe: Tensor, image: Tensor) -> Tensor:
+    """The mean on shells of the diagonal of a matrix, from its product with white noise."""
+    product = shells.mean((probe.conj() * image).real).clamp_min(0)
+    return shells.spread(product / shells.mean(probe.abs().square()).clamp_min(1e-300))
+
+
+def _prior(model: Model, seen: Observations, states: States, x: Tensor) -> Tensor:
+    """P x of vectors (trajectory, vector, field, *waves); without sizes (P − P u uᵀ P / uᵀ P u) x,
+    field by field."""
+    precision, waves = 1 / states.variance, model.inner.waves
+    found = precision[:, None] * x
+    for field in range(x.shape[2]) if not model.sized else ():
+        size = torch.zeros_like(states.at)
+        size[:, field] = (precision * states.at)[:, field]
+        unseen = (seen.count[:, field] == 0) / waves.inner(size, states.at).clamp_min(1e-300)
+        share = unseen[:, None] * waves.inner(size[:, None], x)
+        found = found - share.reshape([*share.shape] + [1] * (x.dim() - 2)) * size[:, None]
+    return found
 
 
 def _squares(residual: Tensor) -> Tensor:
@@ -186,7 +285,7 @@ def _gradients(
         return start[:, 0], along[:, 0]
     totals = []
     for at in (states.at + states.draw, states.at - states.draw):
-        there = model.inner.linearise(at, coefficients, frames)
+        there = Linearised.of(model.inner, at, coefficients, frames)
         left = model.residual(seen, at, coefficients, there)
         totals.append(there.gradient(seen.spread(waves, left * weight)[:, None]))
     (start, along), (other, against) = totals
@@ -209,22 +308,32 @@ def conjugate_gradients(
     precondition: Callable[[Tensor], Tensor],
     inner: Callable[[Tensor, Tensor], Tensor],
     iterations: int,
-    tolerance: float,
-) -> Tensor:
-    """Solutions of many systems at once, each until its residual is `tolerance` of its right."""
-    shape = [*right.shape[:2]] + [1] * (right.dim() - 2)
-    x, residual = start, right - apply(start)
+    bound: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Solutions (batch, vector, ..) of many systems at once, and their residuals r.
+
+    bound: (batch, vector). A vector goes on for as long as <r, M r> with the preconditioner M, the
+    square of its error, is above its bound anywhere in the batch.
+    """
+    shape = [right.shape[0], -1] + [1] * (right.dim() - 2)
+    x, residual = start.clone(), right.clone()
+    begun = start.flatten(2).abs().amax((0, 2)).nonzero()[:, 0]
+    if len(begun):
+        residual[:, begun] -= apply(start[:, begun])
     z = precondition(residual)
-    direction, energy = z, inner(residual, z)
-    bound = tolerance**2 * inner(right, precondition(right))
+    energy = inner(residual, z)
+    going = (energy > bound).any(0).nonzero()[:, 0]
+    direction, energy = z[:, going], energy[:, going]
     for _ in range(iterations):
-        if not bool((energy > bound).any()):
+        if not len(going):
             break
         image = apply(direction)
-        length = energy / inner(direction, image).clamp_min(1e-300)
-        x = x + length.reshape(shape) * direction
-        residual = residual - length.reshape(shape) * image
-        z = precondition(residual)
-        before, energy = energy, inner(residual, z)
+        length = (energy / inner(direction, image).clamp_min(1e-300)).reshape(shape)
+        x[:, going] += length * direction
+        residual[:, going] -= length * image
+        z = precondition(residual[:, going])
+        before, energy = energy, inner(residual[:, going], z)
         direction = z + (energy / before.clamp_min(1e-300)).reshape(shape) * direction
-    return x
+        still = (energy > bound[:, going]).any(0).nonzero()[:, 0]
+        going, direction, energy = going[still], direction[:, still], energy[:, still]
+    return x, residual

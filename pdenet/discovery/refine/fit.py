@@ -6,7 +6,8 @@ each trajectory and field, where it was not given, from the residuals,
 
     S ← mean |u|² / mean (1 − 1/(d S)) on shells,      σ² ← σ² (chi² + |J_u δ|²) / n,
 
-d the precision of a wave, prior included: fixed points of the marginal likelihood. A step that
+d the precision of a wave, prior included (of a field that is never seen, where d is not known,
+S ← mean |u|² + |δ|², which takes longer): fixed points of the marginal likelihood. A step that
 makes things worse is damped.
 
 Sources: MacKay, Neural Comput. 4 (1992) 415-447 (S); Dempster, Laird, Rubin, J. R. Stat. Soc. B
@@ -38,10 +39,16 @@ CONVERGED = 0.1
 SOLVER_ITERATIONS = 10
 """Conjugate gradients in one iteration: they go on in the next, from where they stopped."""
 
-SOLVER_TOLERANCE = 0.03
+
+SOLVER_TOLERANCE = 0.1
+"""Of these: states are off by a tenth of a step at worst."""
 
 DAMPINGS = (0.0, 0.1, 1.0, 10.0, math.inf)
 """Shares of the diagonal that are added to the normal equations of the coefficients, in turn."""
+
+SURE, SURE_ITERATIONS = 4, 100
+"""How often the normal equations are taken anew for the sake of the errors, at most, and conjugate
+gradients in each."""
 
 UNSEEN = 1e-10
 """Share of the information on a coefficient, alone, below which a direction counts as unseen."""
@@ -91,7 +98,8 @@ class Estimate:
 
     coefficients: (term,). states, seen: with the noise as it was learned. reduced: the normal
     equations at which the last step was taken, and sigma the noise that they are whitened by.
-    step: the largest step of a coefficient in standard errors. iterations: so far.
+    errors: standard errors of the coefficients. step: the largest step of a coefficient in standard
+    errors, or how much these changed. iterations: so far.
     """
 
     coefficients: Tensor
@@ -99,6 +107,7 @@ class Estimate:
     seen: Observations
     reduced: Reduced | None = None
     sigma: Tensor | None = None
+    errors: Tensor | None = None
     step: float = math.inf
     iterations: int = 0
 
@@ -139,21 +148,42 @@ class Fit:
                 break
         return now
 
-    def reduce(self, now: Estimate) -> Reduced:
-        """The normal equations of all trajectories."""
+    def reduce(self, now: Estimate, iterations: int = SOLVER_ITERATIONS) -> Reduced:
+        """The normal equations of all trajectories. iterations: of conjugate gradients."""
+
+        def share(rows: slice) -> float:
+            return float(rows.stop - rows.start) / len(now.states.at)
+
         return Reduced.joined(
             self.workers.map(
                 lambda rows: reduce_states(
-                    self.model,
+                    self.model.part(rows),
                     now.coefficients,
                     now.seen.part(rows),
                     now.states.part(rows),
-                    SOLVER_ITERATIONS,
+                    iterations,
                     SOLVER_TOLERANCE,
+                    None if now.errors is None else share(rows) / now.errors.square(),
+                    self.free,
                 ),
                 self.pieces(now),
             )
         )
+
+    def sure(self, now: Estimate) -> Estimate:
+        """The same estimate with errors that do not change any more. Where the data hardly decide,
+        the states take far more of the information on a coefficient than few iterations show."""
+        alone = replace(self, model=replace(self.model, sized=False))
+        for _ in range(SURE):
+            reduced = alone.reduce(now, SURE_ITERATIONS)
+            errors = _errors(reduced)
+            changed = _moved(torch.zeros_like(errors), errors, now)
+            states = replace(now.states, solved=reduced.solved)
+            sigma = now.seen.sigma
+            now = replace(now, states=states, reduced=reduced, sigma=sigma, errors=errors)
+            if changed < CONVERGED:
+                break
+        return now
 
     def pieces(self, now: Estimate) -> list[slice]:
         """Trajectories that are advanced together."""
@@ -167,18 +197,21 @@ class Fit:
     def iterate(self, now: Estimate) -> Estimate:
         """One step of Gauss–Newton, and of what else is learned."""
         reduced = self.reduce(now)
-        errors = covariance(reduced.matrix.sum(0)).diagonal().clamp_min(0).sqrt()
+        errors = _errors(reduced)
         there, states, whole = self._step(now, reduced)
-        states = replace(states, draw=reduced.draw, solved=reduced.solved)
+        states = replace(states, draw=reduced.draw)
+        if self.free:
+            states = replace(states, solved=reduced.solved)
         states = replace(states, variance=self._spectrum(now, states))
-        moved = (there - now.coefficients).abs() / errors.clamp_min(1e-300)
+        moved = _moved(there - now.coefficients, errors, now) if self.free else 0.0
         return Estimate(
             coefficients=there,
             states=states,
             seen=self._noise(now.seen, reduced),
             reduced=reduced,
             sigma=now.seen.sigma,
-            step=float(moved.max()) if whole else math.inf,
+            errors=errors if self.free else now.errors,
+            step=moved if whole else math.inf,
             iterations=now.iterations + 1,
         )
 
@@ -188,12 +221,12 @@ class Fit:
         matrix, gradient = reduced.matrix.sum(0), reduced.gradient.sum(0)
         bound = WORSE * float(reduced.chi2.sum() + reduced.prior.sum())
         for damping in DAMPINGS if self.free else (math.inf,):
-            change = torch.zeros_like(gradient)
+            change, at = torch.zeros_like(now.coefficients), now.states.at + reduced.step
             if damping < math.inf:
                 change = solve(matrix + damping * matrix.diagonal().diag(), gradient)
-            along = torch.einsum("j,bj...->b...", change.to(reduced.solved.dtype), reduced.solved)
-            states = replace(now.states, at=now.states.at + reduced.step - along)
-            there = now.coefficients + change
+                along = change.to(reduced.solved.dtype)
+                at = at - torch.einsum("j,bj...->b...", along, reduced.solved)
+            states, there = replace(now.states, at=at), now.coefficients + change
             if self.objective(there, now.seen, states) <= bound:
                 return there, states, damping == 0 or not self.free
         return now.coefficients, now.states, False
@@ -203,7 +236,7 @@ class Fit:
 
         def one(rows: slice) -> tuple[Tensor, Tensor]:
             at, part = states.at[rows], seen.part(rows)
-            left = self.model.residual(part, at, coefficients, None)
+            left = self.model.part(rows).residual(part, at, coefficients, None)
             prior = self.model.inner.waves.inner(at / states.variance[rows], at)
             return left.square().sum(), prior.sum()
 
@@ -216,8 +249,13 @@ class Fit:
         dynamics, before = self.model.inner, states.variance
         shells = Shells(dynamics.waves)
         seen = damped(dynamics, now.coefficients, now.seen)
-        power = shells.mean(states.at.abs().square() / dynamics.waves.grid.size)
+        hidden = (now.seen.count == 0)[..., None]
+        power, scatter = (
+            shells.mean(waves.abs().square() / dynamics.waves.grid.size)
+            for waves in (states.at, states.draw)
+        )
         share = shells.mean(torch.where(before.isinf(), 1.0, 1 - 1 / (1 + seen * before)))
+        power, share = power + hidden * scatter, torch.where(hidden, 1.0, share)
         found = shells.spread(power / share.clamp_min(1e-12))
         found = torch.minimum(torch.maximum(found, before / CHANGE), before * CHANGE)
         return torch.where(before.isinf(), before, found.clamp_min(1e-30))
@@ -229,6 +267,23 @@ class Fit:
         # A field that was never observed has no residuals.
         factor = torch.where(seen.count > 0, left, torch.ones_like(left)).clamp_min(1e-20).sqrt()
         return replace(seen, sigma=seen.sigma * factor)
+
+
+def _errors(reduced: Reduced) -> Tensor:
+    return covariance(reduced.matrix.sum(0)).diagonal().clamp_min(0).sqrt()
+
+
+def _moved(change: Tensor, errors: Tensor, before: Estimate) -> float:
+    """The largest step in standard errors, or relative change of one that says something."""
+    if not len(change):
+        return 0.0
+    errors = errors.clamp_min(1e-300)
+    step = (change / errors).abs()
+    if before.errors is not None:
+        changed = (errors / before.errors.clamp_min(1e-300)).log().abs()
+        known = errors < (before.coefficients + change).abs()
+        step = torch.maximum(step, torch.where(known, changed, 0.0))
+    return float(step.amax())
 
 
 def solve(matrix: Tensor, right: Tensor) -> Tensor:

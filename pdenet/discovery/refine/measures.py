@@ -48,9 +48,10 @@ def reason_of(gain: float, needed: float, held_out: float | None) -> str:
 
 
 def misfit_of(now: Estimate) -> float:
-    """The r.m.s. residual over the r.m.s. deviation of the fields from their mean."""
+    """The r.m.s. residual per degree of freedom, over the r.m.s. deviation of fields from their
+    mean."""
     assert now.reduced is not None and now.sigma is not None
-    left = (now.reduced.chi2 * now.sigma.square()).sum() / now.seen.count.sum()
+    left = (now.reduced.chi2 * now.sigma.square()).sum() / _freedom(now)
     values, seen = now.seen.values, now.seen.seen
     mean = values.sum() / seen.sum()
     size = ((values - mean) * seen).square().sum() / seen.sum()
@@ -64,13 +65,19 @@ def miss(final: Final) -> float:
 
 
 def is_good(final: Final) -> bool:
-    """Whether a fit has converged to what explains the data."""
+    """Whether a fit explains the data, or has at least converged near them."""
     explained = chi2_of(final.estimate, final.setup.shown) < EXPLAINED
-    return final.estimate.converged and (explained or miss(final) < LARGE)
+    return explained or (final.estimate.converged and miss(final) < LARGE)
 
 
 def chi2_of(now: Estimate, sigma: Tensor) -> float:
     """chi² per degree of freedom with the noise that was given, or that differences show."""
     assert now.reduced is not None and now.sigma is not None
     chi2 = (now.reduced.chi2 * (now.sigma / sigma).square()).sum()
-    return float(chi2 / (now.seen.count.sum() - now.reduced.spread.sum()).clamp_min(1))
+    return float(chi2 / _freedom(now))
+
+
+def _freedom(now: Estimate) -> Tensor:
+    """Values less the unknowns of the states that they determine."""
+    assert now.reduced is not None
+    return (now.seen.count.sum() - now.reduced.spread.sum()).clamp_min(1)

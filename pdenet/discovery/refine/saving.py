@@ -56,6 +56,7 @@ def to_save(
         "solved": now.states.solved,
         "sigma": now.seen.sigma,
         "iterations": torch.tensor(now.iterations),
+        **({} if now.errors is None else {"errors": now.errors}),
     }
     choice = judgement.choice
     if choice is not None:
@@ -88,6 +89,7 @@ def restored(now: Estimate, saved: Mapping[str, Tensor]) -> Estimate:
         coefficients=saved["coefficients"],
         states=states,
         seen=replace(now.seen, sigma=saved["sigma"]),
+        errors=saved.get("errors"),
         iterations=int(saved["iterations"]),
     )
 

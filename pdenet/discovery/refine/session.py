@@ -191,7 +191,12 @@ class Session:
         mask = [k in kept for k in range(len(library.terms))]
         smaller = library.only(mask)
         places = torch.tensor(kept)
-        part = replace(now, coefficients=now.coefficients[places], states=now.states.only(places))
+        part = replace(
+            now,
+            coefficients=now.coefficients[places],
+            states=now.states.only(places),
+            errors=None,
+        )
         dynamics = setup.dynamics(smaller, grid, part.coefficients, part.states.at)
         fit = Fit(Model(dynamics, dynamics), self.workers, learn_noise=not setup.given)
         part = fit.run(
@@ -205,7 +210,7 @@ class Session:
         coefficients[places] = part.coefficients
         every = replace(dynamics, library=library.on(grid, setup.sigma))
         return replace(fit, model=Model(every, every)), replace(
-            part, coefficients=coefficients, states=part.states.only(back)
+            part, coefficients=coefficients, states=part.states.only(back), errors=None
         )
 
     def _quadratic(
@@ -251,7 +256,16 @@ class Session:
         while not is_good(final) and work.frames >= 2 * SHORTEST:
             work = replace(work, frames=work.frames // 2)
             final = min(final, self._final(work), key=miss)
-        return final
+        hidden = bool((final.estimate.seen.count == 0).any())
+        return final if final.estimate.converged and not hidden else self._sure(final)
+
+    def _sure(self, final: Final) -> Final:
+        """The same with errors as large as they are: where a fit does not converge, it is often
+        because the data do not decide."""
+        now = final.fit.sure(final.estimate)
+        windows = len(now.states.at) // len(self.setup.data)
+        quadratic = self._quadratic(final.fit, now, windows, reduced=now.reduced)
+        return replace(final, estimate=now, quadratic=quadratic)
 
     def _finer(self, setup: Setup, grid: Grid, now: Estimate) -> Grid | None:
         """A finer grid of the states, where what is left is neither noise nor negligible."""
@@ -279,6 +293,8 @@ class Session:
 
         if work.grows:
             now = self._grown(setup, library, fit, now)
+        elif now.iterations == 0:  # states alone are quick, and the coefficients are nearly right
+            now = replace(fit, free=False, learn_noise=False).run(now, 1)
         now = fit.run(now, self.config.iterations, step)
         while True:
             outer = fit.model.outer
@@ -286,7 +302,8 @@ class Session:
             finer_grid = outer.waves.grid.refine(2)
             at = inner.waves.resampled(now.states.at, setup.waves_on(finer_grid))
             finer = setup.dynamics(library, finer_grid, now.coefficients, at)
-            finer = replace(finer, substeps=max(finer.substeps, 2 * outer.substeps))
+            twice = (2 * steps for steps in outer.each)
+            finer = finer.in_steps(tuple(map(max, finer.each, twice)))
             bias = shift(fit, now, finer)
             assert now.reduced is not None
             quadratic = self._quadratic(fit, now, windows, reduced=now.reduced)

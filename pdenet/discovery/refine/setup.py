@@ -13,6 +13,7 @@ from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import States
 from pdenet.discovery.refine.fit import Estimate
+from pdenet.discovery.refine.linearised import KEPT
 from pdenet.discovery.refine.observe import Observations, noise_of
 from pdenet.discovery.refine.prior import Shells, spectrum_of_data, unresolved
 from pdenet.discovery.refine.start import filled
@@ -159,14 +160,14 @@ class Setup:
         vector = fields * grid.size * 8
         kept = n * (terms + 6) * vector + 4 * self.data.numel() * 8
         workers = self.config.workers or torch.get_num_threads()
-        moving = workers * 3 * (terms + 2) * frames * vector
+        moving = workers * (3 * (terms + 2) * frames * vector + KEPT)
         return (kept + moving) / 2**30
 
     def dynamics(self, library: Library, grid: Grid, coefficients: Tensor, at: Tensor) -> Dynamics:
         """Rollouts on a grid, with steps that are stable for states (.., field, *waves of it)."""
         waves = self.waves_on(grid)
         found = Dynamics(library.on(grid, self.sigma), waves, self.dt)
-        return replace(found, substeps=found.steps_for(at, coefficients))
+        return found.in_steps(found.steps_for(at, coefficients))
 
     def begin(self, grid: Grid, coefficients: Tensor) -> Estimate:
         """First states: the first frames, filtered by what the data say of signal and noise."""

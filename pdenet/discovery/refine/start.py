@@ -133,14 +133,15 @@ def _most_probable(seen: Observations, waves: Waves, spectrum: Tensor) -> Observ
     share = weight.flatten(3).mean(3).reshape([*weight.shape[:3]] + [1] * waves.grid.ndim)
     inverse = 1 / (share + precision).clamp_min(1e-300)
     right = waves.modes(seen.values * weight)
-    found = conjugate_gradients(
+    accuracy = 1e-8 * waves.inner(right, inverse * right)
+    found, _ = conjugate_gradients(
         lambda x: waves.modes(waves.points(x) * weight) + precision * x,
         right,
         torch.zeros_like(right),
         lambda x: inverse * x,
         waves.inner,
-        iterations=100,
-        tolerance=1e-4,
+        100,
+        accuracy,
     )
     return replace(seen, values=waves.points(found), seen=torch.ones_like(seen.seen))
 

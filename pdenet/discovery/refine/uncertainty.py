@@ -24,6 +24,7 @@ from pdenet.discovery.refine.choose import FEWEST, Quadratic
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit, inverse
+from pdenet.discovery.refine.linearised import Linearised
 
 __all__ = ["Errors", "errors_of", "shift"]
 
@@ -76,10 +77,10 @@ def shift(fit: Fit, now: Estimate, finer: Dynamics) -> Tensor:
 
     def one(rows: slice) -> Tensor:
         at, part, solved = states.at[rows], seen.part(rows), states.solved[rows]
-        line = model.inner.linearise(at, now.coefficients, part.values.shape[1])
-        change = model.residual(part, at, now.coefficients, line) - other.residual(
-            part, at, now.coefficients, None
-        )
+        mine, theirs = model.part(rows), other.part(rows)
+        line = Linearised.of(mine.inner, at, now.coefficients, part.values.shape[1])
+        change = mine.residual(part, at, now.coefficients, line)
+        change = change - theirs.residual(part, at, now.coefficients, None)
         back = part.spread(model.inner.waves, change * part.weight)[:, None]
         start, along = line.gradient(back)
         return (along - model.inner.waves.inner(solved, start)).sum(0)[0]

@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.waves import Waves
 from pdenet.grid import Grid
 
@@ -30,7 +31,7 @@ def test_the_tangent_is_the_derivative_and_the_adjoint_its_transpose(
 ) -> None:
     problem = small(*EQUATIONS[name], n=2)
     dynamics, theta, start = problem.dynamics, problem.coefficients, problem.starts
-    line = dynamics.linearise(start, theta, 4)
+    line = Linearised.of(dynamics, start, theta, 4)
     generator = torch.Generator().manual_seed(2)
     fields, waves = start.shape[1], dynamics.waves
     x = waves.modes(torch.randn((2, 3, fields, 32), generator=generator, dtype=torch.float64))
@@ -56,7 +57,7 @@ def test_sensitivities_are_derivatives_along_coefficients(
     """To the order of the scheme: L stays what it was where the rollout was linearised."""
     problem = small(*EQUATIONS[name], n=2, dt=0.005)
     dynamics, theta, start = problem.dynamics, problem.coefficients, problem.starts
-    slopes = dynamics.linearise(start, theta, 3).sensitivities(range(len(theta)))
+    slopes = Linearised.of(dynamics, start, theta, 3).sensitivities(range(len(theta)))
     step = 1e-6
     for j in range(len(theta)):
         change = torch.zeros_like(theta)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pdenet.discovery.refine.eliminate import Model, States, conjugate_gradients, reduce_states
 from pdenet.discovery.refine.fit import Estimate, Fit, Workers, inverse
+from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.observe import Observations, noise_of
 from pdenet.discovery.refine.waves import Waves
 from pdenet.grid import Grid
@@ -42,7 +43,7 @@ def test_reduced_equations_are_those_of_dense_algebra(small: Callable[..., objec
     model = Model(problem.dynamics, problem.dynamics)
     found = reduce_states(model, theta, seen, states, 200, 1e-12)
     # The same with matrices.
-    waves, line = problem.dynamics.waves, problem.dynamics.linearise(states.at, theta, 4)
+    waves, line = problem.dynamics.waves, Linearised.of(problem.dynamics, states.at, theta, 4)
     unit = waves.modes(torch.eye(12, dtype=torch.float64)[None, :, None])
     weight = seen.weight
     j_u = (seen.sample(waves, line.tangent(unit)) * weight[:, None])[0].flatten(1).T
@@ -130,16 +131,17 @@ def test_conjugate_gradients_solve_each_system_by_itself() -> None:
     a = a @ a.T + torch.eye(7, dtype=torch.float64)
     b = torch.randn((2, 3, 7), generator=generator, dtype=torch.float64)
     b[0, 0] = 0
-    found = conjugate_gradients(
+    found, left = conjugate_gradients(
         lambda x: x @ a,
         b,
         torch.zeros_like(b),
         lambda x: x,
         lambda x, y: (x * y).sum(-1),
         50,
-        1e-12,
+        torch.full((2, 3), 1e-24, dtype=torch.float64),
     )
     torch.testing.assert_close(found @ a, b)
+    torch.testing.assert_close(left, b - found @ a, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.5])

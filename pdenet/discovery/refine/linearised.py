@@ -1,0 +1,198 @@
+"""The derivative of a rollout along its initial state and its coefficients, and its transpose.
+
+The derivative w obeys the scheme of the rollout (`dynamics`) with N_i replaced by
+N'(U_i) w_i + s_i, where s_i = m_j(U_i) along the coefficient θ_j (linear terms too: L stays the one
+at which the rollout was linearised). The transpose runs through the same stages backwards; it is written out, so
+that neither needs a graph.
+
+Source: Hager, Numer. Math. 87 (2000) 247-282 (the discrete adjoint of Runge–Kutta schemes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pdenet.discovery.refine.dynamics import Dynamics, Stage
+
+__all__ = ["KEPT", "Linearised"]
+
+KEPT = 2**27
+"""Bytes of the stages of a rollout that are kept for its derivatives, at most."""
+
+CACHE = {"cpu": 2**20, "cuda": 2**31}
+"""Bytes of jets of vectors that are made at once: on a CPU what its second cache holds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Linearised:
+    """A rollout and its derivative at it.
+
+    frames: (batch, frame, field, *waves). Vectors of the initial state are (batch, vector, field,
+    *waves), those of the frames (batch, vector, frame, field, *waves). Between two frames all
+    stages are computed again when they are needed, so that memory does not grow with the number of
+    steps, or kept where it suffices. whole: with all terms; dynamics, coefficients: of those that
+    are not zero, which alone the derivative along the initial state knows of. kept: the stages
+    after each frame, None to compute them again.
+    """
+
+    whole: Dynamics
+    dynamics: Dynamics
+    coefficients: tuple[float, ...]
+    frames: Tensor
+    kept: dict[int, list[Stage]] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        whole: Dynamics,
+        start: Tensor,
+        coefficients: Tensor,
+        frames: int,
+        often: bool = False,
+    ) -> Linearised:
+        """A rollout from states (batch, field, *waves) with everything that its derivative needs;
+        kept, if it is needed often and is not too much."""
+        found = whole.rollout(start, coefficients, frames)
+        dynamics, values = whole.at(coefficients)
+        size = 8 * whole.waves.grid.size * (len(dynamics.jets) + 2 * len(dynamics.slopes))
+        kept = often and size * 4 * whole.substeps * frames * len(start) <= KEPT
+        return cls(whole, dynamics, values, found, {} if kept else None)
+
+    def _stages(self, frame: int) -> list[Stage]:
+        if self.kept is not None and frame in self.kept:
+            return self.kept[frame]
+        found = self.dynamics.stages(self.frames[:, frame], self.coefficients)
+        if self.kept is not None:
+            self.kept[frame] = found
+        return found
+
+    def tangent(self, start: Tensor) -> Tensor:
+        """The change of the frames with the initial state."""
+        return self._forward(start, lambda stage: None)
+
+    def sensitivities(self, terms: Sequence[int]) -> Tensor:
+        """The change of the frames with the coefficients of some terms."""
+        batch, _, *rest = self.frames.shape
+        zero = self.frames.new_zeros((batch, len(terms), *rest))
+        return self._forward(zero, lambda stage: self._sources(stage, terms))
+
+    def _forward(self, start: Tensor, source: Callable[[Stage], Tensor | None]) -> Tensor:
+        h = self.dynamics.dt / self.dynamics.substeps
+        half = self.dynamics.exponential(self.coefficients)
+
+        def rate(stage: Stage, w: Tensor) -> Tensor:
+            change = self._in_cache(lambda part: self._apply(stage, part), w)
+            more = source(stage)
+            return change if more is None else change + more
+
+        w, found = start, [start]
+        for frame in range(self.frames.shape[1] - 1):
+            stages = self._stages(frame)
+            for one, two, three, four in zip(*[iter(stages)] * 4, strict=True):
+                a = rate(one, w)
+                b = rate(two, half * (w + h / 2 * a))
+                w_half = half * w
+                c = rate(three, w_half + h / 2 * b)
+                w = half * w_half
+                d = rate(four, w + h * half * c)
+                w = w + h / 6 * (half * (half * a + 2 * (b + c)) + d)
+            found.append(w)
+        return torch.stack(found, 2)
+
+    def adjoint(self, frames: Tensor) -> Tensor:
+        """The transpose of `tangent`: vectors of the frames to vectors of the initial state."""
+        return self._backward(frames, lambda stage, modes, points: None)
+
+    def gradient(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """The transposes of `tangent` and of the sensitivities of all terms."""
+        whole, waves = self.whole, self.whole.waves
+        total = self.frames.new_zeros((*frames.shape[:2], len(whole.equation))).real.clone()
+
+        def add(stage: Stage, modes: Tensor, points: Tensor) -> None:
+            value_of = whole.monomials(self._jets(stage))
+            for j, (term, equation) in enumerate(
+                zip(whole.library.terms, whole.equation, strict=True)
+            ):
+                if j in whole.rates:
+                    value = (whole.rates[j] * stage.modes[:, equation])[:, None]
+                    total[:, :, j] += waves.inner(modes[:, :, equation, None], value[:, :, None])
+                else:
+                    product = points[:, :, equation] * value_of(term.product)[:, None]
+                    total[:, :, j] += product.flatten(2).sum(-1)
+
+        return self._backward(frames, add), total
+
+    def _jets(self, stage: Stage) -> Tensor:
+        """The jets of the terms that are zero too."""
+        if self.whole.jets == self.dynamics.jets:
+            return stage.jets
+        return self.whole.values(stage.modes)
+
+    def _backward(self, frames: Tensor, see: Callable[[Stage, Tensor, Tensor], None]) -> Tensor:
+        h = self.dynamics.dt / self.dynamics.substeps
+        half = self.dynamics.exponential(self.coefficients).conj_physical()
+
+        def rate(stage: Stage, w: Tensor) -> Tensor:
+            points = self.dynamics.waves.points(w)
+            see(stage, w, points)
+            return self._in_cache(lambda part: self._transposed(stage, part), points)
+
+        w = frames[:, :, -1]
+        for frame in range(frames.shape[2] - 2, -1, -1):
+            stages = self._stages(frame)[::-1]
+            for four, three, two, one in zip(*[iter(stages)] * 4, strict=True):
+                once = half * w
+                fourth = rate(four, h / 6 * w)
+                total = half * (once + half * fourth)
+                third = rate(three, h / 3 * once + h * half * fourth)
+                total = total + half * third
+                second = half * rate(two, h / 3 * once + h / 2 * third)
+                first = rate(one, h / 6 * half * once + h / 2 * second)
+                w = total + second + first
+            w = w + frames[:, :, frame]
+        return w
+
+    def _in_cache(self, work: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:
+        """The same work on a few vectors at a time."""
+        dynamics = self.dynamics
+        size = vectors.shape[0] * len(dynamics.jets) * dynamics.waves.grid.size * 8
+        together = max(1, CACHE.get(vectors.device.type, 2**31) // size)
+        if vectors.shape[1] <= together:
+            return work(vectors)
+        return torch.cat([work(part) for part in vectors.split(together, 1)], 1)
+
+    def _apply(self, stage: Stage, w: Tensor) -> Tensor:
+        """N'(U) w as waves."""
+        dynamics = self.dynamics
+        jets = dynamics.values(w)
+        change = jets.new_zeros((*jets.shape[:2], len(dynamics.library.fields), *jets.shape[3:]))
+        for equation, jet, slope in stage.slopes:
+            change[:, :, equation].addcmul_(slope, jets[:, :, jet])
+        return dynamics.waves.modes(change)
+
+    def _transposed(self, stage: Stage, points: Tensor) -> Tensor:
+        """N'(U)ᵀ of the field (batch, vector, field, *space), as waves."""
+        dynamics = self.dynamics
+        jets = points.new_zeros((*points.shape[:2], len(dynamics.jets), *points.shape[3:]))
+        for equation, jet, slope in stage.slopes:
+            jets[:, :, jet].addcmul_(slope, points[:, :, equation])
+        modes = dynamics.waves.modes(jets) * dynamics.conjugate
+        total = modes.new_zeros((*modes.shape[:2], points.shape[2], *modes.shape[3:]))
+        return total.index_add_(2, dynamics.owners, modes)
+
+    def _sources(self, stage: Stage, terms: Sequence[int]) -> Tensor:
+        """The terms themselves as waves, each in its equation: (batch, term, field, *waves)."""
+        whole = self.whole
+        value_of = whole.monomials(self._jets(stage))
+        found = stage.modes.new_zeros((stage.modes.shape[0], len(terms), *stage.modes.shape[1:]))
+        for place, j in enumerate(terms):
+            product, equation = whole.library.terms[j].product, whole.equation[j]
+            if j in whole.rates:
+                found[:, place, equation] = whole.rates[j] * stage.modes[:, equation]
+            else:
+                found[:, place, equation] = whole.waves.modes(value_of(product))
+        return found
