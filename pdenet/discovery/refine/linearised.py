@@ -2,8 +2,8 @@
 
 The derivative w obeys the scheme of the rollout (`dynamics`) with N_i replaced by
 N'(U_i) w_i + s_i, where s_i = m_j(U_i) along the coefficient θ_j (linear terms too: L stays the one
-at which the rollout was linearised). The transpose runs through the same stages backwards; it is written out, so
-that neither needs a graph.
+at which the rollout was linearised). The transpose runs through the same stages backwards; it is
+written out, so that neither needs a graph.
 
 Source: Hager, Numer. Math. 87 (2000) 247-282 (the discrete adjoint of Runge–Kutta schemes).
 """
