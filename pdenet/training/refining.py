@@ -25,10 +25,9 @@ from pdenet.types import Trajectory
 
 __all__ = ["QUICK", "Fitted", "refined", "why_not"]
 
-QUICK = 2**22
-"""Numbers in the data up to which a refinement follows a read-out unasked: its
-time grows with them, and beyond it is minutes.
-"""
+QUICK = 2**24
+"""Numbers in the data up to which a refinement follows a read-out unasked: its time grows with
+them, and is some minutes on two cores for so many."""
 
 
 @dataclass(frozen=True, eq=False)
