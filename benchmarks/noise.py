@@ -9,7 +9,7 @@ Every method reads the same files, in a process of its own whose time and larges
 discover DATA --no-refine`, "both" the same with refinement. "weak" and "strong" are PySINDy
 (`pip install pdenet[baselines]`; left out where it is missing), with a threshold chosen on held-out
 trajectories, and one chosen knowing the truth beside it. `ratio` is the largest error of a
-coefficient over its Cramér–Rao bound. Results: benchmarks/results/noise.json.
+coefficient over its Cramér–Rao bound. Results: benchmarks/results/noise.json and noise.png.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from _noise_data import CASES, NOISES, make, public_burgers
+from _noise_figures import draw
 from _record import RESULTS, commit, record
 
 METHODS = ("refined", "network", "both", "weak", "strong")
@@ -90,6 +91,7 @@ def scores(found: dict[str, Any]) -> dict[str, Any]:
         result["errors"] = [
             {
                 "term": f"{term['field']}: {term['term']}",
+                "truth": term["truth"],
                 "error": term["coefficient"] - term["truth"],
                 "stderr": term["stderr"],
                 "bound": refinement["bound"][term["field"]][term["term"]],
@@ -133,6 +135,7 @@ def main() -> None:
             record("noise", {"results": results})
             shown = {key: found.get(key) for key in ("exact", "einf", "ratio", "chi2", "seconds")}
             print(case, f"{noise:g}", method, seed, shown, found.get("failed", ""), flush=True)
+    draw(results, RESULTS)
 
 
 if __name__ == "__main__":
