@@ -247,7 +247,7 @@ class Fit:
     def _spectrum(self, now: Estimate, states: States) -> Tensor:
         """S from the states: what they hold, over the share of them that the data determine."""
         dynamics, before = self.model.inner, states.variance
-        shells = Shells(dynamics.waves)
+        shells = Shells(dynamics.waves, directions=True)
         seen = damped(dynamics, now.coefficients, now.seen)
         hidden = (now.seen.count == 0)[..., None]
         power, scatter = (

@@ -6,7 +6,9 @@ data: the mean of |ŷ_k|²/N on shells of equal |k|, less the variance σ² of t
 difference is below what noise alone would leave, S goes on as the exponential that the shells
 before it show, or as that limit where this is less: spectra of solutions of smoothing equations
 fall exponentially. The mean of a field (k = 0) has no prior. As states are found, S is
-re-estimated from them (empirical Bayes; `fit`).
+re-estimated from them (empirical Bayes; `fit`), then for every direction by itself: fronts make
+spectra depend on it, and to a prior that does not know this the waves along and across them seem to
+be damped too much and too little.
 
 Source: Foias, Temam, J. Funct. Anal. 87 (1989) 359-369 (exponential decay).
 """
@@ -24,21 +26,31 @@ __all__ = ["Shells", "spectrum_of_data", "unresolved"]
 FIRST_FRAMES = 4
 """Frames whose spectra are averaged for the initial one."""
 
+SECTORS = 4
+"""Directions of waves in the plane that have a spectrum of their own."""
+
 PER_SHELL = 6
 """Least number of waves (a complex one counts twice) that one estimate of a variance is made of."""
 
 
 class Shells:
-    """Waves of a grid grouped by |k|."""
+    """Waves of a grid grouped by |k|, and by direction where that is asked for: in the plane by
+    `SECTORS` of equal angle, the first around the first axis, in space by the axis that they are
+    nearest to. Groups are in the order of the sectors and in each of them of the shells.
+    """
 
-    def __init__(self, waves: Waves) -> None:
+    def __init__(self, waves: Waves, directions: bool = False) -> None:
         self.waves = waves
-        self.of = waves.radius.round().long().flatten()
+        shell, sector = waves.radius.round().long(), _sectors(waves)
+        self.number = int(shell.max()) + 1
+        self.sectors = int(sector.max()) + 1 if directions else 1
+        self.of = (shell + self.number * sector * directions).flatten()
         self.weight = (waves.weight * waves.grid.size).flatten()
         self.count = self._sum(self.weight[None])[0]
+        self._reach = self._reaches()
 
     def __len__(self) -> int:
-        return int(self.of.max()) + 1
+        return self.number * self.sectors
 
     def _sum(self, values: Tensor) -> Tensor:
         total = values.new_zeros((*values.shape[:-1], len(self)))
@@ -53,21 +65,41 @@ class Shells:
         """How many waves each mean is made of."""
         return self._widened(self.count)
 
-    def _widened(self, total: Tensor) -> Tensor:
-        """Sums over a shell and its neighbours, until they hold `PER_SHELL` waves."""
-        n, result = len(self), total.clone()
-        for shell in range(1, n):
-            reach = 0
-            while float(self.count[max(1, shell - reach) : shell + reach + 1].sum()) < PER_SHELL:
+    def _reaches(self) -> list[tuple[int, int, int]]:
+        """(group, first, end) of the groups that are widened over neighbours in their sector, until
+        they hold `PER_SHELL` waves."""
+        count, found = self.count.tolist(), []
+        for group in range(len(self)):
+            shell = group % self.number
+            base, reach = group - shell, 0
+            first, end = group, group + 1
+            while shell and sum(count[first:end]) < PER_SHELL and reach <= self.number:
                 reach += 1
-                if reach > n:
-                    break
-            result[..., shell] = total[..., max(1, shell - reach) : shell + reach + 1].sum(-1)
+                first = base + max(1, shell - reach)
+                end = base + min(self.number, shell + reach + 1)
+            if end - first > 1:
+                found.append((group, first, end))
+        return found
+
+    def _widened(self, total: Tensor) -> Tensor:
+        """Sums over groups and their neighbours."""
+        result = total.clone()
+        for group, first, end in self._reach:
+            result[..., group] = total[..., first:end].sum(-1)
         return result
 
     def spread(self, spectrum: Tensor) -> Tensor:
-        """The value of each wave's shell: (.., shell) -> (.., *waves)."""
+        """The value of each wave's group: (.., group) -> (.., *waves)."""
         return spectrum[..., self.of].reshape((*spectrum.shape[:-1], *self.waves.shape))
+
+
+def _sectors(waves: Waves) -> Tensor:
+    """The sector of each wave, (*waves)."""
+    numbers = torch.stack([k.expand(waves.shape) for k in waves.numbers])
+    if waves.grid.ndim != 2:
+        return numbers.abs().argmax(0)
+    turn = torch.atan2(numbers[1], numbers[0]) / torch.pi * SECTORS
+    return turn.round().long() % SECTORS
 
 
 def spectrum_of_data(seen: Observations, data_waves: Waves, shells: Shells) -> Tensor:

@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.eliminate import Model, States, conjugate_gradients, reduce_states
 from pdenet.discovery.refine.fit import Estimate, Fit, Workers, inverse
 from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.observe import Observations, noise_of
+from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.refine.waves import Waves
 from pdenet.grid import Grid
 
@@ -123,6 +125,36 @@ def test_draws_take_the_bias_of_weak_waves_away(small: Callable[..., object]) ->
             found[draws] = float((now.coefficients - 0.1)[0] / error[0])
     assert abs(found[True]) < 3
     assert abs(found[False]) > 3 + abs(found[True])
+
+
+def test_spectra_that_depend_on_direction_do_not_pull_diffusion(
+    small: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waves along one axis are weaker than those along the other, as fronts make them: a prior that
+    knows shells alone takes the one for more damped and the other for less."""
+    problem = small("u_t = 0.1*u_xx + 0.1*u_yy", shape=(16, 16), n=40, dt=0.02)
+    waves, truth = problem.dynamics.waves, problem.coefficients
+    generator = torch.Generator().manual_seed(0)
+    x, y = waves.numbers
+    decay = (-((x / 1.5).square() + y.square()).sqrt()).exp()
+    white = torch.randn((40, 1, 16, 16), generator=generator, dtype=torch.float64)
+    data = replace(problem, starts=waves.modes(white) * decay).data(8, 0.005)
+    setup = Setup.of(data, problem.problem, 0.02, RefineConfig())
+
+    def errors() -> list[float]:
+        with Workers.of(torch.device("cpu"), 1) as workers:
+            fit = Fit(Model(problem.dynamics, problem.dynamics), workers)
+            now = fit.run(setup.begin(problem.problem.grid, truth), 12)
+        return ((now.coefficients - truth) / now.errors).tolist()
+
+    along, across = errors()
+    assert abs(along) < 4 and abs(across) < 4
+    monkeypatch.setattr(
+        "pdenet.discovery.refine.prior._sectors",
+        lambda waves: torch.zeros(waves.shape, dtype=torch.long),
+    )
+    along, across = errors()
+    assert along < -4 and across > 4
 
 
 def test_conjugate_gradients_solve_each_system_by_itself() -> None:

@@ -53,7 +53,14 @@ def test_shells_average_and_spread() -> None:
     wide = shells.spread(values)
     assert wide.shape == waves.shape
     assert float(shells.count.sum()) == pytest.approx(256)
+    directed = Shells(waves, directions=True)
+    assert len(directed) == 4 * len(shells) and float(directed.count.sum()) == pytest.approx(256)
+    x, y = (each.expand(waves.shape).abs() for each in waves.numbers)
+    shares = directed.spread(directed.mean((y < x) * 1.0))
+    assert bool((shares[(x > 3 * y) & (x > 3)] == 1).all())
+    assert bool((shares[(y > 3 * x) & (y > 3)] == 0).all())
     narrow = waves_of(16)
+    assert len(Shells(narrow, directions=True)) == len(Shells(narrow))
     assert float(Shells(narrow).waves_in()[1:].min()) >= 6
 
 
