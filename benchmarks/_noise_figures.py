@@ -1,4 +1,4 @@
-"""The figure of `noise.py`: errors against noise, drawn from its JSON."""
+"""The figure and the table of `noise.py`: errors against noise, from its JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from pdenet.report.files import write_png
 from pdenet.report.style import COLOURS, GREY, styled
 
-__all__ = ["draw"]
+__all__ = ["draw", "table"]
 
 TITLES = {
     "burgers": "2-D Burgers, 64²",
@@ -53,6 +53,35 @@ def draw(results: Mapping[str, Any], target: Path) -> Path | None:
         figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=4)
         target.mkdir(parents=True, exist_ok=True)
         return write_png(target / "noise.png", figure, overwrite=True)
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """Markdown: median of the largest errors in per cent, the worst, and how often the terms are
+    exactly the true ones."""
+    methods = [
+        m for m in METHODS if any(m in level for c in results.values() for level in c.values())
+    ]
+    lines = [
+        f"| data | noise | {' | '.join(METHODS[m] for m in methods)} |",
+        f"| --- | --- |{' --- |' * len(methods)}",
+    ]
+    for case in (case for case in TITLES if _any(results.get(case, {}))):
+        for level in sorted(results[case], key=float):
+            cells = [_cell(list(results[case][level].get(m, {}).values())) for m in methods]
+            if any(cells):
+                noise = f"{100 * float(level):g} %"
+                lines.append(f"| {TITLES[case]} | {noise} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(runs: list[Any]) -> str:
+    """What one method reached."""
+    errors = [run["einf"] for run in runs if run.get("einf") is not None]
+    exact = sum(bool(run.get("exact")) for run in runs)
+    if not errors:
+        return f"{exact}/{len(runs)}" if runs else ""
+    middle, worst = (100 * float(at(errors)) for at in (np.median, max))
+    return f"{middle:.2g} ({worst:.2g}), {exact}/{len(runs)}"
 
 
 def _any(levels: Mapping[str, Any]) -> bool:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from _noise_data import CASES, NOISES, make, public_burgers
-from _noise_figures import draw
+from _noise_figures import draw, table
 from _record import RESULTS, commit, record
 
 METHODS = ("refined", "network", "both", "weak", "strong")
@@ -136,6 +136,7 @@ def main() -> None:
             shown = {key: found.get(key) for key in ("exact", "einf", "ratio", "chi2", "seconds")}
             print(case, f"{noise:g}", method, seed, shown, found.get("failed", ""), flush=True)
     draw(results, RESULTS)
+    print(table(results))
 
 
 if __name__ == "__main__":
