@@ -6,9 +6,9 @@ data: the mean of |ŷ_k|²/N on shells of equal |k|, less the variance σ² of t
 difference is below what noise alone would leave, S goes on as the exponential that the shells
 before it show, or as that limit where this is less: spectra of solutions of smoothing equations
 fall exponentially. The mean of a field (k = 0) has no prior. As states are found, S is
-re-estimated from them (empirical Bayes; `fit`), then for every direction by itself: fronts make
-spectra depend on it, and to a prior that does not know this the waves along and across them seem to
-be damped too much and too little.
+re-estimated from them (empirical Bayes; `fit`). Each direction has a spectrum of its own: fronts
+make spectra depend on it, and to a prior that does not know this the waves along and across them
+seem to be damped too much and too little.
 
 Source: Foias, Temam, J. Funct. Anal. 87 (1989) 359-369 (exponential decay).
 """
@@ -116,7 +116,7 @@ def spectrum_of_data(seen: Observations, data_waves: Waves, shells: Shells) -> T
     share = known / data_waves.grid.size
     power = data_waves.modes((values - mean) * mask).abs().square() / data_waves.grid.size
     power = power / share.clamp_min(1e-3)
-    own = Shells(data_waves)
+    own = Shells(data_waves, directions=shells.sectors > 1)
     found = own.mean(power).mean(1)
     # A gap scatters power of all waves over all others, like noise of this variance.
     total = found[..., 1:].mul(own.count[1:]).sum(-1, keepdim=True) / own.count[1:].sum()
@@ -124,13 +124,13 @@ def spectrum_of_data(seen: Observations, data_waves: Waves, shells: Shells) -> T
     floor = seen.sigma.square()[..., None] + gaps
     limit = 2 * floor * (2 / (own.waves_in() * values.shape[1])).sqrt()
     raw = found - floor
-    result = torch.empty((*raw.shape[:2], len(shells)), dtype=raw.dtype, device=raw.device)
     largest = min(data_waves.grid.shape) // 2
-    for row in range(raw.shape[0]):
-        for field in range(raw.shape[1]):
-            result[row, field] = _continued(
-                raw[row, field, :largest], limit[row, field, :largest], len(shells)
-            )
+    groups = (
+        each.unflatten(-1, (own.sectors, own.number))[..., :largest].reshape(-1, largest)
+        for each in (raw, limit)
+    )
+    spectra = [_continued(*each, shells.number) for each in zip(*groups, strict=True)]
+    result = torch.stack(spectra).reshape(*raw.shape[:2], len(shells))
     unseen = (seen.count == 0)[..., None]
     if bool(unseen.any()):  # a field that is never observed: as large as those that are
         others = torch.where(unseen, torch.zeros_like(result), result).sum(1, keepdim=True)

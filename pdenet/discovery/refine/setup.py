@@ -171,7 +171,8 @@ class Setup:
 
     def begin(self, grid: Grid, coefficients: Tensor) -> Estimate:
         """First states: the first frames, filtered by what the data say of signal and noise."""
-        waves, shells = self.waves_on(grid), Shells(self.waves_on(grid))
+        waves = self.waves_on(grid)
+        shells = Shells(waves, directions=True)
         seen, own = self.seen, self.waves
         first = seen.bridged()
         first = replace(first, values=first.values[:, :1], seen=first.seen[:, :1])
