@@ -125,11 +125,11 @@ def spectrum_of_data(seen: Observations, data_waves: Waves, shells: Shells) -> T
     limit = 2 * floor * (2 / (own.waves_in() * values.shape[1])).sqrt()
     raw = found - floor
     largest = min(data_waves.grid.shape) // 2
-    groups = (
+    seen_shells, limits = (
         each.unflatten(-1, (own.sectors, own.number))[..., :largest].reshape(-1, largest)
         for each in (raw, limit)
     )
-    spectra = [_continued(*each, shells.number) for each in zip(*groups, strict=True)]
+    spectra = [_continued(*each, shells.number) for each in zip(seen_shells, limits, strict=True)]
     result = torch.stack(spectra).reshape(*raw.shape[:2], len(shells))
     unseen = (seen.count == 0)[..., None]
     if bool(unseen.any()):  # a field that is never observed: as large as those that are
