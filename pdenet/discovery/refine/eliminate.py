@@ -49,7 +49,7 @@ __all__ = ["Model", "Reduced", "States", "conjugate_gradients", "damped", "reduc
 
 
 LOST = 0.03
-"""Share of the information on a coefficient that may be lost to this."""
+"""Share of the information along an axis that rough solutions may get wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,9 +146,10 @@ def reduce_states(
 ) -> Reduced:
     """The normal equations at these coefficients and states.
 
-    iterations, tolerance: of the conjugate gradients, at most. information: on each coefficient by
-    itself, as far as it is known, of which the share `LOST` may be off. free: whether coefficients
-    may change; otherwise matrix, gradient and X_θ are of no term.
+    iterations, tolerance: of the conjugate gradients, at most. information: the part of Σ A that
+    these trajectories have, as far as it is known; along each of its principal axes X_θ is solved
+    for until no more than the share `LOST` is wrong. free: whether coefficients may change;
+    otherwise matrix, gradient and X_θ are of no term.
     """
     systems = _Systems.of(model, coefficients, seen, states)
     waves, terms = model.inner.waves, len(model.inner.library.terms) if free else 0
@@ -158,11 +159,12 @@ def reduce_states(
     coupling = systems.transposed(slopes) if terms else states.solved[:, :0]
     start, along = _gradients(model, systems.line, coefficients, seen, states, residual)
     start = start - states.at / states.variance
-    right = torch.cat([coupling, systems.drawn(), start[:, None]], 1)
+    axes, known = _axes(information if terms else None, terms, residual)
+    right = torch.cat([_turned(axes, coupling), systems.drawn(), start[:, None]], 1)
     bound = tolerance**2 * waves.inner(right, systems.precondition(right))
-    if information is not None:
-        bound[:, :terms] = torch.minimum(bound[:, :terms], LOST * information / len(seen.values))
-    begun = [states.solved[:, :terms], states.draw[:, None], torch.zeros_like(start)[:, None]]
+    bound[:, :terms] = torch.minimum(bound[:, :terms], LOST * known / len(seen.values))
+    solved = _turned(axes, states.solved[:, :terms])
+    begun = [solved, states.draw[:, None], torch.zeros_like(start)[:, None]]
     found, left = conjugate_gradients(
         systems.apply,
         right,
@@ -172,10 +174,11 @@ def reduce_states(
         iterations,
         bound,
     )
-    solved, draw, step = found[:, :terms], found[:, terms], found[:, terms + 1]
+    back = torch.linalg.inv(axes)
+    solved, draw, step = _turned(back, found[:, :terms]), found[:, terms], found[:, terms + 1]
     flat, inner = slopes.flatten(2), waves.inner
     # With what is left of the systems the errors of both are products of two errors.
-    lost = coupling + left[:, :terms]
+    lost = coupling + _turned(back, left[:, :terms])
     matrix = flat @ flat.transpose(1, 2) - inner(lost[:, :, None], solved[:, None])
     gradient = along[:, :terms] - inner(coupling, step[:, None])
     return Reduced(
@@ -188,6 +191,23 @@ def reduce_states(
         prior=inner(states.at / states.variance, states.at),
         spread=_squares(systems.observed(draw[:, None])[:, 0]),
     )
+
+
+def _axes(information: Tensor | None, terms: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """The principal axes of the information on coefficients in units of their own, (term, axis),
+    and the information along them; those of the terms and inf where it is not known."""
+    if information is None:
+        one = torch.eye(terms, dtype=like.dtype, device=like.device)
+        return one, torch.full_like(one[:, :1].flatten(), torch.inf)
+    size = information.diagonal().clamp_min(1e-300).sqrt()
+    values, vectors = torch.linalg.eigh(information / size / size[:, None])
+    return vectors / size[:, None], values.clamp_min(0)
+
+
+def _turned(axes: Tensor, vectors: Tensor) -> Tensor:
+    """Combinations (trajectory, axis, ..) of vectors (trajectory, term, ..)."""
+    found: Tensor = torch.einsum("jk,bj...->bk...", axes.to(vectors.dtype), vectors)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

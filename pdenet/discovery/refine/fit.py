@@ -31,7 +31,16 @@ from pdenet.discovery.refine.eliminate import Model, Reduced, States, damped, re
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells
 
-__all__ = ["CONVERGED", "Estimate", "Fit", "Workers", "covariance", "inverse", "solve"]
+__all__ = [
+    "CONVERGED",
+    "Estimate",
+    "Fit",
+    "Workers",
+    "covariance",
+    "errors",
+    "inverse",
+    "solve",
+]
 
 CONVERGED = 0.1
 """Largest step in standard errors at which a fit has converged."""
@@ -46,7 +55,7 @@ SOLVER_TOLERANCE = 0.1
 DAMPINGS = (0.0, 0.1, 1.0, 10.0, math.inf)
 """Shares of the diagonal that are added to the normal equations of the coefficients, in turn."""
 
-SURE, SURE_ITERATIONS = 4, 100
+SURE, SURE_ITERATIONS = 4, 300
 """How often the normal equations are taken anew for the sake of the errors, at most, and conjugate
 gradients in each."""
 
@@ -98,7 +107,7 @@ class Estimate:
 
     coefficients: (term,). states, seen: with the noise as it was learned. reduced: the normal
     equations at which the last step was taken, and sigma the noise that they are whitened by.
-    errors: standard errors of the coefficients. step: the largest step of a coefficient in standard
+    information: Σ A of the last iteration. step: the largest step of a coefficient in standard
     errors, or how much these changed. iterations: so far.
     """
 
@@ -107,7 +116,7 @@ class Estimate:
     seen: Observations
     reduced: Reduced | None = None
     sigma: Tensor | None = None
-    errors: Tensor | None = None
+    information: Tensor | None = None
     step: float = math.inf
     iterations: int = 0
 
@@ -163,7 +172,7 @@ class Fit:
                     now.states.part(rows),
                     iterations,
                     SOLVER_TOLERANCE,
-                    None if now.errors is None else share(rows) / now.errors.square(),
+                    None if now.information is None else share(rows) * now.information,
                     self.free,
                 ),
                 self.pieces(now),
@@ -176,11 +185,15 @@ class Fit:
         alone = replace(self, model=replace(self.model, sized=False))
         for _ in range(SURE):
             reduced = alone.reduce(now, SURE_ITERATIONS)
-            errors = _errors(reduced)
-            changed = _moved(torch.zeros_like(errors), errors, now)
-            states = replace(now.states, solved=reduced.solved)
-            sigma = now.seen.sigma
-            now = replace(now, states=states, reduced=reduced, sigma=sigma, errors=errors)
+            information = reduced.matrix.sum(0)
+            changed = _moved(torch.zeros_like(now.coefficients), information, now)
+            now = replace(
+                now,
+                states=replace(now.states, solved=reduced.solved),
+                reduced=reduced,
+                sigma=now.seen.sigma,
+                information=information,
+            )
             if changed < CONVERGED:
                 break
         return now
@@ -197,20 +210,21 @@ class Fit:
     def iterate(self, now: Estimate) -> Estimate:
         """One step of Gauss–Newton, and of what else is learned."""
         reduced = self.reduce(now)
-        errors = _errors(reduced)
+        information = reduced.matrix.sum(0) if self.free else now.information
         there, states, whole = self._step(now, reduced)
         states = replace(states, draw=reduced.draw)
         if self.free:
             states = replace(states, solved=reduced.solved)
         states = replace(states, variance=self._spectrum(now, states))
-        moved = _moved(there - now.coefficients, errors, now) if self.free else 0.0
+        change = there - now.coefficients
+        moved = _moved(change, information, now) if self.free and information is not None else 0.0
         return Estimate(
             coefficients=there,
             states=states,
             seen=self._noise(now.seen, reduced),
             reduced=reduced,
             sigma=now.seen.sigma,
-            errors=errors if self.free else now.errors,
+            information=information,
             step=moved if whole else math.inf,
             iterations=now.iterations + 1,
         )
@@ -269,19 +283,20 @@ class Fit:
         return replace(seen, sigma=seen.sigma * factor)
 
 
-def _errors(reduced: Reduced) -> Tensor:
-    return covariance(reduced.matrix.sum(0)).diagonal().clamp_min(0).sqrt()
+def errors(information: Tensor) -> Tensor:
+    """Standard errors of coefficients with this information."""
+    return covariance(information).diagonal().clamp_min(1e-300).sqrt()
 
 
-def _moved(change: Tensor, errors: Tensor, before: Estimate) -> float:
+def _moved(change: Tensor, information: Tensor, before: Estimate) -> float:
     """The largest step in standard errors, or relative change of one that says something."""
     if not len(change):
         return 0.0
-    errors = errors.clamp_min(1e-300)
-    step = (change / errors).abs()
-    if before.errors is not None:
-        changed = (errors / before.errors.clamp_min(1e-300)).log().abs()
-        known = errors < (before.coefficients + change).abs()
+    error = errors(information)
+    step = (change / error).abs()
+    if before.information is not None:
+        changed = (error / errors(before.information)).log().abs()
+        known = error < (before.coefficients + change).abs()
         step = torch.maximum(step, torch.where(known, changed, 0.0))
     return float(step.amax())
 

@@ -56,7 +56,7 @@ def to_save(
         "solved": now.states.solved,
         "sigma": now.seen.sigma,
         "iterations": torch.tensor(now.iterations),
-        **({} if now.errors is None else {"errors": now.errors}),
+        **({} if now.information is None else {"information": now.information}),
     }
     choice = judgement.choice
     if choice is not None:
@@ -89,7 +89,7 @@ def restored(now: Estimate, saved: Mapping[str, Tensor]) -> Estimate:
         coefficients=saved["coefficients"],
         states=states,
         seen=replace(now.seen, sigma=saved["sigma"]),
-        errors=saved.get("errors"),
+        information=saved.get("information"),
         iterations=int(saved["iterations"]),
     )
 

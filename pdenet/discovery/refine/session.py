@@ -13,7 +13,7 @@ from pdenet.discovery.reading import NOTHING_HELPS
 from pdenet.discovery.refine.choose import Choice, Quadratic, choose
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.eliminate import Model, Reduced
-from pdenet.discovery.refine.fit import Estimate, Fit, Workers
+from pdenet.discovery.refine.fit import Estimate, Fit, Workers, errors
 from pdenet.discovery.refine.measures import (
     EXPLAINED,
     SMALL,
@@ -195,7 +195,7 @@ class Session:
             now,
             coefficients=now.coefficients[places],
             states=now.states.only(places),
-            errors=None,
+            information=None,
         )
         dynamics = setup.dynamics(smaller, grid, part.coefficients, part.states.at)
         fit = Fit(Model(dynamics, dynamics), self.workers, learn_noise=not setup.given)
@@ -210,7 +210,7 @@ class Session:
         coefficients[places] = part.coefficients
         every = replace(dynamics, library=library.on(grid, setup.sigma))
         return replace(fit, model=Model(every, every)), replace(
-            part, coefficients=coefficients, states=part.states.only(back), errors=None
+            part, coefficients=coefficients, states=part.states.only(back), information=None
         )
 
     def _quadratic(
@@ -307,8 +307,8 @@ class Session:
             bias = shift(fit, now, finer)
             assert now.reduced is not None
             quadratic = self._quadratic(fit, now, windows, reduced=now.reduced)
-            errors = quadratic.covariance(range(len(library.terms)))[0].diagonal().sqrt()
-            small = float((bias.abs() / errors.clamp_min(1e-300)).max()) <= NEGLIGIBLE
+            assert now.information is not None
+            small = float((bias.abs() / errors(now.information)).max()) <= NEGLIGIBLE
             allowed = shape[0] <= 2 * self.config.finest * setup.problem.grid.shape[0]
             if small or not allowed or not now.converged:
                 return Final(setup, library, grid, fit, now, quadratic, bias)

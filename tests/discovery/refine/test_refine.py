@@ -150,7 +150,7 @@ def test_a_field_that_is_never_seen() -> None:
     # Twice the v with half the coefficients is as good: nobody can tell the size of a v unseen.
     assert found.refinement.verdict == "not identifiable"
     (convection,) = (m for m in terms["u"] if str(m) != "u_xx")
-    assert errors["u"][convection] > 0.5
+    assert errors["u"][convection] > 1
     assert found.refinement.chi2 == pytest.approx(1, abs=0.2)
 
 
