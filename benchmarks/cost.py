@@ -84,6 +84,8 @@ def measure(grid: int, trajectories: int, frames: int, folder: Path) -> dict[str
 
 def exponents(found: list[dict[str, Any]]) -> dict[str, float]:
     """Of CPU seconds per iteration."""
+    if len(found) < 3:
+        return {}
 
     def slope(sizes: list[float]) -> float:
         cost = [each["cpu_per_iteration"] for each in found]
