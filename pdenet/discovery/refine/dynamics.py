@@ -38,7 +38,8 @@ class Dynamics:
 
     library: with its functions of the coordinates on the grid of the states. dt: between frames.
     substeps: steps of the method from one frame to the next; each: those of every trajectory, of
-    which `substeps` is the largest, where they differ.
+    which `substeps` is the largest, where they differ. kept: bytes that the stages of a rollout may
+    take while its derivative is needed.
     """
 
     library: Library
@@ -46,6 +47,7 @@ class Dynamics:
     dt: float
     substeps: int = 1
     each: tuple[int, ...] = ()
+    kept: int = 2**27
 
     def part(self, rows: slice) -> Dynamics:
         """Of some trajectories, with as many steps as they need."""

@@ -18,10 +18,7 @@ from torch import Tensor
 
 from pdenet.discovery.refine.dynamics import Dynamics, Stage
 
-__all__ = ["KEPT", "Linearised"]
-
-KEPT = 2**27
-"""Bytes of the stages of a rollout that are kept for its derivatives, at most."""
+__all__ = ["Linearised"]
 
 CACHE = {"cpu": 2**20, "cuda": 2**31}
 """Bytes of jets of vectors that are made at once: on a CPU what its second cache holds."""
@@ -59,7 +56,7 @@ class Linearised:
         found = whole.rollout(start, coefficients, frames)
         dynamics, values = whole.at(coefficients)
         size = 8 * whole.waves.grid.size * (len(dynamics.jets) + 2 * len(dynamics.slopes))
-        kept = often and size * 4 * whole.substeps * frames * len(start) <= KEPT
+        kept = often and size * 4 * whole.substeps * frames * len(start) <= whole.kept
         return cls(whole, dynamics, values, found, {} if kept else None)
 
     def _stages(self, frame: int) -> list[Stage]:

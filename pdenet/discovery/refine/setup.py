@@ -13,7 +13,6 @@ from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import States
 from pdenet.discovery.refine.fit import Estimate
-from pdenet.discovery.refine.linearised import KEPT
 from pdenet.discovery.refine.observe import Observations, noise_of
 from pdenet.discovery.refine.prior import Shells, spectrum_of_data, unresolved
 from pdenet.discovery.refine.start import filled
@@ -25,6 +24,9 @@ from pdenet.pde import PDE
 from pdenet.problem import Problem
 
 __all__ = ["Setup", "check_problem"]
+
+STAGES = 0.25
+"""Share of the memory in which stages of rollouts may be kept."""
 
 REPRESENTED = 1e-6
 """Share of a field's variance in waves beyond the grid that no grid is refined for: they change
@@ -159,14 +161,15 @@ class Setup:
         n, frames, fields = self.data.shape[:3]
         vector = fields * grid.size * 8
         kept = n * (terms + 6) * vector + 4 * self.data.numel() * 8
-        workers = self.config.workers or torch.get_num_threads()
-        moving = workers * (3 * (terms + 2) * frames * vector + KEPT)
-        return (kept + moving) / 2**30
+        together = min(self.config.workers or 1, n)
+        moving = together * 3 * (terms + 2) * frames * vector
+        return (kept + moving) / (1 - STAGES) / 2**30
 
     def dynamics(self, library: Library, grid: Grid, coefficients: Tensor, at: Tensor) -> Dynamics:
         """Rollouts on a grid, with steps that are stable for states (.., field, *waves of it)."""
         waves = self.waves_on(grid)
-        found = Dynamics(library.on(grid, self.sigma), waves, self.dt)
+        stages = int(STAGES * self.config.memory * 2**30 / (self.config.workers or 1))
+        found = Dynamics(library.on(grid, self.sigma), waves, self.dt, kept=stages)
         return found.in_steps(found.steps_for(at, coefficients))
 
     def begin(self, grid: Grid, coefficients: Tensor) -> Estimate:
