@@ -32,6 +32,9 @@ METHODS = {
 CLEAN = 3e-4
 """Where no noise stands on the axis of noise levels."""
 
+FLOOR = 1e-6
+"""Errors below this stand at the bottom, as triangles."""
+
 
 def draw(results: Mapping[str, Any], target: Path) -> Path | None:
     """Write the figure to `target`/noise.png; its path, None where there is nothing to draw."""
@@ -107,10 +110,13 @@ def _panel(axes: Axes, levels: Mapping[str, Any]) -> None:
         low, middle, high = (
             np.array([at(errors) for _, errors, _ in points]) for at in (min, np.median, max)
         )
+        exact, below = np.array([right for _, _, right in points]), middle < FLOOR
+        low, middle, high = (np.maximum(each, FLOOR) for each in (low, middle, high))
         axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
         axes.plot(x, middle, color=colour, linewidth=1.2)
-        exact = np.array([right for _, _, right in points])
-        axes.plot(x[exact], middle[exact], "o", color=colour, markersize=4, label=words)
+        shown = exact & ~below
+        axes.plot(x[shown], middle[shown], "o", color=colour, markersize=4, label=words)
+        axes.plot(x[below], middle[below], "v", color=colour, markersize=5)
         axes.plot(x[~exact], middle[~exact], "o", color=colour, markersize=4, fillstyle="none")
     bounds = sorted(
         (max(float(level), CLEAN), float(np.median(each)))
@@ -121,6 +127,7 @@ def _panel(axes: Axes, levels: Mapping[str, Any]) -> None:
     if bounds:
         axes.plot(*zip(*bounds, strict=True), color=GREY, linestyle=":", label="Cramér–Rao bound")
     axes.set(xscale="log", yscale="log", xlabel="noise")
+    axes.set_ylim(bottom=FLOOR / 2)
     ticks = [CLEAN, 1e-3, 1e-2, 1e-1, 0.5]
     axes.set_xticks(ticks, ["0", "0.1 %", "1 %", "10 %", "50 %"])
     axes.minorticks_off()
