@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["RESULTS", "commit", "machine", "record"]
+__all__ = ["RESULTS", "commit", "machine", "previous", "record"]
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -45,6 +45,12 @@ def record(name: str, payload: dict[str, Any], folder: Path = RESULTS) -> Path:
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def previous(name: str, key: str = "results") -> Any:
+    """What an earlier run recorded under `key`, None where there was none."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))[key] if path.exists() else None
 
 
 def _version(package: str) -> str:

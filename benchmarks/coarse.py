@@ -13,12 +13,11 @@ data alone. Results: benchmarks/results/coarse.json.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _record import RESULTS, commit, record
+from _record import commit, previous, record
 
 from pdenet import PDE, Grid, refine
 from pdenet.discovery.refine import RefineConfig
@@ -117,10 +116,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(3)))
     parser.add_argument("--data", type=Path, default=Path("noise-data"), help="Folder of the data.")
     options = parser.parse_args()
-    path = RESULTS / "coarse.json"
-    results: dict[str, Any] = {}
-    if path.exists():
-        results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    results: dict[str, Any] = previous("coarse") or {}
     for case, seed in ((case, seed) for case in options.cases for seed in options.seeds):
         done = results.setdefault(case, {})
         if str(seed) in done:

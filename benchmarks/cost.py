@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _record import RESULTS, record
+from _record import previous, record
 from limit import start_of
 
 from pdenet import refine
@@ -105,10 +105,7 @@ def main() -> None:
     if options.one:
         print(json.dumps(one(options.one)))
         return
-    path = RESULTS / "cost.json"
-    found: list[dict[str, Any]] = []
-    if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))["sizes"]
+    found: list[dict[str, Any]] = previous("cost", "sizes") or []
     done = {(each["grid"], each["trajectories"], each["frames"]) for each in found}
     for size in SIZES:
         if size not in done:

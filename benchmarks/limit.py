@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from _noise_data import make
-from _record import RESULTS, commit, record
+from _record import commit, previous, record
 
 from pdenet.discovery.refine import RefineConfig
 from pdenet.discovery.refine.refine import refine
@@ -104,10 +104,7 @@ def main() -> None:
     parser.add_argument("--noises", nargs="+", type=float, default=list(NOISES))
     parser.add_argument("--data", type=Path, default=Path("noise-data"), help="Folder of the data.")
     options = parser.parse_args()
-    path = RESULTS / "limit.json"
-    results: dict[str, Any] = {}
-    if path.exists():
-        results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    results: dict[str, Any] = previous("limit") or {}
     for case, noise in ((case, noise) for case in options.cases for noise in options.noises):
         done = results.setdefault(case, {}).setdefault(f"{noise:g}", {"draws": {}})
         for seed in range(CASES[case]["draws"]):

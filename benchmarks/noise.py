@@ -27,7 +27,7 @@ from typing import Any
 
 from _noise_data import CASES, NOISES, make, public_burgers
 from _noise_figures import draw, table
-from _record import RESULTS, commit, record
+from _record import RESULTS, commit, previous, record
 
 METHODS = ("refined", "network", "both", "weak", "strong")
 PUBLIC = "public-burgers-1d"
@@ -115,10 +115,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("noise-data"), help="Folder of the data.")
     parser.add_argument("--again", action="store_true", help="run also what has results")
     options = parser.parse_args()
-    path = RESULTS / "noise.json"
-    results: dict[str, Any] = {}
-    if path.exists():
-        results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    results: dict[str, Any] = previous("noise") or {}
     cases = options.cases or [*CASES, *([PUBLIC] if options.public else [])]
     if importlib.util.find_spec("pysindy") is None:
         options.methods = [m for m in options.methods if m not in ("weak", "strong")]

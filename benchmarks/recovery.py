@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from _record import RESULTS, record
+from _record import previous, record
 
 from pdenet.training.config import preset
 
@@ -115,10 +115,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--again", action="store_true", help="run also what has results")
     options = parser.parse_args()
-    path = RESULTS / "recovery.json"
-    results: dict[str, Any] = {}
-    if path.exists():
-        results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    results: dict[str, Any] = previous("recovery") or {}
     for name in options.only or CASES:
         arguments, seeds = CASES[name]
         for seed in options.seeds or seeds:

@@ -47,7 +47,6 @@ from pdenet.discovery.refine.prior import Shells
 
 __all__ = ["Model", "Reduced", "States", "conjugate_gradients", "damped", "reduce_states"]
 
-
 LOST = 0.03
 """Share of the information along an axis that rough solutions may get wrong."""
 

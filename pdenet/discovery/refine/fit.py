@@ -48,7 +48,6 @@ CONVERGED = 0.1
 SOLVER_ITERATIONS = 10
 """Conjugate gradients in one iteration: they go on in the next, from where they stopped."""
 
-
 SOLVER_TOLERANCE = 0.1
 """Of these: states are off by a tenth of a step at worst."""
 
@@ -75,10 +74,13 @@ T = TypeVar("T")
 
 
 class Workers:
-    """Trajectories on several cores at once: PyTorch lets other threads run while it computes."""
+    """Trajectories on several cores at once: PyTorch lets other threads run while it computes.
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._pool = pool
+    count: how many workers there are.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor, count: int) -> None:
+        self._pool, self.count = pool, count
 
     @classmethod
     @contextmanager
@@ -92,7 +94,7 @@ class Workers:
             with ThreadPoolExecutor(
                 count, initializer=torch.set_num_threads, initargs=(alone,)
             ) as p:
-                yield cls(p)
+                yield cls(p, count)
         finally:
             torch.set_num_threads(before)
 

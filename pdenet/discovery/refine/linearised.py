@@ -20,9 +20,6 @@ from pdenet.discovery.refine.dynamics import Dynamics, Stage
 
 __all__ = ["Linearised"]
 
-CACHE = {"cpu": 2**20, "cuda": 2**31}
-"""Bytes of jets of vectors that are made at once: on a CPU what its second cache holds."""
-
 
 @dataclass(frozen=True, eq=False)
 class Linearised:
@@ -82,8 +79,7 @@ class Linearised:
         half = self.dynamics.exponential(self.coefficients)
 
         def rate(stage: Stage, w: Tensor) -> Tensor:
-            change = self._in_cache(lambda part: self._apply(stage, part), w)
-            more = source(stage)
+            change, more = self._apply(stage, w), source(stage)
             return change if more is None else change + more
 
         w, found = start, [start]
@@ -136,7 +132,7 @@ class Linearised:
         def rate(stage: Stage, w: Tensor) -> Tensor:
             points = self.dynamics.waves.points(w)
             see(stage, w, points)
-            return self._in_cache(lambda part: self._transposed(stage, part), points)
+            return self._transposed(stage, points)
 
         w = frames[:, :, -1]
         for frame in range(frames.shape[2] - 2, -1, -1):
@@ -152,15 +148,6 @@ class Linearised:
                 w = total + second + first
             w = w + frames[:, :, frame]
         return w
-
-    def _in_cache(self, work: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:
-        """The same work on a few vectors at a time."""
-        dynamics = self.dynamics
-        size = vectors.shape[0] * len(dynamics.jets) * dynamics.waves.grid.size * 8
-        together = max(1, CACHE.get(vectors.device.type, 2**31) // size)
-        if vectors.shape[1] <= together:
-            return work(vectors)
-        return torch.cat([work(part) for part in vectors.split(together, 1)], 1)
 
     def _apply(self, stage: Stage, w: Tensor) -> Tensor:
         """N'(U) w as waves."""

@@ -8,12 +8,24 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pdenet.discovery.refine.choose import Quadratic
+from pdenet.discovery.refine.eliminate import Reduced
 from pdenet.discovery.refine.fit import Estimate, Fit
+from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.terms import Library
 from pdenet.grid import Grid
 
-__all__ = ["EXPLAINED", "SMALL", "Final", "chi2_of", "is_good", "misfit_of", "miss", "reason_of"]
+__all__ = [
+    "EXPLAINED",
+    "SMALL",
+    "Final",
+    "chi2_of",
+    "freedom",
+    "is_good",
+    "misfit_of",
+    "miss",
+    "reason_of",
+]
 
 EXPLAINED = 1.5
 SMALL = 1e-3
@@ -51,7 +63,7 @@ def misfit_of(now: Estimate) -> float:
     """The r.m.s. residual per degree of freedom, over the r.m.s. deviation of fields from their
     mean."""
     assert now.reduced is not None and now.sigma is not None
-    left = (now.reduced.chi2 * now.sigma.square()).sum() / _freedom(now)
+    left = (now.reduced.chi2 * now.sigma.square()).sum() / freedom(now.seen, now.reduced)
     values, seen = now.seen.values, now.seen.seen
     mean = values.sum() / seen.sum()
     size = ((values - mean) * seen).square().sum() / seen.sum()
@@ -74,10 +86,9 @@ def chi2_of(now: Estimate, sigma: Tensor) -> float:
     """chi² per degree of freedom with the noise that was given, or that differences show."""
     assert now.reduced is not None and now.sigma is not None
     chi2 = (now.reduced.chi2 * (now.sigma / sigma).square()).sum()
-    return float(chi2 / _freedom(now))
+    return float(chi2 / freedom(now.seen, now.reduced))
 
 
-def _freedom(now: Estimate) -> Tensor:
-    """Values less the unknowns of the states that they determine."""
-    assert now.reduced is not None
-    return (now.seen.count.sum() - now.reduced.spread.sum()).clamp_min(1)
+def freedom(seen: Observations, reduced: Reduced) -> Tensor:
+    """Degrees of freedom: values less the unknowns of the states that they determine."""
+    return (seen.count.sum() - reduced.spread.sum()).clamp_min(1)

@@ -58,10 +58,8 @@ def refine(
     data = train if held_out is None else torch.cat([train, held_out])
     check_problem(pde, data, problem)
     started = time.perf_counter()
-    # Counted here: the workers themselves leave PyTorch one thread.
-    alone = data.device.type != "cpu"
-    config = replace(config, workers=1 if alone else config.workers or torch.get_num_threads())
     with Workers.of(data.device, config.workers) as workers:
+        config = replace(config, workers=workers.count)
         session = Session(Setup.of(data, problem, dt, config), workers, on_event, kept.save)
         proposal = session.propose(pde)
         if kept.saved is not None and "start" in kept.saved:

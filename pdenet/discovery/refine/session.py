@@ -19,6 +19,7 @@ from pdenet.discovery.refine.measures import (
     SMALL,
     Final,
     chi2_of,
+    freedom,
     is_good,
     misfit_of,
     miss,
@@ -224,7 +225,7 @@ class Session:
         """chi² around an estimate, the windows of one trajectory taken together."""
         found = fit.reduce(now) if reduced is None else reduced
         count = int(now.seen.count.sum())
-        misfit = float(found.chi2.sum()) / max(1.0, count - float(found.spread.sum()))
+        misfit = float(found.chi2.sum() / freedom(now.seen, found))
 
         def together(values: Tensor) -> Tensor:
             total: Tensor = values.unflatten(0, (-1, windows)).sum(1)
