@@ -1,17 +1,19 @@
-"""Write a benchmark's numbers to results/<name>.json, with the machine and the versions."""
+"""What benchmarks share: runs measured from outside, and results/<name>.json with the machine."""
 
 import datetime
 import json
 import os
 import platform
 import subprocess
+import tempfile
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
 
-__all__ = ["RESULTS", "commit", "machine", "previous", "record"]
+__all__ = ["RESULTS", "commit", "machine", "measured", "previous", "record"]
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -51,6 +53,30 @@ def previous(name: str, key: str = "results") -> Any:
     """What an earlier run recorded under `key`, None where there was none."""
     path = RESULTS / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8"))[key] if path.exists() else None
+
+
+def measured(command: list[str]) -> tuple[dict[str, Any], str | None]:
+    """A command's commit, seconds and peak memory, and what it printed.
+
+    Where the command failed its output is None and "failed" holds the last line of its errors.
+    """
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as error:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=error)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        numbers: dict[str, Any] = {
+            "commit": commit(),
+            "seconds": round(time.perf_counter() - started, 1),
+            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+            "memory_gib": round(usage.ru_maxrss / 2**20, 2),
+        }
+        out.seek(0)
+        error.seek(0)
+        if process.returncode:
+            lines = error.read().strip().splitlines()
+            return {**numbers, "failed": lines[-1] if lines else "no message"}, None
+        return numbers, out.read()
 
 
 def _version(package: str) -> str:

@@ -17,17 +17,14 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from _noise_data import CASES, NOISES, make, public_burgers
 from _noise_figures import draw, table
-from _record import RESULTS, commit, previous, record
+from _record import RESULTS, measured, previous, record
 
 METHODS = ("refined", "network", "both", "weak", "strong")
 PUBLIC = "public-burgers-1d"
@@ -52,28 +49,12 @@ def command(method: str, data: Path, case: str, scratch: Path) -> list[str]:
 
 def run(method: str, data: Path, case: str) -> dict[str, Any]:
     """One run: scores, seconds and peak memory."""
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        out, error = scratch / "out", scratch / "error"
-        started = time.perf_counter()
-        with out.open("w") as stdout, error.open("w") as stderr:
-            process = subprocess.Popen(
-                command(method, data, case, scratch), stdout=stdout, stderr=stderr
-            )
-            _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        measured = {
-            "commit": commit(),
-            "seconds": round(time.perf_counter() - started, 1),
-            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
-            "memory_gib": round(usage.ru_maxrss / 2**20, 2),
-        }
-        if process.returncode:
-            lines = error.read_text().strip().splitlines()
-            return {**measured, "exact": False, "failed": lines[-1] if lines else "no message"}
-        text = out.read_text()
+    with tempfile.TemporaryDirectory() as scratch:
+        numbers, text = measured(command(method, data, case, Path(scratch)))
+    if text is None:
+        return {**numbers, "exact": False}
     found = json.loads(text[text.index("{") :])
-    return {**measured, **(found if method in ("weak", "strong") else scores(found))}
+    return {**numbers, **(found if method in ("weak", "strong") else scores(found))}
 
 
 def scores(found: dict[str, Any]) -> dict[str, Any]:

@@ -14,14 +14,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-from _record import previous, record
+from _record import measured, previous, record
 
 from pdenet.training.config import preset
 
@@ -66,24 +64,14 @@ def run(arguments: list[str], seed: int) -> dict[str, Any]:
         command += ["-o", str(Path(scratch) / "run"), "--seed", str(seed), "--json", "--quiet"]
         # What the network's read-out reaches by itself; noise.py measures refinement.
         command += ["--no-refine"]
-        out, error = Path(scratch) / "out", Path(scratch) / "error"
-        started = time.perf_counter()
-        with out.open("w") as stdout, error.open("w") as stderr:
-            process = subprocess.Popen(command, stdout=stdout, stderr=stderr)
-            _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        measured = {
-            "seed": seed,
-            "seconds": round(time.perf_counter() - started, 1),
-            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
-            "memory_gib": round(usage.ru_maxrss / 2**20, 2),
-        }
-        if process.returncode:
-            return {**measured, "failed": error.read_text().strip().splitlines()[-1:]}
-        found = json.loads(out.read_text())
+        numbers, text = measured(command)
+    if text is None:
+        return {"seed": seed, **numbers}
+    found = json.loads(text)
     errors = {f"{t['field']}: {t['term']}": t["relative_error"] for t in found["terms"]}
     return {
-        **measured,
+        "seed": seed,
+        **numbers,
         "exact": not found["scores"]["extra"] and not found["scores"]["missing"],
         "einf": found["scores"]["einf"],
         "e2": found["scores"]["e2"],
