@@ -16,14 +16,14 @@ from pdenet.discovery.terms import Library
 from pdenet.grid import Grid
 
 __all__ = [
-    "EXPLAINED",
-    "SMALL",
     "Final",
     "chi2_of",
+    "finer_than",
     "freedom",
     "is_good",
     "misfit_of",
     "miss",
+    "quadratic_of",
     "reason_of",
 ]
 
@@ -92,3 +92,26 @@ def chi2_of(now: Estimate, sigma: Tensor) -> float:
 def freedom(seen: Observations, reduced: Reduced) -> Tensor:
     """Degrees of freedom: values less the unknowns of the states that they determine."""
     return (seen.count.sum() - reduced.spread.sum()).clamp_min(1)
+
+
+def quadratic_of(now: Estimate, found: Reduced, windows: int, pool: int = 1) -> Quadratic:
+    """chi² around an estimate from its normal equations, the windows of one trajectory together."""
+    count = int(now.seen.count.sum())
+    misfit = float(found.chi2.sum() / freedom(now.seen, found))
+
+    def together(values: Tensor) -> Tensor:
+        total: Tensor = values.unflatten(0, (-1, windows)).sum(1)
+        return total
+
+    matrix, gradient = together(found.matrix), together(found.gradient)
+    return Quadratic(now.coefficients, matrix, gradient, count, misfit, pool)
+
+
+def finer_than(grid: Grid, setup: Setup, now: Estimate) -> Grid | None:
+    """A finer grid of the states, where what is left is neither noise nor negligible."""
+    factor = grid.shape[0] // setup.problem.grid.shape[0]
+    explained = chi2_of(now, setup.shown) < EXPLAINED
+    if explained or misfit_of(now) < SMALL or 2 * factor > setup.config.finest:
+        return None
+    finer = grid.refine(2)
+    return finer if setup.fits(finer, len(now.coefficients)) else None

@@ -1,10 +1,12 @@
 """From data and perhaps an equation to the equation at the statistical limit of the data.
 
-1. Where terms may enter, smoothed data propose some (`start`), beside those of the given equation.
+1. Where terms may enter, smoothed data propose some (`start`), beside those of the given equation
+   (`propose`).
 2. Coefficients and initial states of some trajectories are fitted through rollouts (`fit`), and
-   every candidate is judged there (`choose`); again until the terms stay the same.
-3. All trajectories are fitted with these terms. Where a finer grid or smaller steps would shift a
-   coefficient by a fair part of its error, residuals are taken from the finer model.
+   every candidate is judged there (`judge`, by the rules of `choose`); again until the terms stay
+   the same.
+3. All trajectories are fitted with these terms (`finish`). Where a finer grid or smaller steps
+   would shift a coefficient by a fair part of its error, residuals are taken from the finer model.
 4. Covariance, bootstrap and shift give the errors (`uncertainty`).
 """
 
@@ -18,7 +20,10 @@ from torch import Tensor
 
 from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine.config import RefineConfig
+from pdenet.discovery.refine.finish import finish
 from pdenet.discovery.refine.fit import Workers
+from pdenet.discovery.refine.judge import judge
+from pdenet.discovery.refine.propose import propose
 from pdenet.discovery.refine.saving import Judgement, Kept, restored_judgement
 from pdenet.discovery.refine.session import Session
 from pdenet.discovery.refine.setup import Setup, check_problem
@@ -61,13 +66,13 @@ def refine(
     with Workers.of(data.device, config.workers) as workers:
         config = replace(config, workers=workers.count)
         session = Session(Setup.of(data, problem, dt, config), workers, on_event, kept.save)
-        proposal = session.propose(pde)
+        proposal = propose(session, pde)
         if kept.saved is not None and "start" in kept.saved:
             judgement = restored_judgement(kept.saved)
         elif config.choose:
-            judgement = session.judge(proposal)
+            judgement = judge(session, proposal)
         else:
             judgement = Judgement(proposal.starts[0], None)
-        final = session.finish(proposal, judgement, kept.saved)
+        final = finish(session, proposal, judgement, kept.saved)
         found = summarise(proposal, judgement, final)
     return replace(found, seconds={"refine": time.perf_counter() - started})

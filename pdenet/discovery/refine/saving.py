@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.choose import Choice, Judged, Rival
+from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate
 
 __all__ = ["Judgement", "Kept", "restored", "restored_judgement", "to_save"]
@@ -41,14 +42,15 @@ class Kept:
     save: Callable[[Mapping[str, Tensor]], None] = _forget
 
 
-def to_save(
-    judgement: Judgement, now: Estimate, window: int, shape: tuple[int, ...]
-) -> dict[str, Tensor]:
-    """A fit on its way, as tensors. window: frames; shape: of the grid of the states."""
+def to_save(judgement: Judgement, now: Estimate, window: int, model: Model) -> dict[str, Tensor]:
+    """A fit on its way, as tensors. window: frames; model: of the fit."""
     saved = {
         "start": judgement.coefficients,
         "window": torch.tensor(window),
-        "shape": torch.tensor(shape),
+        "shape": torch.tensor(model.inner.waves.grid.shape),
+        "steps": torch.tensor(model.inner.each),
+        "outer_shape": torch.tensor(model.outer.waves.grid.shape),
+        "outer_steps": torch.tensor(model.outer.each),
         "coefficients": now.coefficients,
         "at": now.states.at,
         "draw": now.states.draw,

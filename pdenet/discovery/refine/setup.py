@@ -23,10 +23,13 @@ from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.problem import Problem
 
-__all__ = ["Setup", "check_problem"]
+__all__ = ["SHORTEST", "Setup", "check_problem"]
 
 STAGES = 0.25
 """Share of the memory in which stages of rollouts may be kept."""
+
+SHORTEST = 4
+"""Frames of the shortest windows that trajectories are cut into where rollouts fail."""
 
 REPRESENTED = 1e-6
 """Share of a field's variance in waves beyond the grid that no grid is refined for: they change

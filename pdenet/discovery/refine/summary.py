@@ -11,9 +11,9 @@ from torch import Tensor
 from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine.choose import Choice, Rival
 from pdenet.discovery.refine.measures import Final, chi2_of, reason_of
+from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.result import Alternative, Decision, Refinement
 from pdenet.discovery.refine.saving import Judgement
-from pdenet.discovery.refine.session import Proposal
 from pdenet.discovery.refine.uncertainty import Errors, errors_of
 from pdenet.discovery.terms import Library, Term
 from pdenet.events import TermDropped

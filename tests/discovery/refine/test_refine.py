@@ -168,6 +168,24 @@ def test_an_interrupted_refinement_goes_on_to_the_same_result(
     assert resumed.refinement.decisions == whole.refinement.decisions
 
 
+def test_a_refinement_goes_on_with_the_finer_model_that_it_had(
+    burgers: tuple[Tensor, Problem, float],
+) -> None:
+    states, problem, dt = burgers
+    coarse = Problem.periodic(TRUTH, Grid((32,), problem.grid.lengths))
+    data, config = noisy(states[:, :9], 1e-4)[..., ::2], RefineConfig(choose=False)
+    saves: list[Mapping[str, Tensor]] = []
+    kept = Kept(None, lambda state: saves.append(dict(state)))
+    whole = refine(TRUTH, data, None, coarse, dt, config, kept=kept)
+    finer = [state for state in saves if int(state["outer_shape"]) > int(state["shape"])]
+    assert 0 < len(finer) < len(saves)
+    told: list[Event] = []
+    resumed = refine(TRUTH, data, None, coarse, dt, config, told.append, Kept(finer[0]))
+    assert resumed.pde == whole.pde
+    assert resumed.stderr == whole.stderr
+    assert sum(isinstance(event, Refining) for event in told) == len(finer) - 1
+
+
 def test_the_same_seed_gives_the_same_result_on_any_number_of_cores(
     burgers: tuple[Tensor, Problem, float],
 ) -> None:

@@ -1,0 +1,60 @@
+"""The terms that may be in the equation: those of a given one and those that the data propose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from pdenet.discovery.refine.session import Session
+from pdenet.discovery.refine.start import Ranked, rank_terms
+from pdenet.discovery.terms import Library
+from pdenet.events import Phase
+from pdenet.pde import PDE
+
+__all__ = ["Proposal", "propose"]
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """All terms that may be in the equation, and coefficients to start from: those of a given
+    equation, then those of regressions on the data. pool: products that the terms of one equation
+    were drawn from."""
+
+    library: Library
+    starts: tuple[Tensor, ...]
+    pool: int = 1
+
+
+def propose(session: Session, pde: PDE | None) -> Proposal:
+    """The terms of an equation, and those that smoothed data propose."""
+    given, at = (None, None) if pde is None else Library.of(pde)
+    if given is not None and at is not None and not session.config.choose:
+        return Proposal(given, (at.to(session.setup.data),))
+    session.on_event(Phase("terms from the data", 0.0, "smoothing and regression"))
+    setup = session.setup
+    order = max(
+        [session.config.order, *(jet.order for jet in (given.jets if given is not None else ()))]
+    )
+    ranked = rank_terms(setup.seen, setup.waves, setup.dt, order, setup.problem.fields)
+    session.on_event(Phase("terms from the data", 1.0, f"{len(ranked.library.terms)} candidates"))
+    if given is None or at is None:
+        return Proposal(ranked.library, ranked.starts, ranked.pool)
+    return _joined(given, at.to(setup.data), ranked)
+
+
+def _joined(given: Library, at: Tensor, ranked: Ranked) -> Proposal:
+    """The terms of an equation and those that were ranked; starts of either."""
+    names = {(term.field, term.name) for term in given.terms}
+    new = [term for term in ranked.library.terms if (term.field, term.name) not in names]
+    library = replace(given, terms=(*given.terms, *new))
+    place = {(term.field, term.name): k for k, term in enumerate(library.terms)}
+    first = at.new_zeros(len(library.terms))
+    first[: len(at)] = at
+    found = [first]
+    for start in ranked.starts:
+        wide = at.new_zeros(len(library.terms))
+        for term, value in zip(ranked.library.terms, start.tolist(), strict=True):
+            wide[place[term.field, term.name]] = value
+        found.append(wide)
+    return Proposal(library, tuple(found), ranked.pool)
