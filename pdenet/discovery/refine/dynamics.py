@@ -57,6 +57,18 @@ class Dynamics:
         """The same with so many steps for every trajectory."""
         return replace(self, substeps=max(each), each=each)
 
+    @property
+    def single(self) -> Dynamics:
+        """The same in single precision."""
+        waves = Waves(self.waves.grid, self.waves.like.float())
+        bases = {basis: values.float() for basis, values in self.library.bases.items()}
+        return replace(self, waves=waves, library=self.library.with_bases(bases))
+
+    @property
+    def complex(self) -> torch.dtype:
+        """Of the states."""
+        return torch.promote_types(self.waves.like.dtype, torch.complex64)
+
     @cached_property
     def jets(self) -> tuple[Jet, ...]:
         """The derivatives that occur in N, or where there are none the first field."""
@@ -152,29 +164,24 @@ class Dynamics:
     def rollout(self, start: Tensor, coefficients: Tensor, frames: int) -> Tensor:
         """Frames (batch, frame, field, *waves) from states (batch, field, *waves)."""
         dynamics, values = self.at(coefficients)
-        return dynamics._run(start, values, frames, lambda modes, jets: None)
+        return dynamics.run(start, values, frames, lambda modes, jets: None)
 
-    def stages(self, start: Tensor, coefficients: Sequence[float]) -> list[Stage]:
-        """Every evaluation of N on the way from one frame to the next."""
-        found: list[Stage] = []
-
-        def keep(modes: Tensor, jets: Tensor) -> None:
-            found.append(Stage(modes, jets, self._slopes_at(jets, coefficients)))
-
-        self._run(start, coefficients, 2, keep)
-        return found
+    def stage(self, modes: Tensor, jets: Tensor, coefficients: Sequence[float]) -> Stage:
+        """What the derivative of N needs at a state."""
+        return Stage(modes, jets, self._slopes_at(jets, coefficients))
 
     def exponential(self, coefficients: Sequence[float]) -> Tensor:
         """exp(L h/2), (field, *waves)."""
         return (self.linear(coefficients) * (self.dt / self.substeps / 2)).exp()
 
-    def _run(
+    def run(
         self,
         start: Tensor,
         coefficients: Sequence[float],
         frames: int,
         see: Callable[[Tensor, Tensor], None],
     ) -> Tensor:
+        """The same with all terms; see: called with state and jets of every evaluation of N."""
         h, half = self.dt / self.substeps, self.exponential(coefficients)
 
         def rate(modes: Tensor) -> Tensor:

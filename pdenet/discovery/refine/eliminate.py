@@ -57,18 +57,29 @@ class Model:
     outer one, which is compared with the data.
 
     sized: whether the prior says how large a field is that was never observed. It was learned from
-    the field itself: what it tells of its size is not information.
+    the field itself: what it tells of its size is not information. single: whether derivatives may
+    be of single precision. Residuals never are, so that a fit ends where it should.
     """
 
     inner: Dynamics
     outer: Dynamics
     sized: bool = True
+    single: bool = True
 
     def part(self, rows: slice) -> Model:
         """Of some trajectories."""
         inner = self.inner.part(rows)
         outer = inner if self.outer is self.inner else self.outer.part(rows)
-        return Model(inner, outer, self.sized)
+        return replace(self, inner=inner, outer=outer)
+
+    def twice(self) -> Model:
+        """Of all trajectories and then all again."""
+        inner, outer = (d.in_steps(2 * d.each) if d.each else d for d in (self.inner, self.outer))
+        return replace(self, inner=inner, outer=inner if self.outer is self.inner else outer)
+
+    def is_single(self, seen: Observations) -> bool:
+        """Of a field that is never seen the data may say so little that rounding hides it."""
+        return self.single and bool((seen.count > 0).all())
 
     def residual(
         self, seen: Observations, start: Tensor, coefficients: Tensor, line: Linearised | None
@@ -127,6 +138,11 @@ class Reduced:
     prior: Tensor
     spread: Tensor
 
+    @property
+    def finite(self) -> bool:
+        """Whether all of it is."""
+        return all(bool(getattr(self, each.name).isfinite().all()) for each in fields(self))
+
     @classmethod
     def joined(cls, parts: Sequence[Reduced]) -> Reduced:
         """Of all trajectories."""
@@ -178,7 +194,7 @@ def reduce_states(
     flat, inner = slopes.flatten(2), waves.inner
     # With what is left of the systems the errors of both are products of two errors.
     lost = coupling + _turned(back, left[:, :terms])
-    matrix = flat @ flat.transpose(1, 2) - inner(lost[:, :, None], solved[:, None])
+    matrix = (flat @ flat.transpose(1, 2)).double() - inner(lost[:, :, None], solved[:, None])
     gradient = along[:, :terms] - inner(coupling, step[:, None])
     return Reduced(
         matrix=0.5 * (matrix + matrix.transpose(1, 2)),
@@ -195,7 +211,7 @@ def reduce_states(
 def _axes(information: Tensor | None, terms: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """The principal axes of the information on coefficients in units of their own, (term, axis),
     and the information along them; those of the terms and inf where it is not known."""
-    if information is None:
+    if information is None or not bool(information.isfinite().all()):
         one = torch.eye(terms, dtype=like.dtype, device=like.device)
         return one, torch.full_like(one[:, :1].flatten(), torch.inf)
     size = information.diagonal().clamp_min(1e-300).sqrt()
@@ -224,9 +240,11 @@ class _Systems:
     def of(cls, model: Model, coefficients: Tensor, seen: Observations, states: States) -> _Systems:
         """Around these coefficients and states."""
         frames = seen.values.shape[1]
-        line = Linearised.of(model.inner, states.at, coefficients, frames, often=True)
+        single = model.is_single(seen)
+        line = Linearised.of(model.inner, states.at, coefficients, frames, single)
+        weight = seen.weight[:, None].to(line.along.real.dtype)
         diagonal = damped(model.inner, coefficients, seen)
-        found = cls(model, seen, states, line, seen.weight[:, None], diagonal)
+        found = cls(model, seen, states, line, weight, diagonal)
         hidden = (seen.count == 0).reshape([*seen.count.shape] + [1] * (states.at.dim() - 2))
         if bool(hidden.any()):
             probe = states.wave * hidden
@@ -286,7 +304,7 @@ def _prior(model: Model, seen: Observations, states: States, x: Tensor) -> Tenso
 
 def _squares(residual: Tensor) -> Tensor:
     """Sums over frames and points of (trajectory, frame, field, *data grid)."""
-    return residual.square().movedim(2, 1).flatten(2).sum(2)
+    return residual.square().movedim(2, 1).flatten(2).sum(2, dtype=torch.float64)
 
 
 def _gradients(
@@ -302,13 +320,13 @@ def _gradients(
     if not bool(states.draw.abs().amax() > 0):
         start, along = line.gradient(seen.spread(waves, residual * weight)[:, None])
         return start[:, 0], along[:, 0]
-    totals = []
-    for at in (states.at + states.draw, states.at - states.draw):
-        there = Linearised.of(model.inner, at, coefficients, frames)
-        left = model.residual(seen, at, coefficients, there)
-        totals.append(there.gradient(seen.spread(waves, left * weight)[:, None]))
-    (start, along), (other, against) = totals
-    return 0.5 * (start + other)[:, 0], 0.5 * (along + against)[:, 0]
+    # Both at once.
+    model, seen, n = model.twice(), seen.twice(), len(states.at)
+    at = torch.cat([states.at + states.draw, states.at - states.draw])
+    there = Linearised.of(model.inner, at, coefficients, frames, model.is_single(seen))
+    left = model.residual(seen, at, coefficients, there)
+    start, along = there.gradient(seen.spread(waves, left * seen.weight)[:, None])
+    return 0.5 * (start[:n] + start[n:])[:, 0], 0.5 * (along[:n] + along[n:])[:, 0]
 
 
 def damped(dynamics: Dynamics, coefficients: Tensor, seen: Observations) -> Tensor:

@@ -165,26 +165,23 @@ class Fit:
         def share(rows: slice) -> float:
             return float(rows.stop - rows.start) / len(now.states.at)
 
-        return Reduced.joined(
-            self.workers.map(
-                lambda rows: reduce_states(
-                    self.model.part(rows),
-                    now.coefficients,
-                    now.seen.part(rows),
-                    now.states.part(rows),
-                    iterations,
-                    SOLVER_TOLERANCE,
-                    None if now.information is None else share(rows) * now.information,
-                    self.free,
-                ),
-                self.pieces(now),
+        def one(rows: slice) -> Reduced:
+            model, information = self.model.part(rows), now.information
+            part = None if information is None else share(rows) * information
+            seen, states = now.seen.part(rows), now.states.part(rows)
+            return reduce_states(
+                model, now.coefficients, seen, states, iterations, SOLVER_TOLERANCE, part, self.free
             )
-        )
+
+        found = Reduced.joined(self.workers.map(one, self.pieces(now)))
+        if self.model.single and not found.finite:  # a rollout that grows beyond single precision
+            return replace(self, model=replace(self.model, single=False)).reduce(now, iterations)
+        return found
 
     def sure(self, now: Estimate) -> Estimate:
         """The same estimate with errors that do not change any more. Where the data hardly decide,
         the states take far more of the information on a coefficient than few iterations show."""
-        alone = replace(self, model=replace(self.model, sized=False))
+        alone = replace(self, model=replace(self.model, sized=False, single=False))
         for _ in range(SURE):
             reduced = alone.reduce(now, SURE_ITERATIONS)
             information = reduced.matrix.sum(0)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pdenet.discovery.reading import NOTHING_HELPS
 from pdenet.discovery.refine.choose import Choice, choose
+from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.measures import chi2_of, finer_than, quadratic_of, reason_of
@@ -95,7 +96,7 @@ def _started(
         for start in proposal.starts:
             now = setup.begin(grid, start)
             dynamics = setup.dynamics(proposal.library, grid, start, now.states.at)
-            fit = Fit(Model(dynamics, dynamics), session.workers)
+            fit = Fit(_model(dynamics), session.workers)
             if _nonzero(start) and fit.objective(start, now.seen, now.states) < math.inf:
                 found.append(now)
         if found:
@@ -131,7 +132,7 @@ def _fitted(
         information=None,
     )
     dynamics = setup.dynamics(smaller, grid, part.coefficients, part.states.at)
-    fit = Fit(Model(dynamics, dynamics), session.workers, learn_noise=not setup.given)
+    fit = Fit(_model(dynamics), session.workers, learn_noise=not setup.given)
     part = fit.run(
         part,
         iterations,
@@ -142,9 +143,15 @@ def _fitted(
     coefficients = now.coefficients.new_zeros(len(mask))
     coefficients[places] = part.coefficients
     every = replace(dynamics, library=library.on(grid, setup.sigma))
-    return replace(fit, model=Model(every, every)), replace(
+    return replace(fit, model=_model(every)), replace(
         part, coefficients=coefficients, states=part.states.only(back), information=None
     )
+
+
+def _model(dynamics: Dynamics) -> Model:
+    """In double precision: wrong terms may come near to blowing up, and like terms are told apart
+    by small differences."""
+    return Model(dynamics, dynamics, single=False)
 
 
 def _tell(session: Session, library: Library, choice: Choice) -> None:

@@ -50,6 +50,12 @@ class Observations:
         """Of some trajectories."""
         return replace(self, values=self.values[rows], seen=self.seen[rows], sigma=self.sigma[rows])
 
+    def twice(self) -> Observations:
+        """Of all trajectories and then all again."""
+        return Observations(
+            *(torch.cat([each, each]) for each in (self.values, self.seen, self.sigma))
+        )
+
     @property
     def weight(self) -> Tensor:
         """1/σ where there is a value, 0 elsewhere: the shape of the values."""

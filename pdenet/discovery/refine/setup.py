@@ -26,7 +26,7 @@ from pdenet.problem import Problem
 __all__ = ["SHORTEST", "Setup", "check_problem"]
 
 STAGES = 0.25
-"""Share of the memory in which stages of rollouts may be kept."""
+"""Share of the memory in which stages of rollouts may be kept, two rollouts at once."""
 
 SHORTEST = 4
 """Frames of the shortest windows that trajectories are cut into where rollouts fail."""
@@ -171,7 +171,7 @@ class Setup:
     def dynamics(self, library: Library, grid: Grid, coefficients: Tensor, at: Tensor) -> Dynamics:
         """Rollouts on a grid, with steps that are stable for states (.., field, *waves of it)."""
         waves = self.waves_on(grid)
-        stages = int(STAGES * self.config.memory * 2**30 / (self.config.workers or 1))
+        stages = int(STAGES / 2 * self.config.memory * 2**30 / (self.config.workers or 1))
         found = Dynamics(library.on(grid, self.sigma), waves, self.dt, kept=stages)
         return found.in_steps(found.steps_for(at, coefficients))
 

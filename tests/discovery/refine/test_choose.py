@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
 from pdenet.discovery.refine.choose import Quadratic, choose
@@ -35,15 +33,17 @@ def together(a: int, b: int) -> bool:
     return True
 
 
-@settings(max_examples=15)
-@given(st.integers(0, 10_000))
-def test_true_terms_stay_and_others_leave(seed: int) -> None:
-    quadratic = regression([1.0, 0.0, -0.5, 0.0, 0.3], seed=seed)
-    choice = choose(quadratic, together)
-    assert choice.kept == [0, 2, 4]
-    judged = {each.term: each for each in choice.judged}
-    assert all(judged[k].gain > judged[k].needed and judged[k].held_out > 0 for k in (0, 2, 4))
-    assert all(judged[k].gain < judged[k].needed for k in (1, 3))
+def test_true_terms_stay_and_others_leave_but_for_chance() -> None:
+    """A term that is not there gains more than log n with probability P(chi²₁ > 8.07) = 0.0045."""
+    draws, extra = 100, 0
+    for seed in range(draws):
+        choice = choose(regression([1.0, 0.0, -0.5, 0.0, 0.3], seed=seed), together)
+        judged = {each.term: each for each in choice.judged}
+        assert all(judged[k].gain > judged[k].needed and judged[k].held_out > 0 for k in (0, 2, 4))
+        assert {0, 2, 4} <= set(choice.kept)
+        assert all((judged[k].gain > judged[k].needed) == (k in choice.kept) for k in (1, 3))
+        extra += len(choice.kept) - 3
+    assert extra <= 5
 
 
 def test_the_criterion_is_exact_least_squares() -> None:
