@@ -28,11 +28,11 @@ class Linearised:
 
     frames: (batch, frame, field, *waves). Vectors of the initial state are (batch, vector, field,
     *waves), those of the frames (batch, vector, frame, field, *waves), in the precision of the
-    derivative. along: the frames in that precision. Between two frames all
-    stages are computed again when they are needed, so that memory does not grow with the number of
-    steps, or kept where it suffices. whole: with all terms; dynamics, coefficients: of those that
-    are not zero, which alone the derivative along the initial state knows of. kept: the stages,
-    none to compute them again.
+    derivative. along: the frames in that precision. Between two frames all stages are computed
+    again when they are needed, so that memory does not grow with the number of steps, or kept where
+    it suffices. whole: with all terms; dynamics, coefficients: of those that are not zero, which
+    alone the derivative along the initial state knows of. kept: the stages, none to compute them
+    again.
     """
 
     whole: Dynamics
