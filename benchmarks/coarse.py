@@ -6,8 +6,8 @@
 Two-dimensional Burgers at 64² with 1 % noise, and at 0.1 % noise where points are left out: every
 2nd, 4th and 8th point along each axis (with the true terms given: below the scale of the fronts
 nothing but the equation knows them), half of all points missing at random, and v never seen (eight
-trajectories, true terms given, coefficients a fifth off). "papers" is the papers' data, 32² of 128² at 0.1 %, from the
-data alone. Results: benchmarks/results/coarse.json.
+trajectories, true terms given, coefficients a fifth off). "papers" is the papers' data, 32² of 128²
+at 0.1 %, from the data alone. Results: benchmarks/results/coarse.json.
 """
 
 from __future__ import annotations
