@@ -31,6 +31,9 @@ __all__ = ["Dynamics", "Stage"]
 STABLE = 2.5
 """h times the largest speed of change at which a step is taken: the method is stable up to 2.8."""
 
+MODERATE = 1e-15
+"""Least size of numbers whose products single precision holds."""
+
 
 @dataclass(frozen=True, eq=False)
 class Dynamics:
@@ -151,6 +154,16 @@ class Dynamics:
     def monomials(self, jets: Tensor) -> Callable[[Product], Tensor]:
         """Products of jets (batch, jet, *space) at every point."""
         return values_of(jets, self.jets, self.library.bases)
+
+    def is_moderate(self, states: Tensor) -> bool:
+        """Whether single precision has room around the sizes of all jets and terms."""
+        jets = self.values(states)
+        value_of = self.monomials(jets)
+        terms = zip(self.library.terms, self.diagonal, strict=True)
+        sizes = [value_of(term.product).abs().amax() for term, diagonal in terms if not diagonal]
+        sizes += [jet.abs().amax() for jet in (*jets.unbind(1), self.waves.points(states))]
+        found = torch.stack(sizes)
+        return bool(((found == 0) | ((found > MODERATE) & (found < 1 / MODERATE))).all())
 
     def nonlinear(self, jets: Tensor, coefficients: Sequence[float]) -> Tensor:
         """N at every point, (batch, field, *space)."""

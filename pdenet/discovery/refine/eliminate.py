@@ -77,9 +77,10 @@ class Model:
         inner, outer = (d.in_steps(2 * d.each) if d.each else d for d in (self.inner, self.outer))
         return replace(self, inner=inner, outer=inner if self.outer is self.inner else outer)
 
-    def is_single(self, seen: Observations) -> bool:
-        """Of a field that is never seen the data may say so little that rounding hides it."""
-        return self.single and bool((seen.count > 0).all())
+    def is_single(self, seen: Observations, start: Tensor) -> bool:
+        """Whether derivatives are of single precision. Of a field that is never seen the data may
+        say so little that rounding hides it, and in some units numbers are too small or large."""
+        return self.single and bool((seen.count > 0).all()) and self.inner.is_moderate(start)
 
     def residual(
         self, seen: Observations, start: Tensor, coefficients: Tensor, line: Linearised | None
@@ -240,7 +241,7 @@ class _Systems:
     def of(cls, model: Model, coefficients: Tensor, seen: Observations, states: States) -> _Systems:
         """Around these coefficients and states."""
         frames = seen.values.shape[1]
-        single = model.is_single(seen)
+        single = model.is_single(seen, states.at)
         line = Linearised.of(model.inner, states.at, coefficients, frames, single)
         weight = seen.weight[:, None].to(line.along.real.dtype)
         diagonal = damped(model.inner, coefficients, seen)
@@ -323,7 +324,7 @@ def _gradients(
     # Both at once.
     model, seen, n = model.twice(), seen.twice(), len(states.at)
     at = torch.cat([states.at + states.draw, states.at - states.draw])
-    there = Linearised.of(model.inner, at, coefficients, frames, model.is_single(seen))
+    there = Linearised.of(model.inner, at, coefficients, frames, model.is_single(seen, at))
     left = model.residual(seen, at, coefficients, there)
     start, along = there.gradient(seen.spread(waves, left * seen.weight)[:, None])
     return 0.5 * (start[:n] + start[n:])[:, 0], 0.5 * (along[:n] + along[n:])[:, 0]

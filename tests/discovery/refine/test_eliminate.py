@@ -106,6 +106,44 @@ def test_a_finer_outer_model_gives_its_residuals(small: Callable[..., object]) -
     assert float(own.residual(seen, problem.starts, problem.coefficients, None).abs().max()) > 1e-6
 
 
+@pytest.mark.parametrize("unit", [1e-20, 1e-6, 1e6, 1e25])
+def test_single_precision_holds_in_any_unit(small: Callable[..., object], unit: float) -> None:
+    problem = small("u_t = -u*u_x + 0.1*u_xx")
+    size = torch.tensor([1.0 if term.text == "u_xx" else unit for term in problem.library.terms])
+    data = unit * problem.data(6, 0.05)
+    problem = replace(
+        problem, starts=unit * problem.starts, coefficients=problem.coefficients / size
+    )
+    seen = Observations.of(data, torch.full((len(data), 1), 0.05 * unit, dtype=torch.float64))
+    states = states_of(problem, data, unit**2)
+    found, exact = (
+        reduce_states(
+            Model(problem.dynamics, problem.dynamics, single=single),
+            problem.coefficients, seen, states, 20, 1e-4,
+        )
+        for single in (True, False)
+    )  # fmt: skip
+    for mine, theirs in ((found.matrix, exact.matrix), (found.solved, exact.solved)):
+        close = mine.flatten(2) if mine.is_complex() else mine
+        same = theirs.flatten(2) if theirs.is_complex() else theirs
+        scale = same.abs().amax()
+        assert float((close - same).abs().amax() / scale) < 1e-4
+
+
+def test_rollouts_beyond_single_precision_are_taken_again(small: Callable[..., object]) -> None:
+    problem = small("u_t = 300.0*u")
+    data = torch.ones((6, 5, 1, 32), dtype=torch.float64)
+    seen = Observations.of(data, torch.ones((6, 1), dtype=torch.float64))
+    now = Estimate(problem.coefficients, states_of(problem, data, 1.0), seen)
+    with Workers.of(torch.device("cpu"), 1) as workers:
+        found, exact = (
+            Fit(Model(problem.dynamics, problem.dynamics, single=single), workers).reduce(now)
+            for single in (True, False)
+        )
+    assert found.finite
+    torch.testing.assert_close(found.matrix, exact.matrix, rtol=0, atol=0)
+
+
 def test_draws_take_the_bias_of_weak_waves_away(small: Callable[..., object]) -> None:
     """With a prior that shrinks states, their most probable values give too little diffusion; the
     expectation over states that the data allow does not."""
