@@ -29,7 +29,7 @@ from torch import Tensor
 
 from pdenet.discovery.refine.eliminate import Model, Reduced, States, damped, reduce_states
 from pdenet.discovery.refine.observe import Observations
-from pdenet.discovery.refine.prior import Shells
+from pdenet.discovery.refine.prior import Shells, positive
 
 __all__ = [
     "CONVERGED",
@@ -271,7 +271,7 @@ class Fit:
         power, share = power + hidden * scatter, torch.where(hidden, 1.0, share)
         found = shells.spread(power / share.clamp_min(1e-12))
         found = torch.minimum(torch.maximum(found, before / CHANGE), before * CHANGE)
-        return torch.where(before.isinf(), before, found.clamp_min(1e-30))
+        return positive(torch.where(before.isinf(), before, found), dynamics.waves.grid.ndim)
 
     def _noise(self, seen: Observations, reduced: Reduced) -> Observations:
         if not self.learn_noise:

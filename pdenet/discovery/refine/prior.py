@@ -21,13 +21,16 @@ from torch import Tensor
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.waves import Waves
 
-__all__ = ["Shells", "spectrum_of_data", "unresolved"]
+__all__ = ["Shells", "positive", "spectrum_of_data", "unresolved"]
 
 FIRST_FRAMES = 4
 """Frames whose spectra are averaged for the initial one."""
 
 SECTORS = 4
 """Directions of waves in the plane that have a spectrum of their own."""
+
+LEAST = 1e-30
+"""Least variance of a wave beside the largest one: numbers are divided by it."""
 
 PER_SHELL = 6
 """Least number of waves (a complex one counts twice) that one estimate of a variance is made of."""
@@ -158,7 +161,14 @@ def _continued(raw: Tensor, limit: Tensor, size: int) -> Tensor:
         bound[: len(limit)] = limit
         spectrum = torch.minimum(spectrum, bound)
     spectrum[: last + 1] = torch.maximum(raw[: last + 1], limit[: last + 1])
-    return spectrum.clamp_min(1e-30)
+    return positive(spectrum, 1)
+
+
+def positive(spectrum: Tensor, dims: int) -> Tensor:
+    """Variances that are not zero beside the largest finite one of the last `dims` dimensions."""
+    finite = torch.where(spectrum.isinf(), 0.0, spectrum)
+    largest = finite.flatten(-dims).amax(-1).reshape([*spectrum.shape[:-dims]] + [1] * dims)
+    return torch.maximum(spectrum, LEAST * largest).clamp_min(1e-300)
 
 
 def unresolved(spectrum: Tensor, shells: Shells, highest: float) -> Tensor:

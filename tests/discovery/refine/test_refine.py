@@ -88,6 +88,21 @@ def test_terms_and_coefficients_from_data_alone(burgers: tuple[Tensor, Problem, 
     assert any(isinstance(event, Refining) for event in events)
 
 
+def test_units_do_not_matter(burgers: tuple[Tensor, Problem, float]) -> None:
+    """The same data in other units of u, x and t give the same equation in these units."""
+    states, problem, dt = burgers
+    data, found = noisy(states[:, :9], 0.02), []
+    for u, x, t in ((1.0, 1.0, 1.0), (1e-18, 1e-6, 1e3)):
+        grid = Grid((64,), (problem.grid.lengths[0] * x,))
+        guess = PDE(f"u_t = -{0.9 * x / t / u!r}*u*u_x + {0.12 * x**2 / t!r}*u_xx")
+        config = RefineConfig(choose=False)
+        result = refine(guess, u * data, None, Problem.periodic(guess, grid), t * dt, config)
+        terms = result.pde.numeric_terms()["u"]
+        scales = [x**2 / t if str(m) == "u_xx" else x / t / u for m in terms]
+        found.append([value / size for value, size in zip(terms.values(), scales, strict=True)])
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+
+
 def test_wrong_terms_leave_and_missing_ones_enter(burgers: tuple[Tensor, Problem, float]) -> None:
     states, problem, dt = burgers
     wrong = PDE("u_t = -0.8*u*u_x + 0.05*u")
