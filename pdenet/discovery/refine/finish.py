@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -11,7 +12,7 @@ from pdenet.discovery.reading import NOTHING_HELPS
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit, errors
-from pdenet.discovery.refine.measures import Final, finer_than, is_good, miss, quadratic_of
+from pdenet.discovery.refine.measures import Final, chi2_of, finer_than, is_good, miss, quadratic_of
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.saving import Judgement, restored, to_save
 from pdenet.discovery.refine.session import Session
@@ -104,7 +105,7 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
         now = _grown(session, setup, library, fit, now)
     elif now.iterations == 0:  # states alone are quick, and the coefficients are nearly right
         now = replace(fit, free=False, learn_noise=False).run(now, 1)
-    now = fit.run(now, session.config.iterations, step)
+    now = _settled(fit, now, session.config.iterations, step)
     while True:
         outer = fit.model.outer
         finer = _on(setup, library, inner, now, outer.waves.grid.refine(2))
@@ -119,7 +120,18 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
             quadratic = quadratic_of(now, now.reduced, windows)
             return Final(setup, library, grid, fit, now, quadratic, bias)
         fit = replace(fit, model=Model(inner, finer))
-        now = fit.run(now, session.config.iterations, step)
+        now = _settled(fit, now, session.config.iterations, step)
+
+
+def _settled(
+    fit: Fit, now: Estimate, iterations: int, step: Callable[[Estimate], None]
+) -> Estimate:
+    """The fit after so many iterations, and as many again for as long as they halve chi²."""
+    while True:
+        before = math.inf if now.reduced is None else chi2_of(now, now.seen.sigma)
+        sigma, now = now.seen.sigma, fit.run(now, iterations, step)
+        if now.converged or chi2_of(now, sigma) > before / 2:
+            return now
 
 
 def _grid_of(setup: Setup, shape: Tensor) -> Grid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from pdenet.boundary import Dirichlet
 from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine import RefineConfig
 from pdenet.discovery.refine.dynamics import Dynamics
+from pdenet.discovery.refine.finish import _settled
 from pdenet.discovery.refine.refine import refine
 from pdenet.discovery.refine.saving import Kept
 from pdenet.discovery.refine.waves import Waves
@@ -256,3 +258,23 @@ def test_no_change_no_equation(tmp_path: Path, burgers: tuple[Tensor, Problem, f
     )
     with pytest.raises(DiscoveryError, match="no term helps"):
         refine(None, data, None, problem, dt)
+
+
+@pytest.mark.parametrize(("falls", "runs"), [((4, 4, 1.5), 3), ((1.1,), 1), ((4, 4, 4, 1), 4)])
+def test_a_fit_goes_on_for_as_long_as_chi2_halves(falls: tuple[float, ...], runs: int) -> None:
+    one = torch.ones((1, 1), dtype=torch.float64)
+
+    def estimate(chi2: float) -> SimpleNamespace:
+        reduced = SimpleNamespace(chi2=chi2 * one, spread=0 * one)
+        seen = SimpleNamespace(sigma=one, count=100 * one)
+        return SimpleNamespace(reduced=reduced, seen=seen, sigma=one, converged=False)
+
+    done: list[int] = []
+
+    def run(now: SimpleNamespace, iterations: int, step: object) -> SimpleNamespace:
+        done.append(iterations)
+        return estimate(float(now.reduced.chi2) / falls[len(done) - 1])
+
+    found = _settled(SimpleNamespace(run=run), estimate(1e4), 12, print)
+    assert done == [12] * runs
+    assert float(found.reduced.chi2) == pytest.approx(1e4 / np.prod(falls[:runs]))
