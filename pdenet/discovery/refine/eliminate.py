@@ -212,12 +212,14 @@ def reduce_states(
 def _axes(information: Tensor | None, terms: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """The principal axes of the information on coefficients in units of their own, (term, axis),
     and the information along them; those of the terms and inf where it is not known."""
-    if information is None or not bool(information.isfinite().all()):
-        one = torch.eye(terms, dtype=like.dtype, device=like.device)
-        return one, torch.full_like(one[:, :1].flatten(), torch.inf)
-    size = information.diagonal().clamp_min(1e-300).sqrt()
-    values, vectors = torch.linalg.eigh(information / size / size[:, None])
-    return vectors / size[:, None], values.clamp_min(0)
+    one = torch.eye(terms, dtype=like.dtype, device=like.device)
+    if information is not None:
+        size = information.diagonal().clamp_min(1e-300).sqrt()
+        scaled = information / size / size[:, None]
+        if bool(scaled.isfinite().all()):
+            values, vectors = torch.linalg.eigh(scaled)
+            return vectors / size[:, None], values.clamp_min(0)
+    return one, torch.full_like(one[:, :1].flatten(), torch.inf)
 
 
 def _turned(axes: Tensor, vectors: Tensor) -> Tensor:

@@ -316,9 +316,10 @@ def covariance(matrix: Tensor) -> Tensor:
 
 
 def _by_eigenvalues(matrix: Tensor, of: Callable[[Tensor], Tensor]) -> Tensor:
-    if not len(matrix) or not bool(matrix.isfinite().all()):
-        return torch.zeros_like(matrix)
     size = matrix.diagonal().clamp_min(1e-300).sqrt()
-    values, vectors = torch.linalg.eigh(matrix / size / size[:, None])
+    scaled = matrix / size / size[:, None]
+    if not len(matrix) or not bool(scaled.isfinite().all()):
+        return torch.zeros_like(matrix)
+    values, vectors = torch.linalg.eigh(scaled)
     found: Tensor = (vectors * of(values)) @ vectors.T
     return found / size / size[:, None]

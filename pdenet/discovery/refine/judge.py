@@ -46,6 +46,12 @@ ROUNDS = 6
 def judge(session: Session, proposal: Proposal) -> Judgement:
     """Fit some trajectories, judge every term there, and again until nothing changes."""
     setup = session.setup.some(TRAJECTORIES, VALUES, FRAMES)
+    # Few long trajectories are cut: long rollouts of wrong equations lead nowhere, and windows that
+    # are left out in turn show what one trajectory cannot.
+    count, frames = setup.data.shape[:2]
+    windows = min(-(-TRAJECTORIES // count), frames // FRAMES)
+    if windows > 1:
+        setup = setup.in_windows(frames // windows)
     library = proposal.library
     grid = setup.state_grid(len(library.terms))
     setup, starts = _started(session, setup, grid, proposal)
