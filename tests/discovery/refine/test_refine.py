@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torch import Tensor
 from pdenet.boundary import Dirichlet
 from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine import RefineConfig
+from pdenet.discovery.refine import judge as judge_module
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.finish import _settled
 from pdenet.discovery.refine.refine import refine
@@ -278,3 +280,22 @@ def test_a_fit_goes_on_for_as_long_as_chi2_halves(falls: tuple[float, ...], runs
     found = _settled(SimpleNamespace(run=run), estimate(1e4), 12, print)
     assert done == [12] * runs
     assert float(found.reduced.chi2) == pytest.approx(1e4 / np.prod(falls[:runs]))
+
+
+def test_one_long_trajectory_is_judged_in_windows(
+    small: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over 65 frames at 10 % noise no rollout of a wrong equation leads to the right one."""
+    problem = small(*TRUTH.equations(), shape=(64,), dt=0.1, n=1)
+    data, lengths = problem.data(65, 0.1), set()
+    fitted = judge_module._fitted
+
+    def seen(session: Any, setup: Any, *rest: Any) -> Any:
+        lengths.add(tuple(setup.data.shape[:2]))
+        return fitted(session, setup, *rest)
+
+    monkeypatch.setattr(judge_module, "_fitted", seen)
+    found = refine(None, data, None, problem.problem, 0.1)
+    assert exact(found)
+    assert all(count == 4 and frames <= 16 for count, frames in lengths)
+    assert max(map(abs, z_scores(found))) < 3.5
