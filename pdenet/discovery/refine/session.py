@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -25,7 +25,7 @@ class Session:
     setup: Setup
     workers: Workers
     on_event: Listener
-    save: Callable[[Mapping[str, Tensor]], None] = field(default=lambda saved: None)
+    save: Callable[[Mapping[str, Tensor]], None]
 
     @property
     def config(self) -> RefineConfig:
