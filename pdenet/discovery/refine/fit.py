@@ -8,7 +8,8 @@ each trajectory and field, where it was not given, from the residuals,
 
 d the precision of a wave, prior included (of a field that is never seen, where d is not known,
 S ← mean |u|² + |δ|², which takes longer): fixed points of the marginal likelihood. A step that
-makes things worse is damped.
+makes things worse is damped; where that does not help, every state goes as far as is good for
+itself.
 
 Sources: MacKay, Neural Comput. 4 (1992) 415-447 (S); Dempster, Laird, Rubin, J. R. Stat. Soc. B
 39 (1977) 1-38 (σ); Talagrand, Courtier, Q. J. R. Meteorol. Soc. 113 (1987) 1311-1328 (initial
@@ -63,6 +64,9 @@ UNSEEN = 1e-10
 
 CHANGE = 4.0
 """Factor by which a variance may change at once."""
+
+CAUTIOUS, SHARES = 1.0, (1.0, 0.5, 0.25, 0.1, 0.0)
+"""Where all of these make things worse: the damping, and shares of the step of each state."""
 
 WORSE = 1.01
 """Factor by which a step may raise chi²: what the draws average is not chi² itself."""
@@ -230,32 +234,67 @@ class Fit:
 
     def _step(self, now: Estimate, reduced: Reduced) -> tuple[Tensor, States, bool]:
         """The first of ever more cautious steps that does not make things worse, and whether it is
-        the whole one: with the change of the coefficients damped, and with none."""
-        matrix, gradient = reduced.matrix.sum(0), reduced.gradient.sum(0)
-        bound = WORSE * float(reduced.chi2.sum() + reduced.prior.sum())
+        the whole one: with the change of the coefficients damped, then none, then with every
+        trajectory's state as far as it is good for itself."""
+        before = reduced.chi2.sum(1) + reduced.prior
         for damping in DAMPINGS if self.free else (math.inf,):
-            change, at = torch.zeros_like(now.coefficients), now.states.at + reduced.step
-            if damping < math.inf:
-                change = solve(matrix + damping * matrix.diagonal().diag(), gradient)
-                along = change.to(reduced.solved.dtype)
-                at = at - torch.einsum("j,bj...->b...", along, reduced.solved)
-            states, there = replace(now.states, at=at), now.coefficients + change
-            if self.objective(there, now.seen, states) <= bound:
+            there, step = self._direction(now, reduced, damping)
+            states = replace(now.states, at=now.states.at + step)
+            after = self.objectives(there, now.seen, states)
+            if float(after.sum()) <= WORSE * float(before.sum()):
                 return there, states, damping == 0 or not self.free
+        for damping in (CAUTIOUS, math.inf) if self.free else (math.inf,):
+            there, step = self._direction(now, reduced, damping)
+            states, after = self._each(there, now, step, before)
+            if float(after.sum()) <= WORSE * float(before.sum()):
+                return there, states, False
         return now.coefficients, now.states, False
 
-    def objective(self, coefficients: Tensor, seen: Observations, states: States) -> float:
-        """chi² and the prior's part; inf where a rollout blows up."""
+    def _direction(self, now: Estimate, reduced: Reduced, damping: float) -> tuple[Tensor, Tensor]:
+        """Coefficients after a damped step, and the step of the states that belongs to it."""
+        if damping == math.inf:
+            return now.coefficients, reduced.step
+        matrix = reduced.matrix.sum(0)
+        change = solve(matrix + damping * matrix.diagonal().diag(), reduced.gradient.sum(0))
+        along = torch.einsum("j,bj...->b...", change.to(reduced.solved.dtype), reduced.solved)
+        return now.coefficients + change, reduced.step - along
 
-        def one(rows: slice) -> tuple[Tensor, Tensor]:
+    def _each(
+        self, coefficients: Tensor, now: Estimate, step: Tensor, before: Tensor
+    ) -> tuple[States, Tensor]:
+        """States after the largest share of their steps that does not make things worse, each
+        trajectory for itself: one far from linear does not hold back the others. With the
+        objectives there."""
+        shape = [-1] + [1] * (step.dim() - 1)
+        after, at = torch.full_like(before, math.inf), now.states.at
+        for share in SHARES:
+            worse = after > WORSE * before
+            if not bool(worse.any()):
+                break
+            trial = replace(now.states, at=now.states.at + share * step)
+            found = self.objectives(coefficients, now.seen, trial, worse)
+            better = worse & (found < after)
+            after = torch.where(better, found, after)
+            at = torch.where(better.reshape(shape), trial.at, at)
+        return replace(now.states, at=at), after
+
+    def objectives(
+        self, coefficients: Tensor, seen: Observations, states: States, wanted: Tensor | None = None
+    ) -> Tensor:
+        """chi² and the prior's part of each trajectory; inf where a rollout blows up, and where it
+        is not wanted."""
+
+        def one(rows: slice) -> Tensor:
             at, part = states.at[rows], seen.part(rows)
+            if wanted is not None and not bool(wanted[rows].any()):
+                return at.new_full(at.shape[:1], math.inf, dtype=torch.float64)
             left = self.model.part(rows).residual(part, at, coefficients, None)
             prior = self.model.inner.waves.inner(at / states.variance[rows], at)
-            return left.square().sum(), prior.sum()
+            return left.square().flatten(1).sum(1) + prior
 
-        parts = self.workers.map(one, self.pieces(Estimate(coefficients, states, seen)))
-        total = float(sum(float(chi2) + float(prior) for chi2, prior in parts))
-        return total if math.isfinite(total) else math.inf
+        pieces = self.pieces(Estimate(coefficients, states, seen))
+        found = torch.cat(self.workers.map(one, pieces))
+        return found.nan_to_num(math.inf, math.inf)
 
     def _spectrum(self, now: Estimate, states: States) -> Tensor:
         """S from the states: what they hold, over the share of them that the data determine."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -44,7 +44,9 @@ ROUNDS = 6
 
 
 def judge(session: Session, proposal: Proposal) -> Judgement:
-    """Fit some trajectories, judge every term there, and again until nothing changes."""
+    """Fit some trajectories, judge every term there, and again until nothing changes. Where no fit
+    comes near its optimum, because rollouts are far from linear in what is not known yet, in
+    windows of half as many frames."""
     setup = session.setup.some(TRAJECTORIES, VALUES, FRAMES)
     # Few long trajectories are cut: long rollouts of wrong equations lead nowhere, and windows that
     # are left out in turn show what one trajectory cannot.
@@ -52,13 +54,37 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
     windows = min(-(-TRAJECTORIES // count), frames // FRAMES)
     if windows > 1:
         setup = setup.in_windows(frames // windows)
-    library = proposal.library
-    grid = setup.state_grid(len(library.terms))
-    setup, starts = _started(session, setup, grid, proposal)
-    part, now = _first(session, setup, library, grid, starts)
-    choice: Choice | None = None
+    grid = setup.state_grid(len(proposal.library.terms))
+    while True:
+        first = _first(session, setup, grid, proposal)
+        frames = setup.data.shape[1]
+        if frames <= SHORTEST or (first is not None and first.now.step < NEAR):
+            break
+        setup = setup.in_windows(max(SHORTEST, frames // 2))
+    if first is None:
+        raise DiscoveryError(
+            f"no equation that the data propose can be rolled out over even {frames} frames: give "
+            "one with --pde, or data with less noise or smaller time steps"
+        )
+    return _judged(session, first, proposal)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """Some of the data, the grid of their states, and the fit of a whole library to them."""
+
+    setup: Setup
+    grid: Grid
+    fit: Fit
+    now: Estimate
+
+
+def _judged(session: Session, fitted: _Fitted, proposal: Proposal) -> Judgement:
+    """Judge every term, fit those that stay, and again until nothing changes."""
+    library, choice = proposal.library, None
     for _ in range(ROUNDS):
-        quadratic = quadratic_of(now, part.reduce(now), 1, proposal.pool)
+        setup, grid, now = fitted.setup, fitted.grid, fitted.now
+        quadratic = quadratic_of(now, fitted.fit.reduce(now), 1, proposal.pool)
         choice = choose(quadratic, lambda a, b: library.terms[a].field == library.terms[b].field)
         _tell(session, library, choice)
         change = quadratic.best(choice.kept)
@@ -69,7 +95,8 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
             break
         if finer is not None:
             grid, now = finer, setup.begin(finer, now.coefficients)
-        part, now = _fitted(session, setup, library, grid, now, session.config.iterations)
+        start = _Fitted(setup, grid, fitted.fit, now)
+        fitted = _fit(session, start, library, session.config.iterations)
     coefficients = now.coefficients.clone()
     if choice is not None:
         outside = torch.ones_like(coefficients, dtype=torch.bool)
@@ -78,53 +105,29 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
     return Judgement(coefficients, choice)
 
 
-def _first(
-    session: Session, setup: Setup, library: Library, grid: Grid, starts: list[Estimate]
-) -> tuple[Fit, Estimate]:
-    """The fit of the first of the proposed equations for which it converges, or else the one
-    nearest to the data."""
-    found = []
-    for start in starts:
-        fit, now = _fitted(session, setup, library, grid, start, ATTEMPT)
-        if now.step < NEAR:
-            return fit, now
-        found.append((chi2_of(now, setup.sigma), fit, now))
-    return min(found, key=lambda each: each[0])[1:]
+def _first(session: Session, setup: Setup, grid: Grid, proposal: Proposal) -> _Fitted | None:
+    """The fit of the first of the proposed equations for which it comes near its optimum, or else
+    the one nearest to the data; None where no rollout is finite."""
+    nearest, least = None, math.inf
+    for start in proposal.starts:
+        now = setup.begin(grid, start)
+        dynamics = setup.dynamics(proposal.library, grid, start, now.states.at)
+        fit = Fit(_model(dynamics), session.workers)
+        finite = bool(fit.objectives(start, now.seen, now.states).isfinite().all())
+        if not finite or not _nonzero(start):
+            continue
+        fitted = _fit(session, _Fitted(setup, grid, fit, now), proposal.library, ATTEMPT)
+        if fitted.now.step < NEAR:
+            return fitted
+        distance = chi2_of(fitted.now, setup.sigma)
+        if distance < least:
+            nearest, least = fitted, distance
+    return nearest
 
 
-def _started(
-    session: Session, setup: Setup, grid: Grid, proposal: Proposal
-) -> tuple[Setup, list[Estimate]]:
-    """First states with each of the proposed coefficients, over so few frames that some of
-    the rollouts are finite."""
-    while True:
-        found = []
-        for start in proposal.starts:
-            now = setup.begin(grid, start)
-            dynamics = setup.dynamics(proposal.library, grid, start, now.states.at)
-            fit = Fit(_model(dynamics), session.workers)
-            if _nonzero(start) and fit.objective(start, now.seen, now.states) < math.inf:
-                found.append(now)
-        if found:
-            return setup, found
-        if setup.data.shape[1] <= SHORTEST:
-            raise DiscoveryError(
-                "no equation that the data propose can be rolled out over even "
-                f"{setup.data.shape[1]} frames: give one with --pde, or data with less noise "
-                "or smaller time steps"
-            )
-        setup = replace(setup, data=setup.data[:, : (setup.data.shape[1] + 1) // 2])
-
-
-def _fitted(
-    session: Session,
-    setup: Setup,
-    library: Library,
-    grid: Grid,
-    now: Estimate,
-    iterations: int,
-) -> tuple[Fit, Estimate]:
-    """The fit of the terms that are not zero, and its estimate as one of the whole library."""
+def _fit(session: Session, start: _Fitted, library: Library, iterations: int) -> _Fitted:
+    """The fit of the terms that are not zero, as one of the whole library."""
+    setup, grid, now = start.setup, start.grid, start.now
     kept = _nonzero(now.coefficients)
     if not kept:
         raise DiscoveryError(NOTHING_HELPS)
@@ -149,9 +152,9 @@ def _fitted(
     coefficients = now.coefficients.new_zeros(len(mask))
     coefficients[places] = part.coefficients
     every = replace(dynamics, library=library.on(grid, setup.sigma))
-    return replace(fit, model=_model(every)), replace(
-        part, coefficients=coefficients, states=part.states.only(back), information=None
-    )
+    states = part.states.only(back)
+    now = replace(part, coefficients=coefficients, states=states, information=None)
+    return _Fitted(setup, grid, replace(fit, model=_model(every)), now)
 
 
 def _model(dynamics: Dynamics) -> Model:

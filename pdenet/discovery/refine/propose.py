@@ -27,11 +27,11 @@ class Proposal:
 
 
 def propose(session: Session, pde: PDE | None) -> Proposal:
-    """The terms of an equation, and those that smoothed data propose."""
+    """The terms of an equation, and those that the data propose."""
     given, at = (None, None) if pde is None else Library.of(pde)
     if given is not None and at is not None and not session.config.choose:
         return Proposal(given, (at.to(session.setup.data),))
-    session.on_event(Phase("terms from the data", 0.0, "smoothing and regression"))
+    session.on_event(Phase("terms from the data", 0.0, "regression in weak form"))
     setup = session.setup
     order = max(
         [session.config.order, *(jet.order for jet in (given.jets if given is not None else ()))]

@@ -1,7 +1,7 @@
 """From data and perhaps an equation to the equation at the statistical limit of the data.
 
-1. Where terms may enter, smoothed data propose some (`start`), beside those of the given equation
-   (`propose`).
+1. Where terms may enter, a regression of the data in weak form proposes some (`start`, `weak`),
+   beside those of the given equation (`propose`).
 2. Coefficients and initial states of some trajectories are fitted through rollouts (`fit`), and
    every candidate is judged there (`judge`, by the rules of `choose`); again until the terms stay
    the same.

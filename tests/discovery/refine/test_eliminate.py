@@ -258,3 +258,34 @@ def test_sampling_and_spreading_are_transposed() -> None:
     right = waves.inner(waves.modes(u), seen.spread(waves, y)).sum()
     torch.testing.assert_close(left, right)
     assert seen.share(waves) == pytest.approx(0.25)
+
+
+def test_every_state_goes_as_far_as_is_good_for_itself(
+    small: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three steps one is right, one three times too long and one in the wrong direction; the sum
+    falls for none of the whole ones."""
+    problem = small("u_t = 0.1*u_xx", n=3)
+    data = problem.data(5, 0.01)
+    setup = Setup.of(data, problem.problem, 0.05, RefineConfig())
+    now = setup.begin(problem.problem.grid, problem.coefficients)
+    direction = torch.ones_like(now.states.at)
+    best = torch.tensor([1.0, 1 / 3, -1.0], dtype=torch.float64)
+
+    def distances(self: Fit, at: object, seen: object, states: States, wanted: object = None):  # type: ignore[no-untyped-def]
+        share = (states.at - now.states.at)[:, 0, 0].real
+        return 100 * (share - best) ** 2
+
+    monkeypatch.setattr(Fit, "objectives", distances)
+    before = 100 * best**2
+    with Workers.of(torch.device("cpu"), 1) as workers:
+        fit = Fit(Model(problem.dynamics, problem.dynamics), workers, free=False)
+        reduced = reduce_states(
+            fit.model, problem.coefficients, now.seen, now.states, 1, 0.1, free=False
+        )
+        chi2 = before[:, None]
+        reduced = replace(reduced, step=direction, chi2=chi2, prior=torch.zeros_like(before))
+        _, states, whole = fit._step(now, reduced)
+    share = (states.at - now.states.at)[:, 0, 0].real
+    assert torch.allclose(share, torch.tensor([1.0, 0.5, 0.0], dtype=torch.float64))
+    assert not whole

@@ -288,14 +288,33 @@ def test_one_long_trajectory_is_judged_in_windows(
     """Over 65 frames at 10 % noise no rollout of a wrong equation leads to the right one."""
     problem = small(*TRUTH.equations(), shape=(64,), dt=0.1, n=1)
     data, lengths = problem.data(65, 0.1), set()
-    fitted = judge_module._fitted
+    fit = judge_module._fit
 
-    def seen(session: Any, setup: Any, *rest: Any) -> Any:
-        lengths.add(tuple(setup.data.shape[:2]))
-        return fitted(session, setup, *rest)
+    def seen(session: Any, start: Any, *rest: Any) -> Any:
+        lengths.add(tuple(start.setup.data.shape[:2]))
+        return fit(session, start, *rest)
 
-    monkeypatch.setattr(judge_module, "_fitted", seen)
+    monkeypatch.setattr(judge_module, "_fit", seen)
     found = refine(None, data, None, problem.problem, 0.1)
     assert exact(found)
     assert all(count == 4 and frames <= 16 for count, frames in lengths)
     assert max(map(abs, z_scores(found))) < 3.5
+
+
+def test_where_no_fit_comes_near_windows_are_halved(
+    small: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Down to the shortest, whose terms are then judged; the final fit sees whole trajectories."""
+    problem = small(*TRUTH.equations(), shape=(64,), dt=0.1, n=8)
+    data, frames = problem.data(17, 0.02), []
+    first = judge_module._first
+
+    def seen(session: Any, setup: Any, *rest: Any) -> Any:
+        frames.append(tuple(setup.data.shape[:2]))
+        return first(session, setup, *rest)
+
+    monkeypatch.setattr(judge_module, "_first", seen)
+    monkeypatch.setattr(judge_module, "NEAR", 0.0)
+    found = refine(None, data, None, problem.problem, 0.1)
+    assert frames == [(8, 17), (16, 8), (32, 4)]
+    assert exact(found) and max(map(abs, z_scores(found))) < 3.5
