@@ -45,7 +45,15 @@ from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells
 
-__all__ = ["Model", "Reduced", "States", "conjugate_gradients", "damped", "reduce_states"]
+__all__ = [
+    "Model",
+    "Reduced",
+    "States",
+    "conjugate_gradients",
+    "damped",
+    "principal",
+    "reduce_states",
+]
 
 LOST = 0.03
 """Share of the information along an axis that rough solutions may get wrong."""
@@ -212,14 +220,24 @@ def reduce_states(
 def _axes(information: Tensor | None, terms: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """The principal axes of the information on coefficients in units of their own, (term, axis),
     and the information along them; those of the terms and inf where it is not known."""
-    one = torch.eye(terms, dtype=like.dtype, device=like.device)
-    if information is not None:
-        size = information.diagonal().clamp_min(1e-300).sqrt()
-        scaled = information / size / size[:, None]
-        if bool(scaled.isfinite().all()):
-            values, vectors = torch.linalg.eigh(scaled)
-            return vectors / size[:, None], values.clamp_min(0)
-    return one, torch.full_like(one[:, :1].flatten(), torch.inf)
+    known = None if information is None else principal(information)
+    if known is None:
+        one = torch.eye(terms, dtype=like.dtype, device=like.device)
+        return one, torch.full_like(one[:, :1].flatten(), torch.inf)
+    values, axes = known
+    return axes, values.clamp_min(0)
+
+
+def principal(information: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Eigenvalues (axis,) of the information in units in which each coefficient, alone, has
+    information 1, and its axes (term, axis) in the units of the coefficients. None where it is not
+    finite."""
+    size = information.diagonal().clamp_min(1e-300).sqrt()
+    scaled = information / size / size[:, None]
+    if not bool(scaled.isfinite().all()):
+        return None
+    values, vectors = torch.linalg.eigh(scaled)
+    return values, vectors / size[:, None]
 
 
 def _turned(axes: Tensor, vectors: Tensor) -> Tensor:

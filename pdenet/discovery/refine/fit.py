@@ -28,7 +28,14 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from pdenet.discovery.refine.eliminate import Model, Reduced, States, damped, reduce_states
+from pdenet.discovery.refine.eliminate import (
+    Model,
+    Reduced,
+    States,
+    damped,
+    principal,
+    reduce_states,
+)
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, positive
 
@@ -331,6 +338,8 @@ def _moved(change: Tensor, information: Tensor, before: Estimate) -> float:
     if not len(change):
         return 0.0
     error = errors(information)
+    if not bool(error.isfinite().all()):
+        return math.inf
     step = (change / error).abs()
     if before.information is not None:
         changed = (error / errors(before.information)).log().abs()
@@ -345,20 +354,20 @@ def solve(matrix: Tensor, right: Tensor) -> Tensor:
 
 
 def inverse(matrix: Tensor) -> Tensor:
-    """The inverse, with directions that the data do not see left out."""
-    return _by_eigenvalues(matrix, lambda value: torch.where(value > UNSEEN, 1 / value, 0.0))
+    """The inverse, with directions that the data do not see left out; zero of what is not finite,
+    so that no step is taken."""
+    found = principal(matrix)
+    if found is None:
+        return torch.zeros_like(matrix)
+    values, axes = found
+    return (axes * torch.where(values > UNSEEN, 1 / values, 0.0)) @ axes.T
 
 
 def covariance(matrix: Tensor) -> Tensor:
-    """The inverse, with large numbers for directions that the data do not see."""
-    return _by_eigenvalues(matrix, lambda value: 1 / value.clamp_min(UNSEEN))
-
-
-def _by_eigenvalues(matrix: Tensor, of: Callable[[Tensor], Tensor]) -> Tensor:
-    size = matrix.diagonal().clamp_min(1e-300).sqrt()
-    scaled = matrix / size / size[:, None]
-    if not len(matrix) or not bool(scaled.isfinite().all()):
-        return torch.zeros_like(matrix)
-    values, vectors = torch.linalg.eigh(scaled)
-    found: Tensor = (vectors * of(values)) @ vectors.T
-    return found / size / size[:, None]
+    """The inverse, with large numbers for directions that the data do not see; inf of each
+    coefficient where information is not finite."""
+    found = principal(matrix)
+    if found is None:
+        return torch.full_like(matrix.diagonal(), math.inf).diag()
+    values, axes = found
+    return (axes / values.clamp_min(UNSEEN)) @ axes.T

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.eliminate import Model, States, conjugate_gradients, reduce_states
-from pdenet.discovery.refine.fit import Estimate, Fit, Workers, inverse
+from pdenet.discovery.refine.fit import Estimate, Fit, Workers, covariance, inverse
 from pdenet.discovery.refine.fit import errors as standard_errors
 from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.observe import Observations, noise_of
@@ -289,3 +289,16 @@ def test_every_state_goes_as_far_as_is_good_for_itself(
     share = (states.at - now.states.at)[:, 0, 0].real
     assert torch.allclose(share, torch.tensor([1.0, 0.5, 0.0], dtype=torch.float64))
     assert not whole
+
+
+def test_information_that_is_singular_or_not_finite_is_not_taken_for_knowledge() -> None:
+    """Of two coefficients of which only the sum is seen neither is known; of numbers that blew up
+    nothing is."""
+    seen = torch.ones(2, 2, dtype=torch.float64) * 1e8
+    assert torch.allclose(inverse(seen), seen / 4e16)
+    assert float(covariance(seen).diagonal().min()) > 1
+    for wrong in (torch.nan, torch.inf):
+        broken = seen.clone()
+        broken[0, 1] = broken[1, 0] = wrong
+        assert bool((inverse(broken) == 0).all())
+        assert bool(standard_errors(broken).isinf().all())
