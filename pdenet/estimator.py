@@ -126,7 +126,8 @@ def extract(
     data: the file of the data, if it has moved since the training.
     refine: whether the equation is then refined, as by `refine`. None leaves it to the settings of
     the run, which do it where it pays: on periodic axes, without maps and sources. A refinement
-    that was interrupted goes on where it was.
+    that was interrupted goes on where it was. Where noise drowned the network and no equation can
+    be read, the refinement takes its terms from the data alone.
     The fits are done in float64, whatever the network was trained in.
     Raises CheckpointError where the folder holds no trained network, DataError where the data are
     gone or others, DiscoveryError where the network holds no equation, or none that can be refined
@@ -155,27 +156,37 @@ def extract(
     model.double()
     generator.manual_seed(current.config.seed)
     readout, listen = current.config.readout.value(), current.listener(on_event)
-    with threads_for(states[0][0, 0].numel(), states[0].device):
-        found = read_out(model, *states, generator, readout, listen)
-    if when == "auto" and not obstacle and sum(part.numel() for part in states) > refining.QUICK:
+    quick = sum(part.numel() for part in states) <= refining.QUICK
+    refines = not obstacle and (when == "always" or (when == "auto" and quick))
+    found: DiscoveredEquation | None
+    try:
+        with threads_for(states[0][0, 0].numel(), states[0].device):
+            found = read_out(model, *states, generator, readout, listen)
+    except DiscoveryError as error:
+        if not refines:
+            raise
+        _log.warning("the network holds no equation (%s): terms come from the data alone", error)
+        found = None
+    if found is None or refines:
+        found = _refined_run(current, found, fitted, listen, required=when == "always")
+    elif when == "auto" and not obstacle:
         _log.warning(
             "the equation is that of the read-out: refining it on so many data takes minutes; "
             "'pdenet extract %s --refine' does it",
             run,
         )
-    elif when != "never" and not obstacle:
-        found = _refined_run(current, found, fitted, listen, required=when == "always")
     save_equation(found, current.folder / "equation.json")
     current.refinement.unlink(missing_ok=True)
     return found
 
 
 def _refined_run(
-    run: Run, found: DiscoveredEquation, fitted: Fitted, listen: Listener, *, required: bool
+    run: Run, found: DiscoveredEquation | None, fitted: Fitted, listen: Listener, *, required: bool
 ) -> DiscoveredEquation:
     """The equation of a run, refined; as it was where that fails and is not required."""
     config = run.config.refine.value(run.config.seed)
-    state = RefinementState(run.refinement, run.data["digest"], found.pde, config)
+    pde = None if found is None else found.pde
+    state = RefinementState(run.refinement, run.data["digest"], pde, config)
     try:
         state.load()
         resume = True
@@ -184,7 +195,7 @@ def _refined_run(
     try:
         return refined(found, fitted, config, listen, state, resume=resume)
     except DiscoveryError as error:
-        if required:
+        if required or found is None:
             raise
         _log.warning("the equation is not refined: %s", error)
         return found

@@ -185,6 +185,27 @@ def test_a_refinement_that_fails_leaves_the_read_out(found, caplog):
         path.write_text(whole)
 
 
+def test_where_noise_drowned_the_network_terms_come_from_the_data(found, monkeypatch, caplog):
+    """No equation in the network is no reason to stop where a refinement needs none."""
+    result, folder, _ = found
+
+    def nothing(*_args, **_kwargs):
+        raise DiscoveryError("no term helps to predict held-out trajectories")
+
+    kept = (folder / "equation.json").read_bytes()
+    monkeypatch.setattr("pdenet.estimator.read_out", nothing)
+    try:
+        again = extract(folder)
+        assert again.pde.numeric_terms().keys() == result.equation.numeric_terms().keys()
+        assert set(again.pde.numeric_terms()["u"]) == set(result.equation.numeric_terms()["u"])
+        assert again.refinement is not None and again.refinement.verdict == "identified"
+        assert "terms come from the data alone" in caplog.text
+        with pytest.raises(DiscoveryError, match="no term helps"):
+            extract(folder, refine=False)
+    finally:
+        (folder / "equation.json").write_bytes(kept)
+
+
 def test_many_data_are_refined_when_asked_for(found, monkeypatch, caplog):
     _, folder, _ = found
     monkeypatch.setattr("pdenet.training.refining.QUICK", 100)
