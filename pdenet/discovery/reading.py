@@ -30,7 +30,6 @@ from pdenet.events import Event, Listener, Phase, TermDropped
 from pdenet.model import PDENet
 from pdenet.nn import FilterBank
 from pdenet.nn.moments import Constraint, accuracy
-from pdenet.nn.padding import hold
 from pdenet.pde import PDE
 from pdenet.pde.jet import AXES
 from pdenet.pde.render import to_text
@@ -226,10 +225,8 @@ class Reading:
         chosen = Windows(states.shape[0], states.shape[1], steps or self.steps)
         n = max(4, values // states[0, 0].numel())
         raw = chosen.gather(states, chosen.sample(n, self.generator))
-        boundaries = self.model.filters.boundaries
-        smoothing = Smoothing.of(raw, boundaries)
-        starts = torch.cat([hold(smoothing.starts(raw)[:, :1], boundaries), raw[:, 1:]], 1)
-        return starts, smoothing
+        smoothing = Smoothing.of(raw, self.model.filters.boundaries)
+        return smoothing.starts(raw), smoothing
 
     def start(
         self, problem: Rollouts | FreeForm, x: Tensor, windows: Trajectory

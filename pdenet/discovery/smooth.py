@@ -49,11 +49,15 @@ class Smoothing:
 
     @classmethod
     def of(cls, windows: Trajectory, boundaries: Boundaries) -> Smoothing:
-        """The filters for windows (window, frame, field, *space)."""
-        sigma = noise_level(windows)
+        """The filters for windows (window, frame, field, *space), with the noise that they show."""
+        return cls.at(windows[:, 0], noise_level(windows), boundaries)
+
+    @classmethod
+    def at(cls, frames: State, sigma: Tensor, boundaries: Boundaries) -> Smoothing:
+        """The filters for frames (window, field, *space) with noise sigma (window, field)."""
         if not all(map(_can_be_continued, boundaries)):
             return cls(sigma, None, boundaries)
-        first = _continued(windows[:, 0], boundaries)
+        first = _continued(frames, boundaries)
         shape, axes = first.shape[2:], tuple(range(2 - first.dim(), 0))
         power = torch.fft.rfftn(first, dim=axes).abs().square()
         shell, weight = _shells(shape, power)
@@ -79,10 +83,9 @@ class Smoothing:
         return smooth
 
     def starts(self, windows: Trajectory) -> Trajectory:
-        """The windows with their first frames filtered."""
-        if self.gain is None:
-            return windows
-        return torch.cat([self(windows[:, 0])[:, None], windows[:, 1:]], 1)
+        """The windows with their first frames filtered, which walls hold where they say so."""
+        first = hold(self(windows[:, 0]), self.boundaries)
+        return torch.cat([first[:, None], windows[:, 1:]], 1)
 
 
 def _can_be_continued(ends: tuple[Boundary, Boundary]) -> bool:

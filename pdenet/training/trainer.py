@@ -20,6 +20,8 @@ from torch import Tensor
 
 from pdenet.dataset import Windows
 from pdenet.discovery import expansion, leading, shares
+from pdenet.discovery.noise import noise_level
+from pdenet.discovery.smooth import Smoothing
 from pdenet.discovery.units import function_candidates
 from pdenet.errors import TrainingError
 from pdenet.events import Iteration, Listener, StageFinished, StageStarted, StepUndone
@@ -42,6 +44,10 @@ where the equation was found, 350 where it was not (six windows of a reactive so
 
 GOOD = 1e-2
 """Validation loss below which this does not matter: a tenth of the change in r.m.s."""
+
+DROWNED = 0.1
+"""Variance of the noise over the mean square of what fields change between frames from which on
+filters and longer windows only learn noise: those of Burgers at 10 % of it blow up."""
 
 SECONDS_BETWEEN_LEADING_TERMS = 2.0
 
@@ -98,10 +104,11 @@ class Trainer:
     def set_scales(self) -> None:
         """Scale inputs and outputs of the SymNets, and the range of sources, by the data."""
         frames = self.train.flatten(0, 1)
-        some = frames[:: max(1, frames[:, 0].numel() // 2**18)]
+        chosen = torch.arange(0, len(frames), max(1, frames[:, 0].numel() // 2**18))
+        smoothing = self._smoothing(self.train, frames[chosen], chosen // self.train.shape[1])
         change = (self.train[:, 1:] - self.train[:, :-1]).div(self.model.dt)
         with torch.no_grad():
-            jets = self.model.filters(some)
+            jets = self.model.filters(smoothing(frames[chosen]))
             axes = [0, *range(2, jets.dim())]
             size = change.square().movedim(2, 0).flatten(1).mean(1).sqrt()
             self.model.symnet.set_scales(jets.square().mean(axes).sqrt(), size)
@@ -113,9 +120,11 @@ class Trainer:
         """Train from `progress` to the end of the last stage.
 
         A stage that does not fit into the trajectories, or that no number of substeps keeps finite,
-        is left out, with a warning. Raises TrainingError where already the first is not finite.
+        is left out, with a warning; and all but the first where noise drowns them. Raises
+        TrainingError where already the first is not finite.
         """
         stages = self.config.stages
+        drowned = self._drowned()
         while progress.stage < len(stages):
             stage = stages[progress.stage]
             if stage.blocks >= self.train.shape[1]:
@@ -125,6 +134,15 @@ class Trainer:
                     self.train.shape[1],
                 )
                 progress = replace(progress, stage=progress.stage + 1)
+                continue
+            if progress.stage and drowned > DROWNED:
+                _log.warning(
+                    "stage %s is left out: the noise is %.0f %% of what fields change between two "
+                    "frames, and it would learn nothing else",
+                    self.names[progress.stage],
+                    100 * math.sqrt(drowned),
+                )
+                progress = self._next(progress)
                 continue
             try:
                 progress = self._stage(stage, progress)
@@ -147,7 +165,7 @@ class Trainer:
             windows = progress.windows
             if windows is None:
                 windows = self._draw(stage, progress.doublings)
-            data = self._all_windows(self.train, stage).gather(self.train, windows)
+            data = self._gathered(stage, self.train, windows)
             closure = self._closure(stage, data)
             if progress.optimiser is None:
                 state = self._begin(stage, closure, data[:, 0])
@@ -306,6 +324,29 @@ class Trainer:
     def _all_windows(self, states: Trajectory, stage: StageConfig) -> Windows:
         return Windows(states.shape[0], states.shape[1], stage.blocks)
 
+    def _gathered(self, stage: StageConfig, states: Trajectory, windows: Tensor) -> Trajectory:
+        """Windows with these numbers; what is noise in their first frames does not start them."""
+        every = self._all_windows(states, stage)
+        found = every.gather(states, windows)
+        return self._smoothing(states, found[:, 0], windows // every.starts).starts(found)
+
+    def _drowned(self) -> float:
+        """The variance of the noise over the mean square of changes between frames, of that field
+        of which least is noise."""
+        change = self.train.diff(dim=1).square().movedim(2, 0).flatten(1).mean(1)
+        share = self._noise(self.train).square().mean(0) / change.clamp_min(1e-300)
+        return float(share.nan_to_num(0.0).amin())
+
+    @staticmethod
+    def _noise(states: Trajectory) -> Tensor:
+        """The noise of each trajectory and field."""
+        return torch.cat([noise_level(one) for one in states.split(1)])
+
+    def _smoothing(self, states: Trajectory, frames: Tensor, rows: Tensor) -> Smoothing:
+        """The filters of frames (frame, field, *space) of these trajectories."""
+        sigma = self._noise(states)[rows.to(states.device)]
+        return Smoothing.at(frames, sigma, self.model.filters.boundaries)
+
     def _draw(self, stage: StageConfig, doublings: int) -> Tensor:
         n = max(4, self.config.values // self.train[0, 0].numel()) * 2**doublings
         return self._all_windows(self.train, stage).sample(n, self.generator)
@@ -315,7 +356,7 @@ class Trainer:
         n = max(4, self.config.values // self.validation[0, 0].numel())
         # Evenly spaced, without the generator: validation does not change what training draws.
         chosen = torch.arange(0, len(windows), max(1, len(windows) // n))[:n]
-        return self._score(windows.gather(self.validation, chosen))
+        return self._score(self._gathered(stage, self.validation, chosen))
 
     def _score(self, windows: Trajectory) -> float:
         with torch.no_grad():
