@@ -137,13 +137,14 @@ class Trainer:
                 continue
             if progress.stage and drowned > DROWNED:
                 _log.warning(
-                    "stage %s is left out: the noise is %.0f %% of what fields change between two "
-                    "frames, and it would learn nothing else",
-                    self.names[progress.stage],
+                    "the noise is %.0f %% of what fields change between two frames, and no more than "
+                    "the warm-up is learned: left out are %s",
                     100 * math.sqrt(drowned),
+                    ", ".join(self.names[progress.stage :]),
                 )
-                progress = self._next(progress)
-                continue
+                progress = Progress(len(stages), progress.substeps)
+                self.save(progress)
+                break
             try:
                 progress = self._stage(stage, progress)
             except TrainingError as error:

@@ -57,7 +57,7 @@ def test_where_noise_is_most_of_a_change_only_the_warm_up_learns(tmp_path, caplo
     events = []
     found = discover(path, network={"units": 2}, on_event=events.append)
     assert [e.stage for e in events if isinstance(e, StageFinished)] == ["warm-up"]
-    assert "stage 4 blocks is left out: the noise is" in caplog.text
+    assert "left out are 1 block, 2 blocks, 4 blocks" in caplog.text
     scores = compare(found.equation, truth)
     assert scores.tpr == 1 and not scores.extra and scores.einf < 0.05
 
