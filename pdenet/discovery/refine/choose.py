@@ -9,8 +9,10 @@ rollout. A term belongs to the equation where chi² falls by more with it than
 n the number of values and P that of the products from which terms are drawn (Schwarz' criterion,
 extended by what it costs to look for the best of so many). V and C are the variances of its
 coefficient as the trajectories show it and as the noise explains it; where the model is not exact
-they differ, and chi² falls by as much for terms that only mend the model. The term must also lower
-the chi² of trajectories that had no part in fitting it: each trajectory is left out in turn.
+they differ, and chi² falls by as much for terms that only mend the model. Data without noise show
+how a model steps in time, too: a term that does less than 10⁻⁵ of what the equation does is no
+part of it. The term must also lower the chi² of trajectories that had no part in fitting it: each
+trajectory is left out in turn.
 
 Terms leave and enter one at a time until nothing changes. Equations one term away (without it,
 with another, with one in place of another) are the alternatives, with odds exp(−ΔIC/2).
@@ -24,6 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -34,6 +37,9 @@ __all__ = ["FEWEST", "Choice", "Judged", "Quadratic", "Rival", "choose"]
 
 FEWEST = 6
 """Least number of trajectories that show how much coefficients vary between them."""
+
+RESOLVED = 1e-10
+"""Share of what chi² falls by with all terms that one term must have: the square of its effect."""
 
 LEAST_ODDS = 1e-3
 """Odds from which an equation is listed that leaves out or exchanges a term."""
@@ -63,6 +69,11 @@ class Quadratic:
     def price(self) -> float:
         """What a term must lower chi² by, before κ."""
         return math.log(max(self.count, 3)) + 2 * math.log(self.pool)
+
+    @cached_property
+    def resolved(self) -> float:
+        """What a term must lower chi² by to be more than an error of the model."""
+        return RESOLVED * (self.value([]) - self.value(range(len(self.at))))
 
     def best(self, kept: Sequence[int], without: int | None = None) -> Tensor:
         """The change d to the best coefficients with these terms alone; without: a trajectory that
@@ -189,7 +200,7 @@ def _judge(quadratic: Quadratic, kept: list[int], term: int) -> Judged:
     held_out = None if with_it is None or without is None else without - with_it
     kappa = float(quadratic.inflation(inside)[inside.index(term)])
     coefficient = float((quadratic.at + quadratic.best(inside))[term])
-    needed = kappa * quadratic.price
+    needed = max(kappa * quadratic.price, quadratic.resolved)
     return Judged(term, term in kept, coefficient, max(gain, 0.0), needed, held_out)
 
 

@@ -89,3 +89,15 @@ def test_one_trajectory_has_no_held_out_ones() -> None:
     choice = choose(regression([1.0, 0.0], n=1), together)
     assert choice.kept == [0]
     assert [each.held_out for each in choice.judged] == [None, None]
+
+
+def test_terms_that_do_next_to_nothing_are_errors_of_the_model() -> None:
+    """Without noise chi² falls by thousands for a term that does 10⁻⁷ of what another does, and
+    such a term stays out; one of 10⁻⁴ is real."""
+    n, information = 8, 1e16
+    matrix = (torch.eye(2, dtype=torch.float64) * information / n).expand(n, 2, 2)
+    for size, kept in ((1e-7, [0]), (1e-4, [0, 1])):
+        at = torch.tensor([1.0, size], dtype=torch.float64)
+        quadratic = Quadratic(at, matrix, torch.zeros(n, 2, dtype=torch.float64), 10**5)
+        assert size**2 * information > 3 * quadratic.price
+        assert choose(quadratic, lambda a, b: True).kept == kept
