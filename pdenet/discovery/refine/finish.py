@@ -31,6 +31,10 @@ NEGLIGIBLE = 0.25
 """Shift of a coefficient, in standard errors, from which a finer model is worth its time."""
 
 
+LITTLE = 0.1
+"""chi² above 1 for the sake of which a fit that has not converged does not go on."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Work:
     """What a final fit is to do: with which terms, from where, in windows of how many frames, on
@@ -126,11 +130,13 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
 def _settled(
     fit: Fit, now: Estimate, iterations: int, step: Callable[[Estimate], None]
 ) -> Estimate:
-    """The fit after so many iterations, and as many again for as long as they halve chi²."""
+    """The fit after so many iterations, and as many again for as long as they halve what chi² has
+    above 1, and that is not little."""
     while True:
         before = math.inf if now.reduced is None else chi2_of(now, now.seen.sigma)
         sigma, now = now.seen.sigma, fit.run(now, iterations, step)
-        if now.converged or chi2_of(now, sigma) > before / 2:
+        after = chi2_of(now, sigma)
+        if now.converged or after < 1 + LITTLE or after - 1 > (before - 1) / 2:
             return now
 
 

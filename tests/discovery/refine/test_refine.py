@@ -262,8 +262,19 @@ def test_no_change_no_equation(tmp_path: Path, burgers: tuple[Tensor, Problem, f
         refine(None, data, None, problem, dt)
 
 
-@pytest.mark.parametrize(("falls", "runs"), [((4, 4, 1.5), 3), ((1.1,), 1), ((4, 4, 4, 1), 4)])
-def test_a_fit_goes_on_for_as_long_as_chi2_halves(falls: tuple[float, ...], runs: int) -> None:
+@pytest.mark.parametrize(
+    ("falls", "runs"),
+    [
+        ((4, 4, 1.5), 3),
+        ((1.1,), 1),
+        ((4, 4, 4, 1), 4),
+        ((4e3, 5 / 3, 15 / 14), 3),  # 2.5, 1.5, 1.4
+        ((4e3, 2.4), 2),  # 1.04
+    ],
+)
+def test_a_fit_goes_on_for_as_long_as_it_halves_what_chi2_has_above_one(
+    falls: tuple[float, ...], runs: int
+) -> None:
     one = torch.ones((1, 1), dtype=torch.float64)
 
     def estimate(chi2: float) -> SimpleNamespace:
