@@ -279,7 +279,7 @@ def test_a_fit_goes_on_for_as_long_as_it_halves_what_chi2_has_above_one(
 
     def estimate(chi2: float) -> SimpleNamespace:
         reduced = SimpleNamespace(chi2=chi2 * one, spread=0 * one)
-        seen = SimpleNamespace(sigma=one, count=100 * one)
+        seen = SimpleNamespace(sigma=one, count=one)
         return SimpleNamespace(reduced=reduced, seen=seen, sigma=one, converged=False)
 
     done: list[int] = []
