@@ -31,6 +31,9 @@ NEGLIGIBLE = 0.25
 """Shift of a coefficient, in standard errors, from which a finer model is worth its time."""
 
 
+UNSEEN_FIRST = 6
+"""Iterations of the states alone where one of the fields was never seen and begins with nothing."""
+
 LITTLE = 0.1
 """chi² above 1 for the sake of which a fit that has not converged does not go on."""
 
@@ -108,7 +111,9 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
     if work.grows:
         now = _grown(session, setup, library, fit, now)
     elif now.iterations == 0:  # states alone are quick, and the coefficients are nearly right
-        now = replace(fit, free=False, learn_noise=False).run(now, 1)
+        unseen = bool((now.seen.count == 0).any())
+        still = replace(fit, free=False, learn_noise=False)
+        now = still.run(now, UNSEEN_FIRST if unseen else 1, until=0.0)
     now = _settled(fit, now, session.config.iterations, step)
     while True:
         outer = fit.model.outer
