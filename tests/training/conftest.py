@@ -1,10 +1,17 @@
 """A small data file that a tiny network learns in a second."""
 
+import runpy
+from pathlib import Path
+
 import pytest
 
 from pdenet.boundary import Dirichlet, Neumann
+from pdenet.estimator import train
 from pdenet.pde import PDE
 from simulators import simulate
+
+RUNS = runpy.run_path(str(Path(__file__).with_name("runs.py")))
+config = RUNS["config"]
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +39,11 @@ def walled_data(tmp_path_factory):
         seed=0,
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def straight(small_data, tmp_path_factory):
+    """The folder and the events of a run that nothing interrupts."""
+    folder, events = tmp_path_factory.mktemp("runs") / "straight", []
+    train(small_data, folder, config(), on_event=events.append)
+    return folder, events
