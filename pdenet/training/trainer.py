@@ -137,8 +137,8 @@ class Trainer:
                 continue
             if progress.stage and drowned > DROWNED:
                 _log.warning(
-                    "the noise is %.0f %% of what fields change between two frames: no more than "
-                    "the warm-up is learned: left out are %s",
+                    "the noise is %.0f %% of what fields change between two frames, and later "
+                    "stages would learn nothing else: left out are %s",
                     100 * math.sqrt(drowned),
                     ", ".join(self.names[progress.stage :]),
                 )
