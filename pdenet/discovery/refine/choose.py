@@ -31,7 +31,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from pdenet.discovery.refine.fit import covariance, inverse
+from pdenet.discovery.refine.information import covariance, inverse
 
 __all__ = ["FEWEST", "Choice", "Judged", "Quadratic", "Rival", "choose"]
 

@@ -41,6 +41,7 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.dynamics import Dynamics
+from pdenet.discovery.refine.information import principal
 from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells
@@ -51,7 +52,6 @@ __all__ = [
     "States",
     "conjugate_gradients",
     "damped",
-    "principal",
     "reduce_states",
 ]
 
@@ -226,18 +226,6 @@ def _axes(information: Tensor | None, terms: int, like: Tensor) -> tuple[Tensor,
         return one, torch.full_like(one[:, :1].flatten(), torch.inf)
     values, axes = known
     return axes, values.clamp_min(0)
-
-
-def principal(information: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Eigenvalues (axis,) of the information in units in which each coefficient, alone, has
-    information 1, and its axes (term, axis) in the units of the coefficients. None where it is not
-    finite."""
-    size = information.diagonal().clamp_min(1e-300).sqrt()
-    scaled = information / size / size[:, None]
-    if not bool(scaled.isfinite().all()):
-        return None
-    values, vectors = torch.linalg.eigh(scaled)
-    return values, vectors / size[:, None]
 
 
 def _turned(axes: Tensor, vectors: Tensor) -> Tensor:

@@ -11,7 +11,8 @@ from torch import Tensor
 from pdenet.discovery.reading import NOTHING_HELPS
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
-from pdenet.discovery.refine.fit import Estimate, Fit, errors
+from pdenet.discovery.refine.fit import Estimate, Fit
+from pdenet.discovery.refine.information import errors
 from pdenet.discovery.refine.measures import Final, chi2_of, finer_than, is_good, miss, quadratic_of
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.saving import Judgement, restored, to_save
@@ -35,7 +36,8 @@ UNSEEN_FIRST = 6
 """Iterations of the states alone where one of the fields was never seen and begins with nothing."""
 
 LITTLE = 0.1
-"""chi² above 1 for the sake of which a fit that has not converged does not go on."""
+"""chi² above 1 for the sake of which a fit that has not converged is not gone on with or tried in
+another way."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +73,7 @@ def finish(
     while finer is not None:
         final = min(final, _final(session, replace(work, grid=finer)), key=miss)
         finer = finer_than(finer, final.setup, final.estimate)
-    if not is_good(final):
+    if not is_good(final, 1 + LITTLE):
         final = min(final, _final(session, replace(work, grows=True)), key=miss)
     while not is_good(final) and work.frames >= 2 * SHORTEST:
         work = replace(work, frames=work.frames // 2)

@@ -7,13 +7,15 @@ each trajectory and field, where it was not given, from the residuals,
     S ← mean |u|² / mean (1 − 1/(d S)) on shells,      σ² ← σ² (chi² + |J_u δ|²) / n,
 
 d the precision of a wave, prior included (of a field that is never seen, where d is not known,
-S ← mean |u|² + |δ|², which takes longer): fixed points of the marginal likelihood. A step that
-makes things worse is damped; where that does not help, every state goes as far as is good for
-itself.
+S ← mean |u|² + |δ|², which takes longer): fixed points of the marginal likelihood. The draws
+change with the coefficients, which A does not know of: under heavy noise whole steps swing to and
+fro, and grow. Of two changes a secant tells what share of the next one to make. A step that makes
+things worse is damped; where that does not help, every state goes as far as is good for itself.
 
 Sources: MacKay, Neural Comput. 4 (1992) 415-447 (S); Dempster, Laird, Rubin, J. R. Stat. Soc. B
 39 (1977) 1-38 (σ); Talagrand, Courtier, Q. J. R. Meteorol. Soc. 113 (1987) 1311-1328 (initial
-states by the adjoint of a rollout); Marquardt, J. SIAM 11 (1963) 431-441 (damping).
+states by the adjoint of a rollout); Marquardt, J. SIAM 11 (1963) 431-441 (damping); Barzilai,
+Borwein, IMA J. Numer. Anal. 8 (1988) 141-148 (share of a step, from two of them).
 """
 
 from __future__ import annotations
@@ -33,9 +35,9 @@ from pdenet.discovery.refine.eliminate import (
     Reduced,
     States,
     damped,
-    principal,
     reduce_states,
 )
+from pdenet.discovery.refine.information import errors, solve
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, positive
 
@@ -44,10 +46,6 @@ __all__ = [
     "Estimate",
     "Fit",
     "Workers",
-    "covariance",
-    "errors",
-    "inverse",
-    "solve",
 ]
 
 CONVERGED = 0.1
@@ -66,11 +64,12 @@ SURE, SURE_ITERATIONS = 4, 300
 """How often the normal equations are taken anew for the sake of the errors, at most, and conjugate
 gradients in each."""
 
-UNSEEN = 1e-10
-"""Share of the information on a coefficient, alone, below which a direction counts as unseen."""
-
 CHANGE = 4.0
 """Factor by which a variance may change at once."""
+
+TURNED, LEAST_SHARE = 0.5, 0.25
+"""Cosine between two changes of the coefficients, with its sign turned, from which on the second
+turns back on the first; and the share of it that is made at least."""
 
 CAUTIOUS, SHARES = 1.0, (1.0, 0.5, 0.25, 0.1, 0.0)
 """Where all of these make things worse: the damping, and shares of the step of each state."""
@@ -121,7 +120,8 @@ class Estimate:
     coefficients: (term,). states, seen: with the noise as it was learned. reduced: the normal
     equations at which the last step was taken, and sigma the noise that they are whitened by.
     information: Σ A of the last iteration. step: the largest step of a coefficient in standard
-    errors, or how much these changed. iterations: so far.
+    errors, or how much these changed. iterations: so far. last: the change of the coefficients that
+    was wanted by the last normal equations, and the one that was made.
     """
 
     coefficients: Tensor
@@ -132,6 +132,7 @@ class Estimate:
     information: Tensor | None = None
     step: float = math.inf
     iterations: int = 0
+    last: tuple[Tensor, Tensor] | None = None
 
     @property
     def converged(self) -> bool:
@@ -220,14 +221,16 @@ class Fit:
     def iterate(self, now: Estimate) -> Estimate:
         """One step of Gauss–Newton, and of what else is learned."""
         reduced = self.reduce(now)
-        information = reduced.matrix.sum(0) if self.free else now.information
-        there, states, whole = self._step(now, reduced)
+        information, wanted = now.information, torch.zeros_like(now.coefficients)
+        if self.free:
+            information = reduced.matrix.sum(0)
+            wanted = solve(information, reduced.gradient.sum(0))
+        there, states, whole = self._step(now, reduced, _share(wanted, information, now.last))
         states = replace(states, draw=reduced.draw)
         if self.free:
             states = replace(states, solved=reduced.solved)
         states = replace(states, variance=self._spectrum(now, states))
-        change = there - now.coefficients
-        moved = _moved(change, information, now) if self.free and information is not None else 0.0
+        moved = _moved(wanted, information, now) if self.free and information is not None else 0.0
         return Estimate(
             coefficients=there,
             states=states,
@@ -237,32 +240,37 @@ class Fit:
             information=information,
             step=moved if whole else math.inf,
             iterations=now.iterations + 1,
+            last=(wanted, there - now.coefficients) if self.free else None,
         )
 
-    def _step(self, now: Estimate, reduced: Reduced) -> tuple[Tensor, States, bool]:
+    def _step(self, now: Estimate, reduced: Reduced, share: float) -> tuple[Tensor, States, bool]:
         """The first of ever more cautious steps that does not make things worse, and whether it is
-        the whole one: with the change of the coefficients damped, then none, then with every
-        trajectory's state as far as it is good for itself."""
+        the first: with this share of the change of the coefficients, with that damped, then none,
+        then with every trajectory's state as far as it is good for itself."""
         before = reduced.chi2.sum(1) + reduced.prior
         for damping in DAMPINGS if self.free else (math.inf,):
-            there, step = self._direction(now, reduced, damping)
+            there, step = self._direction(now, reduced, damping, share)
             states = replace(now.states, at=now.states.at + step)
             after = self.objectives(there, now.seen, states)
             if float(after.sum()) <= WORSE * float(before.sum()):
                 return there, states, damping == 0 or not self.free
         for damping in (CAUTIOUS, math.inf) if self.free else (math.inf,):
-            there, step = self._direction(now, reduced, damping)
+            there, step = self._direction(now, reduced, damping, share)
             states, after = self._each(there, now, step, before)
             if float(after.sum()) <= WORSE * float(before.sum()):
                 return there, states, False
         return now.coefficients, now.states, False
 
-    def _direction(self, now: Estimate, reduced: Reduced, damping: float) -> tuple[Tensor, Tensor]:
-        """Coefficients after a damped step, and the step of the states that belongs to it."""
+    def _direction(
+        self, now: Estimate, reduced: Reduced, damping: float, share: float
+    ) -> tuple[Tensor, Tensor]:
+        """Coefficients after a share of a damped step, and the step of the states that belongs to
+        it."""
         if damping == math.inf:
             return now.coefficients, reduced.step
         matrix = reduced.matrix.sum(0)
         change = solve(matrix + damping * matrix.diagonal().diag(), reduced.gradient.sum(0))
+        change = share * change
         along = torch.einsum("j,bj...->b...", change.to(reduced.solved.dtype), reduced.solved)
         return now.coefficients + change, reduced.step - along
 
@@ -328,9 +336,17 @@ class Fit:
         return replace(seen, sigma=seen.sigma * factor)
 
 
-def errors(information: Tensor) -> Tensor:
-    """Standard errors of coefficients with this information."""
-    return covariance(information).diagonal().clamp_min(1e-300).sqrt()
+def _share(wanted: Tensor, information: Tensor | None, last: tuple[Tensor, Tensor] | None) -> float:
+    """The share of the wanted change r that is made: where it turns back on the last change s, that
+    was made of r', ω = −⟨s, r − r'⟩ / ⟨r − r', r − r'⟩; otherwise all of it."""
+    if last is None or information is None:
+        return 1.0
+    before, made = last
+    less = before - wanted
+    size = float((wanted @ information @ wanted) * (made @ information @ made)) ** 0.5
+    along, whole = float(made @ information @ less), float(less @ information @ less)
+    back = float(wanted @ information @ made) < -TURNED * size
+    return min(1.0, max(LEAST_SHARE, along / whole)) if back and along > 0 else 1.0
 
 
 def _moved(change: Tensor, information: Tensor, before: Estimate) -> float:
@@ -346,28 +362,3 @@ def _moved(change: Tensor, information: Tensor, before: Estimate) -> float:
         known = error < (before.coefficients + change).abs()
         step = torch.maximum(step, torch.where(known, changed, 0.0))
     return float(step.amax())
-
-
-def solve(matrix: Tensor, right: Tensor) -> Tensor:
-    """The solution of a symmetric system that may be nearly singular."""
-    return inverse(matrix) @ right
-
-
-def inverse(matrix: Tensor) -> Tensor:
-    """The inverse, with directions that the data do not see left out; zero of what is not finite,
-    so that no step is taken."""
-    found = principal(matrix)
-    if found is None:
-        return torch.zeros_like(matrix)
-    values, axes = found
-    return (axes * torch.where(values > UNSEEN, 1 / values, 0.0)) @ axes.T
-
-
-def covariance(matrix: Tensor) -> Tensor:
-    """The inverse, with large numbers for directions that the data do not see; inf of each
-    coefficient where information is not finite."""
-    found = principal(matrix)
-    if found is None:
-        return torch.full_like(matrix.diagonal(), math.inf).diag()
-    values, axes = found
-    return (axes / values.clamp_min(UNSEEN)) @ axes.T

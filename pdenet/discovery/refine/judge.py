@@ -139,6 +139,7 @@ def _fit(session: Session, start: _Fitted, library: Library, iterations: int) ->
         coefficients=now.coefficients[places],
         states=now.states.only(places),
         information=None,
+        last=None,
     )
     dynamics = setup.dynamics(smaller, grid, part.coefficients, part.states.at)
     fit = Fit(_model(dynamics), session.workers, learn_noise=not setup.given)
@@ -153,7 +154,7 @@ def _fit(session: Session, start: _Fitted, library: Library, iterations: int) ->
     coefficients[places] = part.coefficients
     every = replace(dynamics, library=library.on(grid, setup.sigma))
     states = part.states.only(back)
-    now = replace(part, coefficients=coefficients, states=states, information=None)
+    now = replace(part, coefficients=coefficients, states=states, information=None, last=None)
     return _Fitted(setup, grid, replace(fit, model=_model(every)), now)
 
 

@@ -76,10 +76,12 @@ def miss(final: Final) -> float:
     return found if math.isfinite(found) else math.inf
 
 
-def is_good(final: Final) -> bool:
-    """Whether a fit explains the data, or has at least converged near them."""
-    explained = chi2_of(final.estimate, final.setup.shown) < EXPLAINED
-    return explained or (final.estimate.converged and miss(final) < LARGE)
+def is_good(final: Final, enough: float = EXPLAINED) -> bool:
+    """Whether a fit explains the data, or has at least converged near them. enough: chi² that is
+    small enough even where it has not converged."""
+    chi2 = chi2_of(final.estimate, final.setup.shown)
+    near = final.estimate.converged and (chi2 < EXPLAINED or miss(final) < LARGE)
+    return chi2 < enough or near
 
 
 def chi2_of(now: Estimate, sigma: Tensor) -> float:

@@ -59,6 +59,7 @@ def to_save(judgement: Judgement, now: Estimate, window: int, model: Model) -> d
         "sigma": now.seen.sigma,
         "iterations": torch.tensor(now.iterations),
         **({} if now.information is None else {"information": now.information}),
+        **({} if now.last is None else {"last": torch.stack(now.last)}),
     }
     choice = judgement.choice
     if choice is not None:
@@ -93,6 +94,7 @@ def restored(now: Estimate, saved: Mapping[str, Tensor]) -> Estimate:
         seen=replace(now.seen, sigma=saved["sigma"]),
         information=saved.get("information"),
         iterations=int(saved["iterations"]),
+        last=(saved["last"][0], saved["last"][1]) if "last" in saved else None,
     )
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from pdenet.discovery.fit import Normal
 from pdenet.discovery.product import Product
 from pdenet.discovery.refine.eliminate import conjugate_gradients
-from pdenet.discovery.refine.fit import inverse
+from pdenet.discovery.refine.information import inverse
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, spectrum_of_data
 from pdenet.discovery.refine.waves import Waves

@@ -23,7 +23,8 @@ from torch import Tensor
 from pdenet.discovery.refine.choose import FEWEST, Quadratic
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
-from pdenet.discovery.refine.fit import Estimate, Fit, inverse
+from pdenet.discovery.refine.fit import Estimate, Fit
+from pdenet.discovery.refine.information import inverse
 from pdenet.discovery.refine.linearised import Linearised
 
 __all__ = ["Errors", "errors_of", "shift"]

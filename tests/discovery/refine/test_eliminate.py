@@ -12,8 +12,9 @@ from torch import Tensor
 
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.eliminate import Model, States, conjugate_gradients, reduce_states
-from pdenet.discovery.refine.fit import Estimate, Fit, Workers, covariance, inverse
-from pdenet.discovery.refine.fit import errors as standard_errors
+from pdenet.discovery.refine.fit import Estimate, Fit, Workers, _share
+from pdenet.discovery.refine.information import covariance, inverse
+from pdenet.discovery.refine.information import errors as standard_errors
 from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.observe import Observations, noise_of
 from pdenet.discovery.refine.setup import Setup
@@ -285,10 +286,34 @@ def test_every_state_goes_as_far_as_is_good_for_itself(
         )
         chi2 = before[:, None]
         reduced = replace(reduced, step=direction, chi2=chi2, prior=torch.zeros_like(before))
-        _, states, whole = fit._step(now, reduced)
+        _, states, whole = fit._step(now, reduced, 1.0)
     share = (states.at - now.states.at)[:, 0, 0].real
     assert torch.allclose(share, torch.tensor([1.0, 0.5, 0.0], dtype=torch.float64))
     assert not whole
+
+
+@pytest.mark.parametrize("overshoot", [2.2, 3.5])
+def test_changes_that_swing_are_made_in_part(overshoot: float) -> None:
+    """Whole changes that go too far by a factor above 2 lead away and away; shares of them do not,
+    and changes that go nowhere too far are made whole."""
+    information = torch.tensor([[4.0, 1.0], [1.0, 2.0]], dtype=torch.float64)
+    rotation = torch.tensor([[0.8, -0.6], [0.6, 0.8]], dtype=torch.float64)
+    axes = torch.linalg.cholesky(information).T.inverse() @ rotation
+
+    def distances(factors: tuple[float, float]) -> list[tuple[float, float]]:
+        response = axes @ torch.tensor(factors, dtype=torch.float64).diag() @ axes.inverse()
+        at, last, found = torch.tensor([1.0, -1.0], dtype=torch.float64), None, []
+        for _ in range(30):
+            wanted = -response @ at
+            share = _share(wanted, information, last)
+            last = (wanted, share * wanted)
+            at = at + share * wanted
+            found.append((share, float(at.norm())))
+        return found
+
+    assert distances((overshoot, 0.8))[-1][1] < 1e-6
+    assert min(share for share, _ in distances((overshoot, 0.8))) < 1
+    assert all(share == 1 for share, _ in distances((1.0, 0.8)))
 
 
 def test_information_that_is_singular_or_not_finite_is_not_taken_for_knowledge() -> None:
