@@ -11,10 +11,9 @@ import click
 from pdenet.cli.console import note
 from pdenet.cli.options import DATA, OUTPUT, common
 from pdenet.cli.progress import Monitor
-from pdenet.cli.reporting import apart, result_of, seconds_of_training, write_report
+from pdenet.cli.reporting import apart, check_report, result_of, seconds_of_training, write_report
 from pdenet.cli.results import FORMATS
 from pdenet.cli.runs import REFINING, how_to_go_on, recorded_data
-from pdenet.errors import OutputError
 from pdenet.estimator import extract
 from pdenet.pde import PDE
 from pdenet.storage import open_data
@@ -71,8 +70,7 @@ def command(run: Path, form: str | None, as_json: bool, **options: Any) -> None:
     'pdenet refine'. Of a training that is not finished, the network of its last checkpoint is read.
     """
     report: Path | None = options["report"]
-    if report is not None and report.exists() and not options["overwrite"]:
-        raise OutputError(f"'{report}' exists: add --overwrite to replace it")
+    check_report(report, overwrite=options["overwrite"])
     source = options["data"] or recorded_data(run)
     left = stages_left(run, source)
     if left:

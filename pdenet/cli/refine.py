@@ -11,7 +11,7 @@ import click
 from pdenet.cli.console import note
 from pdenet.cli.options import DATA, OUTPUT, PARAMETER, common, given
 from pdenet.cli.progress import Monitor
-from pdenet.cli.reporting import result_of, write_report
+from pdenet.cli.reporting import check_report, check_target, result_of, write_report
 from pdenet.cli.results import FORMATS
 from pdenet.discovery import save_equation
 from pdenet.discovery.refine.config import RefineConfig
@@ -61,7 +61,7 @@ def command(sources: tuple[Path, ...], form: str | None, as_json: bool, **option
     config = _config(equation, options)
     output, report = options["output"], options["report"]
     begun = _begin(equation, data, options)
-    state = None if output is None else output.with_name(output.name + STATE)
+    state = None if output is None else output.parent / (output.name + STATE)
     resume = _check_targets(output, state, report, data, options)
     context = click.get_current_context()
     context.meta["pdenet.resume"] = lambda: _how_to_go_on(state)
@@ -152,14 +152,11 @@ def _check_targets(
     if resume and state is None:
         raise ConfigError(f"--resume goes on from FILE{STATE} beside the result: add -o FILE")
     for path in (output, report):
-        if path is None:
-            continue
-        if path.exists() and path.resolve() == data.resolve():
+        if path is not None and path.exists() and path.resolve() == data.resolve():
             raise OutputError(f"'{path}' holds the data: choose another file")
-        if not path.absolute().parent.is_dir():
-            raise OutputError(f"there is no folder '{path.parent}': make it, or choose another")
-        if path.exists() and not overwrite:
-            raise OutputError(f"'{path}' exists: add --overwrite to replace it")
+    if output is not None:
+        check_target(output, overwrite=overwrite)
+    check_report(report, overwrite=overwrite)
     if state is None or not state.exists():
         return False
     if not resume and not overwrite:

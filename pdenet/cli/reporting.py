@@ -16,15 +16,23 @@ from pdenet.cli.results import Result
 from pdenet.cli.rollouts import predict, predict_with_network, relative_errors
 from pdenet.cli.runs import read_log, read_record
 from pdenet.discovery import DiscoveredEquation
-from pdenet.errors import CheckpointError
+from pdenet.errors import CheckpointError, OutputError
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import Entry
-from pdenet.report import PAPERS, DataSource, Evidence, StageCurve, build
+from pdenet.report import PAPERS, DataSource, Evidence, StageCurve, build, form_of
 from pdenet.report.coefficients import coefficients, sources
 from pdenet.storage import Data, open_data
 from pdenet.training.run import versions
 
-__all__ = ["apart", "result_of", "seconds_of_training", "stage_curves", "write_report"]
+__all__ = [
+    "apart",
+    "check_report",
+    "check_target",
+    "result_of",
+    "seconds_of_training",
+    "stage_curves",
+    "write_report",
+]
 
 # Held-out trajectories that are predicted: enough for percentiles, quick to solve.
 MOST_PREDICTED = 8
@@ -96,6 +104,29 @@ def result_of(
     return Result(
         found.pde, found.stderr, problem.pde, seconds, maps, curves, found.refinement, noise
     )
+
+
+def check_report(path: Path | None, *, overwrite: bool) -> None:
+    """Refuse the name of a report that could not be written, before the work and not after it.
+
+    Raises OutputError.
+    """
+    if path is not None:
+        form_of(path)
+        check_target(path, overwrite=overwrite)
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Refuse a file in a folder that is not there, or that exists, unless it may be replaced.
+
+    Raises OutputError.
+    """
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"there is no folder '{path.parent}': make it, or choose another")
+    if path.is_dir():
+        raise OutputError(f"'{path}' is a folder: name a file")
+    if path.exists() and not overwrite:
+        raise OutputError(f"'{path}' exists: add --overwrite to replace it")
 
 
 def write_report(

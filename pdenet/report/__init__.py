@@ -7,7 +7,7 @@ Reports are read by people who were not there: every figure has its axes and uni
 definition, and every number comes from the same `Evidence`.
 """
 
-from pdenet.report.document import Report, build
+from pdenet.report.document import Report, build, form_of
 from pdenet.report.evidence import PAPERS, DataSource, Evidence, StageCurve
 
-__all__ = ["PAPERS", "DataSource", "Evidence", "Report", "StageCurve", "build"]
+__all__ = ["PAPERS", "DataSource", "Evidence", "Report", "StageCurve", "build", "form_of"]

@@ -20,7 +20,17 @@ from pdenet.report.files import write_text
 from pdenet.report.page import render
 from pdenet.report.records import record
 
-__all__ = ["Report", "build"]
+__all__ = ["Report", "build", "form_of"]
+
+FORMS = {
+    ".htm": "HTML",
+    ".html": "HTML",
+    ".json": "JSON",
+    ".markdown": "Markdown",
+    ".md": "Markdown",
+    ".tex": "LaTeX",
+}
+"""What a suffix stands for."""
 
 
 @dataclass(frozen=True)
@@ -54,25 +64,33 @@ class Report:
         """
         target = Path(path)
         forms = {
-            ".html": self.html,
-            ".htm": self.html,
-            ".md": self.markdown,
-            ".markdown": self.markdown,
-            ".tex": self.latex,
-            ".json": self._json_text,
+            "HTML": self.html,
+            "Markdown": self.markdown,
+            "LaTeX": self.latex,
+            "JSON": self._json_text,
         }
-        form = forms.get(target.suffix.lower())
-        if form is None:
-            raise OutputError(
-                f"a report cannot be written as {target.name!r}: end its name in "
-                f"{', '.join(sorted(forms))}"
-            )
+        form = forms[form_of(target)]
         if target.exists() and not overwrite:
             raise OutputError(f"{target} exists already: allow overwriting or give another name")
         return write_text(target, form(), overwrite=overwrite)
 
     def _json_text(self) -> str:
         return json.dumps(self.json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def form_of(path: str | os.PathLike[str]) -> str:
+    """The form of a report that the suffix of its name asks for: HTML, Markdown, LaTeX or JSON.
+
+    Raises OutputError for another suffix.
+    """
+    target = Path(path)
+    form = FORMS.get(target.suffix.lower())
+    if form is None:
+        raise OutputError(
+            f"a report cannot be written as {target.name!r}: end its name in "
+            f"{', '.join(sorted(FORMS))}"
+        )
+    return form
 
 
 def build(evidence: Evidence) -> Report:

@@ -114,6 +114,7 @@ def test_extract_in_every_form(run, tmp_path, capsys, refused):
     assert page.exists()
     before = page.read_bytes()
     assert "--overwrite" in refused(["extract", run, "--report", page])
+    assert "end its name in" in refused(["extract", run, "--report", "page"])
     assert page.read_bytes() == before
     assert main(["extract", str(run), "--no-refine"]) == 0
     streams = capsys.readouterr()
