@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from pdenet.boundary import Boundaries
 from pdenet.cli.named import named_equation
 from pdenet.cli.results import Result
 from pdenet.cli.rollouts import predict, predict_with_network, relative_errors
 from pdenet.cli.runs import read_log, read_record
 from pdenet.discovery import DiscoveredEquation
+from pdenet.discovery.refine.observe import noise_of
+from pdenet.discovery.smooth import Smoothing
 from pdenet.errors import CheckpointError, OutputError
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import Entry
@@ -36,6 +40,9 @@ __all__ = [
 
 # Held-out trajectories that are predicted: enough for percentiles, quick to solve.
 MOST_PREDICTED = 8
+
+# Relative noise of the size of single-precision rounding, which is not worth a word.
+NO_NOISE = 1e-6
 
 
 def stage_curves(events: list[dict[str, Any]]) -> tuple[StageCurve, ...]:
@@ -187,11 +194,11 @@ def _evidence(
         versions={str(k): str(v) for k, v in dict(config.get("versions") or {}).items()},
         seconds=result.seconds,
         references=_references(entry),
-        **_predictions(run, result.found, data),
+        **_predictions(run, found, data),
     )
 
 
-def _predictions(run: Path | None, found: PDE, data: Data) -> dict[str, Any]:
+def _predictions(run: Path | None, found: DiscoveredEquation, data: Data) -> dict[str, Any]:
     """The entries of the evidence that compare predictions with trajectories no training saw.
 
     Without values there is no first frame to start from, and nothing is predicted.
@@ -202,9 +209,14 @@ def _predictions(run: Path | None, found: PDE, data: Data) -> dict[str, Any]:
         return {"observed": none, "predicted": none, "times": np.zeros(0)}
     held_out = data.split["test"][:MOST_PREDICTED]
     observed = data.read(trajectories=held_out, dtype="float64")
-    predicted = predict(found, grid, observed[:, 0], data.times, boundaries=boundaries)
-    errors = {"equation": relative_errors(predicted, observed)}
-    by_network = None if run is None else predict_with_network(run, data, observed[:, 0])
+    start, errors = observed[:, 0], dict[str, np.ndarray]()
+    if found.refinement is not None:
+        filtered, noise = _without_noise(observed, found.refinement.chi2, boundaries)
+        if noise.max() > NO_NOISE:
+            start, errors["noise"] = filtered, noise
+    predicted = predict(found.pde, grid, start, data.times, boundaries=boundaries)
+    errors["equation"] = relative_errors(predicted, observed)
+    by_network = None if run is None else predict_with_network(run, data, start)
     if by_network is not None:
         errors["network"] = relative_errors(by_network, observed)
     return {
@@ -214,6 +226,22 @@ def _predictions(run: Path | None, found: PDE, data: Data) -> dict[str, Any]:
         "errors": errors,
         "error_times": data.times,
     }
+
+
+def _without_noise(
+    observed: np.ndarray, chi2: float, boundaries: Boundaries
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first frames of trajectories (trajectory, frame, field, *space) as far as they are
+    signal, and the relative error that the noise makes in each frame, (trajectory, frame).
+
+    chi2: of a refinement. Where it is less than 1, differences in time are not only noise.
+    """
+    values = torch.from_numpy(observed)
+    sigma = noise_of(values) * min(1.0, chi2) ** 0.5
+    smoothing = Smoothing.at(values[:, 0], sigma, boundaries)
+    power = values.square().flatten(3).mean(3).sum(2)
+    alone = sigma.square().sum(1, keepdim=True) / power
+    return smoothing(values[:, 0]).numpy(), alone.sqrt().numpy()
 
 
 def _title(pde: PDE | None, data: Data, run: Path | None) -> str:

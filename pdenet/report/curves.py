@@ -22,7 +22,7 @@ _SIZE = (5.0, 3.3)
 _BOX = (0.62, 0.46, 4.26, 2.36)
 # An error beyond this is a run that blew up; the axis ends here.
 _HIGHEST = 1e3
-_NAMES = {"equation": "found equation", "network": "network"}
+_NAMES = {"equation": "found equation", "network": "network", "noise": "noise of the data"}
 
 
 def error_percentiles(errors: np.ndarray) -> np.ndarray:
@@ -51,7 +51,8 @@ def error_figure(evidence: Evidence) -> Drawing | None:
     floor = float(values.min())
     axes = _log_axes()
     handles: list[Line2D | Patch] = []
-    for colour, (name, errors) in zip(COLOURS, _ordered(curves).items(), strict=False):
+    predicted = {name: curves[name] for name in _ordered(curves) if name != "noise"}
+    for colour, (name, errors) in zip(COLOURS, predicted.items(), strict=False):
         shown = times > 0 if np.all(errors[:, times <= 0] <= 0) else times >= 0
         bands = np.clip(error_percentiles(errors[:, shown]), floor, 10 * _HIGHEST)
         when = times[shown]
@@ -59,6 +60,9 @@ def error_figure(evidence: Evidence) -> Drawing | None:
         axes.fill_between(when, bands[1], bands[3], color=colour, alpha=0.30, linewidth=0)
         marker = "o" if len(when) == 1 else ""
         handles += axes.plot(when, bands[2], color=colour, marker=marker, label=_words(name))
+    if "noise" in curves:
+        median = error_percentiles(curves["noise"])[2]
+        handles += axes.plot(times, median, color=INK, linestyle=":", label=_NAMES["noise"])
     handles += [
         Patch(facecolor=GREY, alpha=0.5, label="25–75 %"),
         Patch(facecolor=GREY, alpha=0.22, label="0–100 %"),

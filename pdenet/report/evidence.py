@@ -75,7 +75,8 @@ class Evidence:
     observed, predicted: (frames, field, *space) on one held-out trajectory; times: (frames,). No
     frames where nothing can be predicted, as from data that lack values.
     errors: {curve: (trajectory, time)} relative L2 errors ‖û - u‖/‖u‖ on held-out trajectories,
-    curves "equation" and "network", at error_times (time,); NaN or inf where a run blew up.
+    curves "equation" and "network", at error_times (time,); NaN or inf where a run blew up. "noise"
+    is what the noise of the data alone makes; predictions start from filtered frames then.
     horizon: time that the longest stage of training looked ahead.
     filters: {"x": (learned, frozen), "xx": ...}: kernels by derivative, indexed "ij" like the
     fields, in units of the grid (the derivative is kernel/(Δxᵃ Δyᵇ)).

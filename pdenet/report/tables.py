@@ -159,10 +159,14 @@ def prediction(evidence: Evidence) -> str:
         for k, where in moments
     )
     who = "The network" if name == "network" else "Solved from held-out starts, the found equation"
-    return (
+    sentence = (
         f"{who} is off by {said} (relative L2 error, median of "
         f"{_count(len(errors), 'trajectory', 'trajectories')})."
     )
+    if "noise" not in evidence.errors:
+        return sentence
+    alone = error_percentiles(np.asarray(evidence.errors["noise"]))[2]
+    return f"{sentence} The noise of the data alone makes {percent(float(alone[last]))} there."
 
 
 def dropped_terms(evidence: Evidence) -> tuple[TermDropped, ...]:

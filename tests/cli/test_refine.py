@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,6 +69,17 @@ def test_terms_from_the_data_alone_and_a_report_without_a_run(noisy, tmp_path, c
         assert f">{heading}</h" in text
     assert "Filters" not in text and "Training" not in text
     assert "<dt>choose</dt><dd>true</dd>" in text and "<dt>seed</dt><dd>3</dd>" in text
+    # What a prediction of noisy data is off by is their noise.
+    off, noise = re.search(r"is off by ([\d.]+)\W*% at .* data alone makes ([\d.]+)", text).groups()
+    assert float(off) == pytest.approx(float(noise), rel=0.3)
+
+
+def test_data_without_noise_are_reported_without_a_word_of_it(tmp_path):
+    data, page = tmp_path / "clean.h5", tmp_path / "page.html"
+    assert main(["simulate", *BURGERS[:-1], "0", "-o", str(data)]) == 0
+    arguments = ["refine", str(data), "--pde", "u_t = -u*u_x + 0.1*u_xx", "--keep-terms"]
+    assert main([*arguments, "--report", str(page), "-q"]) == 0
+    assert "of the data alone" not in page.read_text(encoding="utf-8")
 
 
 def test_data_with_gaps_are_refined_and_reported(noisy, tmp_path, capsys):

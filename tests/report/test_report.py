@@ -248,6 +248,16 @@ def test_predictions_that_blew_up_are_drawn_and_said():
     assert "no finite relative error" in "".join(Page(report.html()).text)
 
 
+def test_what_noise_alone_makes_is_drawn_and_said():
+    errors = {"equation": np.full((4, 5), 0.12), "noise": np.full((4, 5), 0.1)}
+    report = build(replace(small(), errors=errors, error_times=np.arange(5.0)))
+    page = "".join(Page(report.html()).text)
+    assert "The noise of the data alone makes 10" in page and "Dotted: what the noise" in page
+    assert "The noise of the data alone makes 10" in report.markdown()
+    assert "noise of the data 0.1 at the median" in report.html()
+    assert "noise of the data" not in build(small()).html()
+
+
 def test_a_field_that_is_zero_and_a_single_frame_can_be_drawn():
     evidence = small()
     zero = np.zeros_like(evidence.observed[:1])
