@@ -1,0 +1,104 @@
+"""What bad input to discovery gets: one line, before any work, and nothing left behind."""
+
+import math
+
+import numpy as np
+import pytest
+
+from pdenet import Grid, discover
+from pdenet.errors import CheckpointError, ConfigError, DataError, EquationError, PDENetError
+from pdenet.estimator import extract, train
+from pdenet.events import Event
+from pdenet.pde import PDE
+from pdenet.training.config import StageConfig, TrainingConfig
+from simulators import simulate
+
+QUICK = TrainingConfig(
+    stages=(StageConfig(blocks=1, iterations=2),), values=200, network={"units": 1}, compile="off"
+)
+GRID = Grid((16,), (1.0,))
+RANDOM = np.random.default_rng(0).normal(size=(4, 5, 1, 16))
+
+
+def with_nan() -> np.ndarray:
+    states = RANDOM.copy()
+    states[2, 3, 0, 7] = np.nan
+    return states
+
+
+@pytest.mark.parametrize(
+    ("states", "entries", "message"),
+    [
+        (RANDOM, {"dt": 0.1}, "arrays need grid="),
+        (RANDOM, {"grid": GRID}, "arrays need grid=.*dt="),
+        (RANDOM[0], {"grid": GRID, "dt": 0.1}, "shape"),
+        (RANDOM[0, 0, 0], {"grid": GRID, "dt": 0.1}, "shape"),
+        (RANDOM[..., :8], {"grid": GRID, "dt": 0.1}, "shape"),
+        (RANDOM[:, :1], {"grid": GRID, "dt": 0.1}, "needs two frames"),
+        (RANDOM[:0], {"grid": GRID, "dt": 0.1}, "0 trajectories"),
+        (RANDOM, {"grid": GRID, "dt": 0.0}, "dt is 0"),
+        (RANDOM, {"grid": GRID, "dt": math.nan}, "dt is nan"),
+        (RANDOM, {"grid": GRID, "dt": 0.1, "fields": ("u", "v")}, "fields"),
+        (with_nan(), {"grid": GRID, "dt": 0.1}, "nan|finite"),
+        (RANDOM.astype(complex), {"grid": GRID, "dt": 0.1}, "real numbers"),
+        (np.array(["text"]), {"grid": GRID, "dt": 0.1}, "shape"),
+        (0 * RANDOM, {"grid": GRID, "dt": 0.1}, "change"),
+        (0 * RANDOM + 1, {"grid": GRID, "dt": 0.1}, "change"),
+        (RANDOM, {"grid": GRID, "dt": 0.1, "sead": 1}, "unknown entry sead"),
+        (RANDOM, {"grid": GRID, "dt": 0.1, "truth": PDE("w_t = w_x")}, "cannot compare"),
+        (RANDOM, {"grid": GRID, "dt": 0.1, "truth": PDE("u_t = u_xx + u_yy")}, "cannot compare"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused_in_one_line(tmp_path, states, entries, message):
+    events: list[Event] = []
+    with pytest.raises((DataError, ConfigError, EquationError), match=message) as caught:
+        discover(states, output=tmp_path / "run", config=QUICK, on_event=events.append, **entries)
+    assert "\n" not in str(caught.value)
+    assert events == [], "it was refused only after work was done"
+    left = [p for p in tmp_path.rglob("*") if p.is_file()]
+    assert left == []
+
+
+def test_a_grid_smaller_than_the_filters_is_refused(tmp_path):
+    states = RANDOM[..., :4]
+    with pytest.raises(ConfigError, match="at most 3 points"):
+        discover(states, grid=Grid((4,), (1.0,)), dt=0.1, output=tmp_path / "run", config=QUICK)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_a_file_brings_its_own_grid(tmp_path):
+    path = simulate("diffusion", tmp_path / "a.h5", shape=(16, 16), frames=4)
+    with pytest.raises(DataError, match="a file brings its own"):
+        discover(path, grid=GRID, config=QUICK)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(PDENetError) as caught:
+        discover(tmp_path / "none.h5", output=tmp_path / "run", config=QUICK)
+    assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
+
+
+def test_data_with_missing_values_are_for_another_command(tmp_path):
+    path = simulate("diffusion", tmp_path / "a.h5", shape=(16, 16), frames=4, missing=0.5)
+    for call in (discover, lambda source, output: train(source, output)):
+        with pytest.raises(DataError, match=r"`pdenet refine EQUATION\.json .*a\.h5`"):
+            call(path, output=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_run_is_needed_to_extract(tmp_path):
+    with pytest.raises(CheckpointError, match="no run"):
+        extract(tmp_path / "none")
+
+
+def test_data_that_have_moved_are_asked_for(tmp_path):
+    first, second = tmp_path / "first.h5", tmp_path / "second.h5"
+    options = {"shape": (24,), "trajectories": 6, "frames": 8, "dt": 0.02, "noise": 1e-3}
+    simulate("burgers-1d", first, seed=0, **options)
+    simulate("burgers-1d", second, seed=1, **options)
+    train(first, tmp_path / "run", QUICK)
+    first.rename(tmp_path / "moved.h5")
+    with pytest.raises(DataError, match=r"no longer at.*--data"):
+        extract(tmp_path / "run")
+    with pytest.raises(CheckpointError, match="does not hold the data"):
+        extract(tmp_path / "run", data=second)
