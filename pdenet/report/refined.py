@@ -155,7 +155,21 @@ def _contradiction(refinement: Refinement, level: float | None) -> str:
     if refinement.noise_given:
         more = "; or the equation lacks something" * (factor > 1)
         return f"the noise level given contradicts the data, {shown}{more}"
+    if _grid_limits(refinement):
+        return (
+            f"the error of the grid and the time steps is larger than the noise, {shown}; the "
+            "standard errors hold what it does to the coefficients"
+        )
     return f"the equation explains the data less well than their noise allows, {shown}"
+
+
+def _grid_limits(refinement: Refinement) -> bool:
+    """Whether a finer grid would move a coefficient by more than the noise does."""
+    return any(
+        abs(bias) > refinement.bound[field][monomial]
+        for field, biases in refinement.bias.items()
+        for monomial, bias in biases.items()
+    )
 
 
 def _contradicts(refinement: Refinement) -> bool:

@@ -114,6 +114,18 @@ def test_a_wrong_noise_level_is_told_what_the_data_show():
     assert "0.025, not 0.05" in line and "lacks" not in line
 
 
+def test_a_grid_that_limits_the_fit_is_not_the_equation():
+    """Of data without noise a solution's own error is what is left."""
+    poor = replace(SURE.refinement, chi2=30.0, chi2_error=0.1)
+    assert "explains the data less well" in warnings(poor)[0]
+    bias = {
+        field: {monomial: 3 * bound for monomial, bound in bounds.items()}
+        for field, bounds in poor.bound.items()
+    }
+    (line,) = warnings(replace(poor, bias=bias))
+    assert "error of the grid" in line and "less well" not in line
+
+
 def test_what_did_not_converge_is_marked():
     (line,) = warnings(refinement(converged=False, iterations=1))
     assert line.startswith("not converged: after 1 iteration ")

@@ -28,9 +28,9 @@ __all__ = ["finish"]
 GROWTH = 6
 """Iterations for each number of frames while it grows."""
 
-NEGLIGIBLE = 0.25
-"""Shift of a coefficient, in standard errors, from which a finer model is worth its time."""
-
+NEGLIGIBLE, EXACT = 0.25, 1e-8
+"""Shift of a coefficient, in standard errors and as a share of it, from which a finer model is
+worth its time: without noise it would go on to rounding, for digits that no measurement has."""
 
 UNSEEN_FIRST = 6
 """Iterations of the states alone where one of the fields was never seen and begins with nothing."""
@@ -124,10 +124,11 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
         finer = finer.in_steps(tuple(map(max, finer.each, twice)))
         bias = shift(fit, now, finer)
         assert now.reduced is not None and now.information is not None
-        small = float((bias.abs() / errors(now.information)).max()) <= NEGLIGIBLE
+        allowed = NEGLIGIBLE * errors(now.information)
+        small = bool((bias.abs() <= allowed.maximum(EXACT * now.coefficients.abs())).all())
         finest = 2 * session.config.finest * setup.problem.grid.shape[0]
-        allowed = finer.waves.grid.shape[0] <= finest
-        if small or not allowed or not now.converged:
+        too_fine = finer.waves.grid.shape[0] > finest
+        if small or too_fine or not now.converged:
             quadratic = quadratic_of(now, now.reduced, windows)
             return Final(setup, library, grid, fit, now, quadratic, bias)
         fit = replace(fit, model=Model(inner, finer))
