@@ -251,6 +251,23 @@ def test_what_cannot_be_refined_is_refused(burgers: tuple[Tensor, Problem, float
             RefineConfig(**wrong)
 
 
+def test_as_much_noise_as_signal(tmp_path: Path) -> None:
+    """Whole steps swing to and fro here and do not converge."""
+    path, size = tmp_path / "noise.h5", {"shape": (64,), "trajectories": 12, "frames": 21}
+    simulate("burgers-1d", path, dt=0.02, refine=4, noise=1.0, seed=2, **size)
+    with open_data(path) as data:
+        rows = data.split["train"]
+        states = torch.from_numpy(data.read(rows, dtype="float64"))
+        problem = data.problem
+    found = refine(None, states, None, problem, 0.02, RefineConfig())
+    assert found.refinement is not None and found.refinement.converged
+    scored = compare(found.pde, TRUTH)
+    assert scored.tpr == 1 and scored.einf < 0.1
+    for row in scored.rows:
+        assert row.found is not None and row.truth is not None
+        assert abs(row.found - row.truth) < 4 * found.stderr[row.field][row.monomial]
+
+
 def test_no_change_no_equation(tmp_path: Path, burgers: tuple[Tensor, Problem, float]) -> None:
     """Noise alone has no terms."""
     _, problem, dt = burgers
