@@ -60,6 +60,10 @@ class Dynamics:
         """The same with so many steps for every trajectory."""
         return replace(self, substeps=max(each), each=each)
 
+    def in_smaller_steps(self, times: int) -> Dynamics:
+        """The same with so many times the steps."""
+        return self.in_steps(tuple(times * steps for steps in self.each))
+
     @property
     def single(self) -> Dynamics:
         """The same in single precision."""

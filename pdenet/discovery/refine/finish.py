@@ -32,6 +32,9 @@ NEGLIGIBLE, EXACT = 0.25, 1e-8
 """Shift of a coefficient, in standard errors and as a share of it, from which a finer model is
 worth its time: without noise it would go on to rounding, for digits that no measurement has."""
 
+HALVINGS = 2
+"""How often steps of the inner model are halved because it does not lead to the outer one."""
+
 UNSEEN_FIRST = 6
 """Iterations of the states alone where one of the fields was never seen and begins with nothing."""
 
@@ -106,9 +109,9 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
         inner = model.inner
     fit = Fit(model, session.workers, learn_noise=not setup.given)
 
-    def step(done: Estimate) -> None:
+    def step(done: Estimate, model: Model) -> None:
         session.said(setup, library, done)
-        session.save(to_save(work.judgement, done, setup.data.shape[1], fit.model))
+        session.save(to_save(work.judgement, done, setup.data.shape[1], model))
 
     if work.grows:
         now = _grown(session, setup, library, fit, now)
@@ -117,34 +120,58 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
         still = replace(fit, free=False, learn_noise=False)
         now = still.run(now, UNSEEN_FIRST if unseen else 1, until=0.0)
     now = _settled(fit, now, session.config.iterations, step)
+    fit, now, bias = _as_fine_as_needed(session, setup, library, fit, now, step)
+    assert now.reduced is not None
+    quadratic = quadratic_of(now, now.reduced, windows)
+    return Final(setup, library, grid, fit, now, quadratic, bias)
+
+
+def _as_fine_as_needed(
+    session: Session,
+    setup: Setup,
+    library: Library,
+    fit: Fit,
+    now: Estimate,
+    step: Callable[[Estimate, Model], None],
+) -> tuple[Fit, Estimate, Tensor]:
+    """The fit with an outer model so fine that a finer one would change little, and by how much.
+
+    Where derivatives of the inner model do not lead to the outer one, its steps are halved first.
+    """
+    finest, halved = 2 * session.config.finest * setup.problem.grid.shape[0], 0
     while True:
-        outer = fit.model.outer
+        inner, outer = fit.model.inner, fit.model.outer
         finer = _on(setup, library, inner, now, outer.waves.grid.refine(2))
-        twice = (2 * steps for steps in outer.each)
+        twice = outer.in_smaller_steps(2).each
         finer = finer.in_steps(tuple(map(max, finer.each, twice)))
         bias = shift(fit, now, finer)
-        assert now.reduced is not None and now.information is not None
+        assert now.information is not None
         allowed = NEGLIGIBLE * errors(now.information)
         small = bool((bias.abs() <= allowed.maximum(EXACT * now.coefficients.abs())).all())
-        finest = 2 * session.config.finest * setup.problem.grid.shape[0]
-        too_fine = finer.waves.grid.shape[0] > finest
-        if small or too_fine or not now.converged:
-            quadratic = quadratic_of(now, now.reduced, windows)
-            return Final(setup, library, grid, fit, now, quadratic, bias)
-        fit = replace(fit, model=Model(inner, finer))
-        now = _settled(fit, now, session.config.iterations, step)
+        if small or finer.waves.grid.shape[0] > finest or not now.converged:
+            break
+        ahead = replace(fit, model=Model(inner, finer))
+        there = _settled(ahead, now, session.config.iterations, step)
+        if there.converged or halved == HALVINGS:
+            fit, now = ahead, there
+        else:
+            halved, inner = halved + 1, inner.in_smaller_steps(2)
+            fit = replace(fit, model=Model(inner, inner))
+            now = _settled(fit, now, session.config.iterations, step)
+    return fit, now, bias.nan_to_num(0.0)  # a model that blows up says nothing
 
 
 def _settled(
-    fit: Fit, now: Estimate, iterations: int, step: Callable[[Estimate], None]
+    fit: Fit, now: Estimate, iterations: int, step: Callable[[Estimate, Model], None]
 ) -> Estimate:
     """The fit after so many iterations, and as many again for as long as they halve what chi² has
     above 1, and that is not little."""
     while True:
         before = math.inf if now.reduced is None else chi2_of(now, now.seen.sigma)
-        sigma, now = now.seen.sigma, fit.run(now, iterations, step)
+        sigma = now.seen.sigma
+        now = fit.run(now, iterations, lambda done: step(done, fit.model))
         after = chi2_of(now, sigma)
-        if now.converged or after < 1 + LITTLE or after - 1 > (before - 1) / 2:
+        if now.converged or after < 1 + LITTLE or not after - 1 <= (before - 1) / 2:
             return now
 
 

@@ -13,11 +13,13 @@ from pdenet.discovery.refine.choose import Choice, choose
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
+from pdenet.discovery.refine.information import errors
 from pdenet.discovery.refine.measures import chi2_of, finer_than, quadratic_of, reason_of
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.saving import Judgement
 from pdenet.discovery.refine.session import Session
 from pdenet.discovery.refine.setup import SHORTEST, Setup
+from pdenet.discovery.refine.uncertainty import shift
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError
 from pdenet.events import TermJudged
@@ -41,6 +43,10 @@ SETTLED = 0.5
 
 ROUNDS = 6
 """How often terms are judged, at most."""
+
+COARSE, DOUBLINGS = 1.0, 3
+"""Shift of a coefficient, in standard errors, from which steps of time are halved before terms are
+judged: others would enter to make up for what the steps do. And how often they are, at most."""
 
 
 def judge(session: Session, proposal: Proposal) -> Judgement:
@@ -71,12 +77,14 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
-    """Some of the data, the grid of their states, and the fit of a whole library to them."""
+    """Some of the data, the grid of their states, and the fit of a whole library to them. times:
+    how many steps are taken for one that is stable."""
 
     setup: Setup
     grid: Grid
     fit: Fit
     now: Estimate
+    times: int = 1
 
 
 def _judged(session: Session, fitted: _Fitted, proposal: Proposal) -> Judgement:
@@ -95,7 +103,7 @@ def _judged(session: Session, fitted: _Fitted, proposal: Proposal) -> Judgement:
             break
         if finer is not None:
             grid, now = finer, setup.begin(finer, now.coefficients)
-        start = _Fitted(setup, grid, fitted.fit, now)
+        start = replace(fitted, grid=grid, now=now)
         fitted = _fit(session, start, library, session.config.iterations)
     coefficients = now.coefficients.clone()
     if choice is not None:
@@ -142,20 +150,34 @@ def _fit(session: Session, start: _Fitted, library: Library, iterations: int) ->
         last=None,
     )
     dynamics = setup.dynamics(smaller, grid, part.coefficients, part.states.at)
+    dynamics, times = dynamics.in_smaller_steps(start.times), start.times
     fit = Fit(_model(dynamics), session.workers, learn_noise=not setup.given)
-    part = fit.run(
-        part,
-        iterations,
-        lambda done: session.said(setup, smaller, done),
-        until=SETTLED,
-    )
+
+    def run() -> Estimate:
+        return fit.run(
+            part, iterations, lambda done: session.said(setup, smaller, done), until=SETTLED
+        )
+
+    part = run()
+    while times < 2**DOUBLINGS and _is_coarse(fit, part):
+        dynamics, times = dynamics.in_smaller_steps(2), 2 * times
+        fit = replace(fit, model=_model(dynamics))
+        part = run()
     back = torch.tensor([kept.index(k) if k in kept else -1 for k in range(len(mask))])
     coefficients = now.coefficients.new_zeros(len(mask))
     coefficients[places] = part.coefficients
     every = replace(dynamics, library=library.on(grid, setup.sigma))
     states = part.states.only(back)
     now = replace(part, coefficients=coefficients, states=states, information=None, last=None)
-    return _Fitted(setup, grid, replace(fit, model=_model(every)), now)
+    return _Fitted(setup, grid, replace(fit, model=_model(every)), now, times)
+
+
+def _is_coarse(fit: Fit, now: Estimate) -> bool:
+    """Whether steps of half the size would move a coefficient, or do away with a blow-up."""
+    if now.information is None or not now.step < NEAR:
+        return False
+    moved = shift(fit, now, fit.model.inner.in_smaller_steps(2)).abs()
+    return not bool((moved <= COARSE * errors(now.information)).all())
 
 
 def _model(dynamics: Dynamics) -> Model:

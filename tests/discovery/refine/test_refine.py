@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -268,6 +269,21 @@ def test_as_much_noise_as_signal(tmp_path: Path) -> None:
         assert abs(row.found - row.truth) < 4 * found.stderr[row.field][row.monomial]
 
 
+def test_steps_that_are_too_long_do_not_bring_terms_in(tmp_path: Path) -> None:
+    """Stable steps are too long for the waves of Korteweg and de Vries: with them other terms make
+    up for the error."""
+    truth = PDE("u_t = -u*u_x - 0.05*u_xxx")
+    path, size = tmp_path / "waves.h5", {"shape": (48,), "trajectories": 6, "frames": 16}
+    simulate(truth, path, dt=0.04, refine=4, noise=0.01, **size)
+    with open_data(path) as data:
+        states = torch.from_numpy(data.read(data.split["train"], dtype="float64"))
+        problem = data.problem
+    found = refine(None, states, None, problem, 0.04, RefineConfig(order=3))
+    assert found.refinement is not None and found.refinement.converged
+    scored = compare(found.pde, truth)
+    assert scored.tpr == 1 and scored.einf < 0.01
+
+
 def test_no_change_no_equation(tmp_path: Path, burgers: tuple[Tensor, Problem, float]) -> None:
     """Noise alone has no terms."""
     _, problem, dt = burgers
@@ -287,6 +303,7 @@ def test_no_change_no_equation(tmp_path: Path, burgers: tuple[Tensor, Problem, f
         ((4, 4, 4, 1), 4),
         ((4e3, 5 / 3, 15 / 14), 3),  # 2.5, 1.5, 1.4
         ((4e3, 2.4), 2),  # 1.04
+        ((4, math.nan), 2),
     ],
 )
 def test_a_fit_goes_on_for_as_long_as_it_halves_what_chi2_has_above_one(
@@ -307,7 +324,8 @@ def test_a_fit_goes_on_for_as_long_as_it_halves_what_chi2_has_above_one(
 
     found = _settled(SimpleNamespace(run=run), estimate(1e4), 12, print)
     assert done == [12] * runs
-    assert float(found.reduced.chi2) == pytest.approx(1e4 / np.prod(falls[:runs]))
+    left = 1e4 / np.prod(falls[:runs])
+    assert float(found.reduced.chi2) == pytest.approx(left, nan_ok=True)
 
 
 def test_one_long_trajectory_is_judged_in_windows(
