@@ -152,8 +152,11 @@ def _as_fine_as_needed(
             break
         ahead = replace(fit, model=Model(inner, finer))
         there = _settled(ahead, now, session.config.iterations, step)
-        if there.converged or halved == HALVINGS:
+        assert there.reduced is not None
+        if there.converged or (halved == HALVINGS and there.reduced.finite):
             fit, now = ahead, there
+        elif halved == HALVINGS:
+            break
         else:
             halved, inner = halved + 1, inner.in_smaller_steps(2)
             fit = replace(fit, model=Model(inner, inner))
