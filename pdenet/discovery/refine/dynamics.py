@@ -1,8 +1,8 @@
 """The rollout of an equation on a periodic grid.
 
-With the state held as waves, u_t = L u + N(u): L the linear terms of a field in its own equation,
-diagonal there and advanced exactly, N all others, by the classical Runge–Kutta method of order
-four on exp(−L t) u (Lawson's method), E = exp(L h/2):
+With the state held as waves, u_t = L u + N(u): L the linear terms, a matrix of fields for each wave
+(diagonal where no field is in the equation of another) and advanced exactly, N all others, by the
+classical Runge–Kutta method of order four on exp(−L t) u (Lawson's method), E = exp(L h/2):
 
     U_1 = u                 U_3 = E u + h/2 N_2
     U_2 = E (u + h/2 N_1)   U_4 = E² u + h E N_3
@@ -26,13 +26,46 @@ from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.terms import Library
 from pdenet.pde.jet import Jet
 
-__all__ = ["Dynamics", "Stage"]
+__all__ = ["Dynamics", "Exponential", "Stage"]
 
 STABLE = 2.5
 """h times the largest speed of change at which a step is taken: the method is stable up to 2.8."""
 
 MODERATE = 1e-15
 """Least size of numbers whose products single precision holds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Exponential:
+    """exp(L t) on states (.., field, *waves). matrix: (equation, field, *waves), or its diagonal
+    (field, *waves) where no field is in the equation of another."""
+
+    matrix: Tensor
+    ndim: int
+
+    @classmethod
+    def of(cls, symbol: Tensor, time: float) -> Exponential:
+        """Of the symbol (equation, field, *waves) of L."""
+        fields, ndim = symbol.shape[0], symbol.dim() - 2
+        diagonal = symbol.diagonal().movedim(-1, 0)
+        if int(symbol.count_nonzero()) == int(diagonal.count_nonzero()) or fields == 1:
+            return cls((diagonal * time).exp(), ndim)
+        each = torch.linalg.matrix_exp(symbol.flatten(2).movedim(2, 0) * time)
+        return cls(each.movedim(0, 2).unflatten(2, symbol.shape[2:]), ndim)
+
+    @property
+    def adjoint(self) -> Exponential:
+        """Its transpose under the inner product of fields."""
+        coupled = self.matrix.dim() > self.ndim + 1
+        matrix = self.matrix.transpose(0, 1) if coupled else self.matrix
+        return Exponential(matrix.conj_physical(), self.ndim)
+
+    def __call__(self, state: Tensor) -> Tensor:
+        if self.matrix.dim() == self.ndim + 1:
+            return self.matrix * state
+        parts = state.unbind(-self.ndim - 1)
+        rows = ([e * u for e, u in zip(row, parts, strict=True)] for row in self.matrix)
+        return torch.stack([sum(row[1:], row[0]) for row in rows], -self.ndim - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +112,7 @@ class Dynamics:
     @cached_property
     def jets(self) -> tuple[Jet, ...]:
         """The derivatives that occur in N, or where there are none the first field."""
-        nonlinear = self.library.only([not diagonal for diagonal in self.diagonal])
+        nonlinear = self.library.only([jet is None for jet in self.linear_jets])
         return nonlinear.jets or (Jet(self.library.fields[0], (0,) * self.library.ndim),)
 
     def at(self, coefficients: Tensor) -> tuple[Dynamics, tuple[float, ...]]:
@@ -112,19 +145,22 @@ class Dynamics:
         return tuple(self.library.fields.index(term.field) for term in self.library.terms)
 
     @cached_property
-    def diagonal(self) -> tuple[bool, ...]:
-        """For each term whether it belongs to L."""
-        return tuple(
-            term.product.linear is not None and term.product.linear.field == term.field
-            for term in self.library.terms
-        )
+    def linear_jets(self) -> tuple[Jet | None, ...]:
+        """For each term of L the jet that it is, None for those of N."""
+        return tuple(term.product.linear for term in self.library.terms)
+
+    @cached_property
+    def sources(self) -> tuple[int, ...]:
+        """For each term of L the place of the field that it is linear in, −1 for those of N."""
+        fields = self.library.fields
+        return tuple(-1 if jet is None else fields.index(jet.field) for jet in self.linear_jets)
 
     @cached_property
     def slopes(self) -> dict[tuple[int, int], list[tuple[int, Product]]]:
         """(equation, jet) -> the terms of N and their derivatives along that jet."""
         found: dict[tuple[int, int], list[tuple[int, Product]]] = {}
         for j, term in enumerate(self.library.terms):
-            if not self.diagonal[j]:
+            if self.linear_jets[j] is None:
                 for jet, product in term.product.derivatives(
                     self.library.fields, self.library.ndim
                 ):
@@ -135,20 +171,24 @@ class Dynamics:
     @cached_property
     def rates(self) -> dict[int, Tensor]:
         """The symbol of each term of L, (*waves)."""
-        jets = {j: self.library.terms[j].product.linear for j in range(len(self.diagonal))}
         return {
             j: self.waves.symbol(jet.index)
-            for j, jet in jets.items()
-            if jet is not None and self.diagonal[j]
+            for j, jet in enumerate(self.linear_jets)
+            if jet is not None
         }
 
     def linear(self, coefficients: Sequence[float] | Tensor) -> Tensor:
-        """The symbol of L, (field, *waves)."""
-        shape = (len(self.library.fields), *self.waves.shape)
+        """The symbol of L, (equation, field, *waves)."""
+        fields = len(self.library.fields)
+        shape = (fields, fields, *self.waves.shape)
         total = torch.zeros(shape, dtype=self.symbols.dtype, device=self.symbols.device)
         for j, rate in self.rates.items():
-            total[self.equation[j]] += coefficients[j] * rate
+            total[self.equation[j], self.sources[j]] += coefficients[j] * rate
         return total
+
+    def own(self, coefficients: Sequence[float] | Tensor) -> Tensor:
+        """The diagonal of L, (field, *waves)."""
+        return self.linear(coefficients).diagonal().movedim(-1, 0)
 
     def values(self, modes: Tensor) -> Tensor:
         """The jets at every point, (.., jet, *space), of states (.., field, *waves)."""
@@ -163,8 +203,8 @@ class Dynamics:
         """Whether single precision has room around the sizes of all jets and terms."""
         jets = self.values(states)
         value_of = self.monomials(jets)
-        terms = zip(self.library.terms, self.diagonal, strict=True)
-        sizes = [value_of(term.product).abs().amax() for term, diagonal in terms if not diagonal]
+        terms = zip(self.library.terms, self.linear_jets, strict=True)
+        sizes = [value_of(term.product).abs().amax() for term, jet in terms if jet is None]
         sizes += [jet.abs().amax() for jet in (*jets.unbind(1), self.waves.points(states))]
         found = torch.stack(sizes)
         return bool(((found == 0) | ((found > MODERATE) & (found < 1 / MODERATE))).all())
@@ -174,7 +214,7 @@ class Dynamics:
         value_of = self.monomials(jets)
         change = jets.new_zeros((jets.shape[0], len(self.library.fields), *jets.shape[2:]))
         for j, term in enumerate(self.library.terms):
-            if not self.diagonal[j]:
+            if self.linear_jets[j] is None:
                 change[:, self.equation[j]] += coefficients[j] * value_of(term.product)
         return change
 
@@ -187,9 +227,9 @@ class Dynamics:
         """What the derivative of N needs at a state."""
         return Stage(modes, jets, self._slopes_at(jets, coefficients))
 
-    def exponential(self, coefficients: Sequence[float]) -> Tensor:
-        """exp(L h/2), (field, *waves)."""
-        return (self.linear(coefficients) * (self.dt / self.substeps / 2)).exp()
+    def exponential(self, coefficients: Sequence[float]) -> Exponential:
+        """exp(L h/2)."""
+        return Exponential.of(self.linear(coefficients), self.dt / self.substeps / 2)
 
     def run(
         self,
@@ -210,12 +250,12 @@ class Dynamics:
         for _ in range(frames - 1):
             for _ in range(self.substeps):
                 a = rate(u)
-                b = rate(half * (u + h / 2 * a))
-                u_half = half * u
+                b = rate(half(u + h / 2 * a))
+                u_half = half(u)
                 c = rate(u_half + h / 2 * b)
-                u = half * u_half
-                d = rate(u + h * half * c)
-                u = u + h / 6 * (half * (half * a + 2 * (b + c)) + d)
+                u = half(u_half)
+                d = rate(u + h * half(c))
+                u = u + h / 6 * (half(half(a) + 2 * (b + c)) + d)
             found.append(u)
         return torch.stack(found, 1)
 

@@ -340,7 +340,7 @@ def _gradients(
 
 def damped(dynamics: Dynamics, coefficients: Tensor, seen: Observations) -> Tensor:
     """The diagonal of J_uᵀ J_u if every wave were only damped by L: (trajectory, field, *waves)."""
-    rate = dynamics.linear(coefficients).real
+    rate = dynamics.own(coefficients).real
     times = dynamics.dt * torch.arange(seen.values.shape[1]).to(rate)
     left = (2 * rate[None].clamp(max=0) * times.reshape([-1] + [1] * rate.dim())).exp()
     share = seen.weight.square().flatten(3).mean(3) * seen.share(dynamics.waves)

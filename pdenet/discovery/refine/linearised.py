@@ -103,12 +103,12 @@ class Linearised:
             stages = self._stages(frame)
             for one, two, three, four in zip(*[iter(stages)] * 4, strict=True):
                 a = rate(one, w)
-                b = rate(two, half * (w + h / 2 * a))
-                w_half = half * w
+                b = rate(two, half(w + h / 2 * a))
+                w_half = half(w)
                 c = rate(three, w_half + h / 2 * b)
-                w = half * w_half
-                d = rate(four, w + h * half * c)
-                w = w + h / 6 * (half * (half * a + 2 * (b + c)) + d)
+                w = half(w_half)
+                d = rate(four, w + h * half(c))
+                w = w + h / 6 * (half(half(a) + 2 * (b + c)) + d)
             found.append(w)
         return torch.stack(found, 2)
 
@@ -127,7 +127,7 @@ class Linearised:
                 zip(whole.library.terms, whole.equation, strict=True)
             ):
                 if j in whole.rates:
-                    value = (whole.rates[j] * stage.modes[:, equation])[:, None]
+                    value = (whole.rates[j] * stage.modes[:, whole.sources[j]])[:, None]
                     total[:, :, j] += waves.inner(modes[:, :, equation, None], value[:, :, None])
                 else:
                     product = points[:, :, equation] * value_of(term.product)[:, None]
@@ -143,7 +143,7 @@ class Linearised:
 
     def _backward(self, frames: Tensor, see: Callable[[Stage, Tensor, Tensor], None]) -> Tensor:
         h = self.dynamics.dt / self.dynamics.substeps
-        half = self.dynamics.exponential(self.coefficients).conj_physical()
+        half = self.dynamics.exponential(self.coefficients).adjoint
 
         def rate(stage: Stage, w: Tensor) -> Tensor:
             points = self.dynamics.waves.points(w)
@@ -155,13 +155,13 @@ class Linearised:
         for frame in range(frames.shape[2] - 2, -1, -1):
             stages = self._stages(frame)[::-1]
             for four, three, two, one in zip(*[iter(stages)] * 4, strict=True):
-                once = half * w
+                once = half(w)
                 fourth = rate(four, h / 6 * w)
-                total = half * (once + half * fourth)
-                third = rate(three, h / 3 * once + h * half * fourth)
-                total = total + half * third
-                second = half * rate(two, h / 3 * once + h / 2 * third)
-                first = rate(one, h / 6 * half * once + h / 2 * second)
+                total = half(once + half(fourth))
+                third = rate(three, h / 3 * once + h * half(fourth))
+                total = total + half(third)
+                second = half(rate(two, h / 3 * once + h / 2 * third))
+                first = rate(one, h / 6 * half(once) + h / 2 * second)
                 w = total + second + first
             w = w + frames[:, :, frame]
         return w.to(self.frames.dtype)
@@ -193,7 +193,7 @@ class Linearised:
         for place, j in enumerate(terms):
             product, equation = whole.library.terms[j].product, whole.equation[j]
             if j in whole.rates:
-                found[:, place, equation] = whole.rates[j] * stage.modes[:, equation]
+                found[:, place, equation] = whole.rates[j] * stage.modes[:, whole.sources[j]]
             else:
                 found[:, place, equation] = whole.waves.modes(value_of(product))
         return found

@@ -12,6 +12,7 @@ Source: Brunton, Proctor, Kutz, PNAS 113 (2016) 3932-3937 (regression on a libra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
@@ -20,15 +21,13 @@ import sympy
 import torch
 from torch import Tensor
 
-from pdenet.discovery.fit import Normal
 from pdenet.discovery.product import Product
 from pdenet.discovery.refine.eliminate import conjugate_gradients
 from pdenet.discovery.refine.information import inverse
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, spectrum_of_data
 from pdenet.discovery.refine.waves import Waves
-from pdenet.discovery.refine.weak import weak_form
-from pdenet.discovery.select import eliminate
+from pdenet.discovery.refine.weak import Squares, WeakForm, weak_form
 from pdenet.discovery.terms import Library, Term
 from pdenet.pde.jet import Jet, sorted_jets
 
@@ -41,6 +40,25 @@ rollouts; with them all derivatives of its own field, which noise hides best."""
 FILLINGS = 4
 """How often the spectrum is taken anew from what was filled in with it."""
 
+ORDERS = (2, 3, 4, 5, 6)
+"""Of the highest derivative, in turn, for as long as the data ask for more."""
+
+EXPLAINED = 2.0
+"""Squared residual in weak form over its variance up to which an equation explains the data: the
+variance is known to a factor of about that (what the filter takes away is not in it)."""
+
+WORTH = 2.0
+"""Factor by which a higher order must lower the variance that is left to be worth it."""
+
+LONGEST = 20
+"""Terms of the longest equation that a regression may choose."""
+
+MOST_PRODUCTS = 400
+"""Products that are looked at, at most: orders with more are left out."""
+
+ROUNDS = 3
+"""Of weighted least squares: V depends on the coefficients."""
+
 SIZES = (2, 3, 4, 6)
 """Numbers of terms of each equation to start with where the regression's own choice comes to
 nothing; all of them mild. Short equations lack terms, which the judgement through rollouts adds."""
@@ -52,23 +70,37 @@ class Ranked:
 
     library: all of them. starts: coefficients of several equations, that of the regression first,
     then from the shortest to the longest, zero for terms that are not in them. pool: products that
-    were looked at.
+    were looked at. order: of the highest derivative among them. excess: what each field's equation
+    leaves, squared, over what noise would.
     """
 
     library: Library
     starts: tuple[Tensor, ...]
     pool: int
+    order: int
+    excess: tuple[float, ...]
 
 
 def low_products(fields: tuple[str, ...], ndim: int, order: int) -> tuple[Product, ...]:
-    """The constant, all products of up to two jets, and those of three fields."""
+    """The constant, all products of up to two jets, and those of three fields.
+
+    order: of the highest derivative; above 2 it is also that of all derivatives in a product
+    together, since of the many others none is known from an equation."""
     jets = Jet.all(fields, ndim, order)
     plain = [jet for jet in jets if jet.order == 0]
-    found: list[tuple[Jet, ...]] = [()]
-    found += [(jet,) for jet in jets]
-    found += list(combinations_with_replacement(jets, 2))
+    pairs = combinations_with_replacement(jets, 2)
+    found: list[tuple[Jet, ...]] = [(), *((jet,) for jet in jets)]
+    found += [pair for pair in pairs if _total(pair) <= order or _highest(pair) <= 2]
     found += list(combinations_with_replacement(plain, 3))
     return tuple(Product(sorted_tuple(chosen, fields)) for chosen in found)
+
+
+def _total(jets: Iterable[Jet]) -> int:
+    return sum(jet.order for jet in jets)
+
+
+def _highest(jets: Iterable[Jet]) -> int:
+    return max((jet.order for jet in jets), default=0)
 
 
 def sorted_tuple(jets: Iterable[Jet], fields: tuple[str, ...]) -> tuple[Jet, ...]:
@@ -114,66 +146,142 @@ def _most_probable(seen: Observations, waves: Waves, spectrum: Tensor) -> Observ
 def rank_terms(
     seen: Observations, waves: Waves, dt: float, order: int, fields: tuple[str, ...]
 ) -> Ranked:
-    """The terms of every field's equation, from data (trajectory, frame, field, *space)."""
-    products = low_products(fields, waves.grid.ndim, order)
+    """The terms of every field's equation, from data (trajectory, frame, field, *space).
+
+    order: of derivatives, at most; it is no higher than the data ask for.
+    """
     complete = filled(seen, waves, Shells(waves)).values
-    normals = weak_form(complete, seen.sigma, waves, dt, fields, products)
-    everything = list(range(len(products)))
-    mild = [k for k in everything if _is_mild(products[k])]
-    terms: list[Term] = []
+    rungs: list[_Rung] = []
+    for highest in ORDERS:
+        products = low_products(fields, waves.grid.ndim, highest)
+        if rungs and (highest > order or len(products) > MOST_PRODUCTS):
+            break
+        form = weak_form(complete, seen.sigma, waves, dt, fields, products)
+        rungs.append(_Rung(highest, form, tuple(_choose(form, f) for f in range(len(fields)))))
+        if max(each.excess for each in rungs[-1].chosen) < EXPLAINED:
+            break
+    return _ranked(_enough(rungs))
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """The equation of one field that a regression chooses.
+
+    path: its products, the one that leaves last first. kept: how many of them are in the equation.
+    squares: the sums of the last round. surprise: its −2 log likelihood and the price of its terms.
+    excess: squared residual over its variance. count: of independent numbers.
+    """
+
+    path: list[int]
+    kept: int
+    squares: Squares
+    surprise: float
+    excess: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Rung:
+    """What derivatives of one order say."""
+
+    order: int
+    form: WeakForm
+    chosen: tuple[_Chosen, ...]
+
+
+def _choose(form: WeakForm, field: int) -> _Chosen:
+    """The equation of a field: rounds of weighted least squares. In each of them products leave one
+    by one, and of all equations on the way the likeliest stays, by Schwarz' criterion
+
+        −2 log L + n (log N + 2 log P)."""
+    everything = list(range(len(form.products)))
+    _, variance, _ = form.surprise(field, form.gain.new_zeros(len(everything)))
+    found: _Chosen | None = None
+    for _ in range(ROUNDS):
+        squares = form.squares(field, variance)
+        price = math.log(max(squares.count, 3.0)) + 2 * math.log(len(everything))
+        path = _path(squares, everything)
+        tried = []
+        for kept in range(min(LONGEST, len(path)) + 1):
+            surprise, noise, excess = form.surprise(field, _wide(squares, path[:kept], len(path)))
+            tried.append((surprise + price * kept, kept, noise, excess))
+        least, kept, variance, excess = min(tried, key=lambda each: each[0])
+        if found is None or least < found.surprise:
+            found = _Chosen(path, kept, squares, least, excess)
+    assert found is not None
+    return found
+
+
+def _wide(squares: Squares, kept: list[int], size: int) -> Tensor:
+    """Least-squares coefficients of these products among all."""
+    matrix, right = squares.matrix.sum(0), squares.gradient.sum(0)
+    found = torch.zeros(size, dtype=right.dtype, device=right.device)
+    if kept:
+        found[kept] = inverse(matrix[kept][:, kept]) @ right[kept]
+    return found
+
+
+def _path(squares: Squares, some: list[int]) -> list[int]:
+    """These products, the one that leaves last first: always that leaves whose loss costs least."""
+    matrix, right = squares.matrix.sum(0)[some][:, some], squares.gradient.sum(0)[some]
+    kept, left = list(range(len(some))), list[int]()
+    while kept:
+        solved = inverse(matrix[kept][:, kept])
+        cost = (solved @ right[kept]).square() / solved.diagonal().clamp_min(1e-300)
+        cost[solved.diagonal() <= 0] = 0  # what the data do not see costs nothing
+        left.append(kept.pop(int(cost.argmin())))
+    return [some[k] for k in left[::-1]]
+
+
+def _enough(rungs: list[_Rung]) -> _Rung:
+    """The lowest order that no higher one makes `WORTH` times as likely, for each number."""
+    found = rungs[0]
+    for rung in rungs[1:]:
+        gains = [
+            (before.surprise - after.surprise) / max(after.squares.count, 1.0)
+            for before, after in zip(found.chosen, rung.chosen, strict=True)
+        ]
+        if max(gains) > math.log(WORTH):
+            found = rung
+    return found
+
+
+def _ranked(rung: _Rung) -> Ranked:
+    """The terms of one order that are worth a closer look, and equations to start with."""
+    form, terms = rung.form, list[Term]()
+    products, fields = form.products, form.fields
+    mild = [k for k, product in enumerate(products) if _is_mild(product)]
     starts: list[list[float]] = [[] for _ in range(1 + len(SIZES))]
-    for name, normal in zip(fields, normals, strict=True):
-        every, many = _path(normal, everything)
-        last, some = _path(normal, mild)
+    for name, each in zip(fields, rung.chosen, strict=True):
+        gentle = _path(each.squares, mild)
         own = [k for k, product in enumerate(products) if _differentiates(product, name)]
-        chosen = sorted({*every[: _between(many)], *last[: _between(some)], *own})
-        terms += [_term(name, products[k]) for k in chosen]
-        firsts = [every[:many], *(last[:number] for number in SIZES)]
+        chosen = sorted({*each.path[: _between(each.kept)], *gentle[:CANDIDATES], *own})
+        terms += [Term(name, _monomial(products[k]), products[k]) for k in chosen]
+        firsts = [each.path[: each.kept], *(gentle[:size] for size in SIZES)]
         for start, first in zip(starts, firsts, strict=True):
-            fitted = _fitted(normal, first)
-            start += [fitted.get(k, 0.0) for k in chosen]
-    library = Library(fields, waves.grid.ndim, tuple(terms))
+            start += _wide(each.squares, first, len(products))[chosen].tolist()
+    like = form.gain
     return Ranked(
-        library,
-        tuple(torch.tensor(start, dtype=torch.float64).to(waves.like) for start in starts),
+        Library(fields, len(products[1].jets[0].index), tuple(terms)),
+        tuple(torch.tensor(start, dtype=torch.float64).to(like) for start in starts),
         len(products),
+        rung.order,
+        tuple(each.excess for each in rung.chosen),
     )
 
 
+def _monomial(product: Product) -> sympy.Expr:
+    return sympy.Mul(*(jet.symbol for jet in product.jets))
+
+
 def _differentiates(product: Product, field: str) -> bool:
-    """Whether this is a derivative of the field, and nothing else."""
-    return len(product.jets) == 1 and product.jets[0].field == field and product.jets[0].order > 0
-
-
-def _term(field: str, product: Product) -> Term:
-    return Term(field, sympy.Mul(*(jet.symbol for jet in product.jets)), product)
-
-
-def _fitted(normal: Normal, kept: list[int]) -> dict[int, float]:
-    """The least-squares coefficients of these products."""
-    matrix, right = normal.matrix.sum(0), normal.gradient.sum(0)
-    found = inverse(matrix[kept][:, kept]) @ right[kept] if kept else right[:0]
-    return dict(zip(kept, found.tolist(), strict=True))
+    """Whether this is a derivative of the field of order one or two, and nothing else."""
+    return len(product.jets) == 1 and product.jets[0].field == field and 0 < product.jets[0].order < 3
 
 
 def _is_mild(product: Product) -> bool:
     """Whether it is linear or holds no derivative above the first: with a coefficient that is a
     little off such terms do not make an equation unstable."""
     return len(product.jets) <= 1 or all(jet.order <= 1 for jet in product.jets)
-
-
-def _path(normal: Normal, some: list[int]) -> tuple[list[int], int]:
-    """These products, the one that leaves last first, and how many stay for the sake of held-out
-    trajectories."""
-    n = len(normal.matrix)
-    held = [k for k in range(n) if k % 5 == 4] or list(range(n))
-    train = [k for k in range(n) if k not in held] or list(range(n))
-    matrix = normal.matrix[:, some][:, :, some]
-    size = matrix.mean(0).diagonal().clamp_min(1e-300).sqrt()
-    matrix, gradient = matrix / size / size[:, None], normal.gradient[:, some] / size
-    own, other = (Normal(matrix[k], gradient[k], normal.misfit[k]) for k in (train, held))
-    leaving, path = eliminate(torch.zeros_like(size), len(some), own, other)
-    return [some[step.dropped] for step in path][::-1], len(some) - len(leaving)
 
 
 def _between(number: int) -> int:

@@ -2,32 +2,40 @@
 
 With test functions W of time that vanish at both ends of a run of frames, and waves k in space,
 
-    −∫ W' û_k dt = Σ c ∫ W p̂_k dt,
+    −∫ W' û_k dt = Σ_j θ_j ∫ W p̂_jk dt,
 
-p the products of an equation on fields of which a Wiener filter, frame by frame, keeps what the
-shells of their spectra show to be signal (`prior`). What data are multiplied with is smooth, and
-what is left of their noise is averaged over frames and points. The noise of the left-hand side is
-known: σ² Σ W'², which both sides are divided by; and both are multiplied by the filter's gain,
-squared, so that waves that are mostly noise count for nothing. W' is scaled so that fields that
-change by a quadratic of time are integrated exactly, and W is so smooth that others nearly are.
+p_j the products of an equation on fields of which a Wiener filter, frame by frame, keeps what the
+shells of their spectra show to be signal (`prior`). W' is scaled so that fields that change by a
+quadratic of time are integrated exactly, and W is so smooth that others nearly are.
+
+Both sides are noisy. With noise σ in every value, N points and Σ W'² = 1, the residual has variance
+
+    V = N σ² (1 + Σ W² (|Λ_k|² g_k² + Σ_α <(∂F/∂u_α)²> Σ_q |q^α|² g_q² / N)),
+
+Λ_k the symbol of the linear terms, g the gain of the filter, ∂F/∂u_α the slopes of the others (their
+noise is taken for white). V depends on the coefficients, so they are found by a few rounds of
+weighted least squares. Test functions of one width share what V does not know, the error of sums
+over frames above all: a factor on V, where it is above 1.
 
 Sources: Gurevich, Reinbold, Grigoriev, Chaos 29 (2019) 103113; Messenger, Bortz, J. Comput. Phys.
-443 (2021) 110525 (regression in weak form); Wiener, Extrapolation, Interpolation, and Smoothing of
-Stationary Time Series (1949), chapter III.
+443 (2021) 110525 (regression in weak form); Bortz, Messenger, Dukic, Bull. Math. Biol. 85 (2023) 110
+(noise on both sides); Wiener, Extrapolation, Interpolation, and Smoothing of Stationary Time Series
+(1949), chapter III.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from pdenet.discovery.fit import Normal
 from pdenet.discovery.product import Product, values_of
 from pdenet.discovery.refine.prior import Shells
 from pdenet.discovery.refine.waves import Waves
-from pdenet.pde.jet import sorted_jets
+from pdenet.pde.jet import Jet, sorted_jets
 
-__all__ = ["bumps", "signal", "weak_form"]
+__all__ = ["Squares", "WeakForm", "bumps", "signal", "weak_form", "widths"]
 
 POWER = 4
 """Of the test functions (1 − s²)^p: sums over frames are as good as integrals."""
@@ -38,14 +46,27 @@ SHORTEST = 9
 WAVES = 512
 """Waves of each trajectory that are looked at: those with most of the signal."""
 
+RESOLVED = 1e-5
+"""Share of either side, r.m.s., that the weak form does not resolve even without noise: sums over
+frames are no integrals, and simulated data have errors of their own."""
 
-def bumps(frames: int, dt: float) -> tuple[Tensor, Tensor]:
-    """W and −W' at the frames, (function, frame) each, over Σ W'²^(1/2)."""
-    widths = [frames]
-    while widths[-1] // 2 >= SHORTEST:
-        widths.append(widths[-1] // 2)
-    rows = []
-    for width in widths:
+SAMPLES = 8
+"""Frames of each trajectory from which the slopes of an equation are taken, at most."""
+
+
+def widths(frames: int) -> list[int]:
+    """Frames of the test functions, the longest first."""
+    found = [frames]
+    while found[-1] // 2 >= SHORTEST:
+        found.append(found[-1] // 2)
+    return found
+
+
+def bumps(frames: int, dt: float) -> tuple[Tensor, Tensor, Tensor]:
+    """W and −W' at the frames, (function, frame) each, over Σ W'²^(1/2), and the place of the width
+    of each function among `widths`."""
+    rows, kinds = [], []
+    for kind, width in enumerate(widths(frames)):
         s = torch.linspace(-1, 1, width + 2, dtype=torch.float64)[1:-1]
         bump = (1 - s.square()) ** POWER
         slope = s * (1 - s.square()) ** (POWER - 1)
@@ -56,8 +77,9 @@ def bumps(frames: int, dt: float) -> tuple[Tensor, Tensor]:
             row = torch.zeros(2, frames, dtype=torch.float64)
             row[:, first : first + width] = torch.stack([bump, slope]) / slope.norm()
             rows.append(row)
+            kinds.append(kind)
     both = torch.stack(rows, 1)
-    return both[0], both[1]
+    return both[0], both[1], torch.tensor(kinds)
 
 
 def signal(complete: Tensor, sigma: Tensor, waves: Waves) -> tuple[Tensor, Tensor]:
@@ -71,6 +93,146 @@ def signal(complete: Tensor, sigma: Tensor, waves: Waves) -> tuple[Tensor, Tenso
     return modes, gain
 
 
+@dataclass(frozen=True, eq=False)
+class Squares:
+    """A weighted least-squares problem: matrix and gradient (trajectory, product, ..), the squares
+    without any product (trajectory,), and how many real numbers there are, overlapping test
+    functions counted once."""
+
+    matrix: Tensor
+    gradient: Tensor
+    square: Tensor
+    count: float
+
+
+@dataclass(frozen=True, eq=False)
+class WeakForm:
+    """Both sides of every field's equation against all test functions and waves.
+
+    tested: (trajectory, product, function, wave). rates: (trajectory, field, function, wave).
+    gain: of the filter at these waves, (trajectory, field, wave). weight: (w_k/N)^(1/2) of `Waves`,
+    (trajectory, wave). points: N. symbols: of every jet there. sampled:
+    jets at all points of some frames, (trajectory, frame, jet, *space). spread: Σ_q |q^α|² g_q²/N
+    of every jet, (trajectory, jet). energy: Σ W² of every function. kinds: their widths. overlap:
+    how many functions say the same.
+    """
+
+    fields: tuple[str, ...]
+    products: tuple[Product, ...]
+    jets: tuple[Jet, ...]
+    sigma: Tensor
+    tested: Tensor
+    rates: Tensor
+    gain: Tensor
+    weight: Tensor
+    points: int
+    symbols: Tensor
+    sampled: Tensor
+    spread: Tensor
+    energy: Tensor
+    kinds: Tensor
+    overlap: float
+
+    @property
+    def degrees(self) -> Tensor:
+        """Real numbers of each wave, (trajectory, 1, wave)."""
+        return self.points * self.weight[:, None].square()
+
+    def noise(self, field: int, coefficients: Tensor) -> Tensor:
+        """V/N at these coefficients of all products, (trajectory, function, wave)."""
+        linear: dict[Jet, float] = {}
+        slopes: dict[Jet, list[tuple[float, Product]]] = {}
+        for product, value in zip(self.products, coefficients.tolist(), strict=True):
+            if value != 0 and product.linear is not None:
+                linear[product.linear] = value
+            elif value != 0:
+                for jet, slope in product.derivatives(self.fields, len(self.jets[0].index)):
+                    slopes.setdefault(jet, []).append((value, slope))
+        right = self._linear(linear) + self._others(slopes)[:, None]
+        left = self.sigma[:, field, None, None].square().expand_as(self.rates[:, field])
+        return left + self.energy[:, None] * right[:, None]
+
+    def _linear(self, linear: dict[Jet, float]) -> Tensor:
+        """Σ over fields of |Λ_k|² g_k² σ², (trajectory, wave)."""
+        total = torch.zeros_like(self.weight)
+        for place, name in enumerate(self.fields):
+            parts = [
+                value * self.symbols[:, self.jets.index(jet)]
+                for jet, value in linear.items()
+                if jet.field == name
+            ]
+            if parts:
+                rate = sum(parts[1:], parts[0]).abs() * self.gain[:, place]
+                total += (rate * self.sigma[:, place, None]).square()
+        return total
+
+    def _others(self, slopes: dict[Jet, list[tuple[float, Product]]]) -> Tensor:
+        """Σ_α <(∂F/∂u_α)²> Σ_q |q^α|² g_q² σ²/N, (trajectory,)."""
+        total = torch.zeros_like(self.sigma[:, 0])
+        flat = self.sampled.flatten(0, 1)
+        value_of = values_of(flat, self.jets, {})
+        for jet, parts in slopes.items():
+            slope = sum(value * value_of(product) for value, product in parts)
+            assert isinstance(slope, Tensor)
+            size = slope.square().flatten(1).mean(1).unflatten(0, self.sampled.shape[:2]).mean(1)
+            sigma = self.sigma[:, self.fields.index(jet.field)]
+            total += size * self.spread[:, self.jets.index(jet)] * sigma.square()
+        return total
+
+    def residual(self, field: int, coefficients: Tensor) -> Tensor:
+        """Of these coefficients, (trajectory, function, wave)."""
+        right = torch.einsum("p,npmk->nmk", coefficients.to(self.tested), self.tested)
+        return self.rates[:, field] - right
+
+    def trust(self, field: int) -> Tensor:
+        """The weight of each wave for what the filter took away: g², (trajectory, 1, wave)."""
+        return self.gain[:, field, None].square()
+
+    def unresolved(self, field: int, coefficients: Tensor) -> Tensor:
+        """The variance over N that is left in any case: `RESOLVED` of the left-hand side, the mean
+        over waves, and of every term, wave by wave, (trajectory, 1, wave)."""
+        share = self.degrees / self.points
+        squares = (share * self.rates[:, field].abs().square()).sum()
+        sides = self.points * squares / (share.sum() * self.rates.shape[2]).clamp_min(1e-300)
+        for place in coefficients.nonzero()[:, 0].tolist():
+            term = (float(coefficients[place]) * self.tested[:, place].abs()).square()
+            sides = sides + term.mean(1, keepdim=True)
+        return RESOLVED**2 / self.points * sides
+
+    def excess(self, field: int, coefficients: Tensor, variance: Tensor) -> Tensor:
+        """Squares of the residual over V for each width, 1 where V explains it, (width,)."""
+        share = self.trust(field).square() * self.degrees
+        square = self.residual(field, coefficients).abs().square() / variance
+        found = (share / self.points * square).sum((0, 2)), share.sum((0, 2)).expand(len(self.kinds))
+        zero = square.new_zeros(int(self.kinds.max()) + 1)
+        left, count = (zero.index_add(0, self.kinds, each) for each in found)
+        return left / count.clamp_min(1e-300)
+
+    def surprise(self, field: int, coefficients: Tensor) -> tuple[float, Tensor, float]:
+        """−2 log likelihood, up to a constant, with V that of these coefficients and as much larger
+        as the residuals of each width ask for; V; and the largest such factor."""
+        variance = self.noise(field, coefficients) + self.unresolved(field, coefficients)
+        excess = self.excess(field, coefficients, variance)
+        variance = variance * excess.clamp_min(1)[self.kinds][:, None]
+        share = (self.trust(field).square() * self.degrees).expand_as(variance)
+        left = (share * variance.log()).sum((0, 2)) + share.sum((0, 2)) * excess.clamp(max=1)[self.kinds]
+        return float(left.sum()) / self.overlap, variance, float(excess.amax())
+
+    def squares(self, field: int, variance: Tensor) -> Squares:
+        """The normal equations with weights 1/V."""
+        weight = self.trust(field) * (self.degrees / self.points / variance).sqrt()
+        matrix, gradient, square = [], [], []
+        for row in range(len(self.tested)):
+            left = torch.view_as_real(self.tested[row] * weight[row]).flatten(1)
+            right = torch.view_as_real(self.rates[row, field] * weight[row]).flatten()
+            matrix.append(left @ left.T)
+            gradient.append(left @ right)
+            square.append(right @ right)
+        share = (self.trust(field).square() * self.degrees).expand_as(variance)
+        count = float(share.sum()) / self.overlap
+        return Squares(torch.stack(matrix), torch.stack(gradient), torch.stack(square), count)
+
+
 def weak_form(
     complete: Tensor,
     sigma: Tensor,
@@ -78,35 +240,50 @@ def weak_form(
     dt: float,
     fields: tuple[str, ...],
     products: tuple[Product, ...],
-) -> list[Normal]:
-    """The least-squares problem of each field's equation, trajectory by trajectory.
+) -> WeakForm:
+    """Both sides of the equations of all fields.
 
     complete: data without gaps, (trajectory, frame, field, *space). sigma: their noise,
     (trajectory, field).
     """
-    jets = sorted_jets({jet for product in products for jet in product.jets}, fields)
+    plain = {Jet(name, (0,) * waves.grid.ndim) for name in fields}
+    jets = sorted_jets(plain.union(*(product.jets for product in products)), fields)
     symbols = torch.stack([waves.symbol(jet.index) for jet in jets])
     owners = torch.tensor([fields.index(jet.field) for jet in jets], device=complete.device)
-    bump, slope = (each.to(symbols) for each in bumps(complete.shape[1], dt))
-    sums: list[list[tuple[Tensor, ...]]] = [[] for _ in fields]
+    bump, slope, kinds = bumps(complete.shape[1], dt)
+    alike = (slope @ slope.T).square().sum() / len(slope)
+    bump, slope = bump.to(symbols), slope.to(symbols)
+    every = max(1, -(-complete.shape[1] // SAMPLES))
+    parts: list[tuple[Tensor, ...]] = []
     for row in range(len(complete)):
         modes, gain = (found[0] for found in signal(complete[[row]], sigma[[row]], waves))
         weight = waves.weight.flatten().sqrt()
         power = (modes * gain).flatten(2).abs().square().sum((0, 1)) * weight.square()
         chosen = power.topk(min(WAVES, len(power))).indices
-        columns = []
-        for frame in modes * gain:
-            values = waves.points(frame.index_select(0, owners) * symbols).flatten(1)
-            value_of = values_of(values[None], jets, {})
-            every = torch.cat([value_of(product) for product in products])
-            every = waves.modes(every.unflatten(1, waves.grid.shape))
-            columns.append(every.flatten(1)[:, chosen])
-        tested = torch.einsum("mt,tpk->pmk", bump, torch.stack(columns))
-        rates = torch.einsum("mt,tfk->fmk", slope, modes.flatten(2)[..., chosen])
-        for f, rate in enumerate(rates):
-            share = weight[chosen] * gain[0, f].flatten()[chosen].square()
-            left = torch.view_as_real(tested * share).flatten(1)
-            right = torch.view_as_real(rate * share).flatten()
-            count = len(right)
-            sums[f].append((left @ left.T / count, left @ right / count, right @ right / count))
-    return [Normal(*map(torch.stack, zip(*each, strict=True))) for each in sums]
+        columns, sampled = [], []
+        for number, frame in enumerate(modes * gain):
+            values = waves.points(frame.index_select(0, owners) * symbols)
+            value_of = values_of(values[None].flatten(2), jets, {})
+            made = torch.cat([value_of(product) for product in products])
+            columns.append(waves.modes(made.unflatten(1, waves.grid.shape)).flatten(1)[:, chosen])
+            if number % every == 0:
+                sampled.append(values)
+        size = (symbols.abs() * gain[0].index_select(0, owners)).square() * waves.weight
+        parts.append(
+            (
+                torch.einsum("mt,tpk->pmk", bump, torch.stack(columns)),
+                torch.einsum("mt,tfk->fmk", slope, modes.flatten(2)[..., chosen]),
+                gain[0].flatten(1)[:, chosen],
+                weight[chosen],
+                symbols.flatten(1)[:, chosen],
+                torch.stack(sampled),
+                size.flatten(1).sum(1),
+            )
+        )
+    tested, rates, gains, weights, those, samples, spread = map(
+        torch.stack, zip(*parts, strict=True)
+    )
+    return WeakForm(
+        fields, products, jets, sigma, tested, rates, gains, weights, waves.grid.size, those, samples,
+        spread, bump.real.square().sum(1), kinds.to(complete.device), float(alike),
+    )  # fmt: skip
