@@ -9,17 +9,15 @@ from typing import Any
 import click
 
 from pdenet.cli.console import note
-from pdenet.cli.options import DATA, OUTPUT, common
 from pdenet.cli.progress import Monitor
 from pdenet.cli.reporting import apart, check_report, result_of, seconds_of_training, write_report
-from pdenet.cli.results import FORMATS
 from pdenet.cli.runs import REFINING, how_to_go_on, recorded_data
 from pdenet.estimator import extract
 from pdenet.pde import PDE
 from pdenet.storage import open_data
 from pdenet.training import checkpoint, read_run
 
-__all__ = ["command", "stages_left", "truth_in"]
+__all__ = ["stages_left", "truth_in", "work"]
 
 
 def truth_in(data: Path | None) -> PDE | None:
@@ -44,31 +42,8 @@ def stages_left(run: Path, data: Path | None) -> str:
     return f"{len(left)} of {len(current.config.stages)} stages" if left else ""
 
 
-@click.command(short_help="Read the equation from a trained PDE-Net.")
-@click.argument("run", type=DATA)
-@click.option("--format", "form", type=click.Choice(FORMATS), help="How to print it. [a table]")
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option(
-    "--refine/--no-refine",
-    default=None,
-    help="Fit the equation by maximum likelihood. [where it pays]",
-)
-@click.option("--data", type=DATA, help="The data, if they have moved since the training.")
-@click.option("--report", type=OUTPUT, metavar="FILE", help="Write a report as one HTML page.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing report.")
-@common
-def command(run: Path, form: str | None, as_json: bool, **options: Any) -> None:
-    """Read the equation from a trained PDE-Net.
-
-    \b
-    pdenet extract run
-    pdenet extract run --format latex
-    pdenet extract run --report report.html
-    pdenet extract run --no-refine
-
-    Where all axes are periodic and no coefficient varies, the equation is then refined, as by
-    'pdenet refine'. Of a training that is not finished, the network of its last checkpoint is read.
-    """
+def work(run: Path, form: str | None, as_json: bool, **options: Any) -> None:
+    """Read the equation from a trained PDE-Net."""
     report: Path | None = options["report"]
     check_report(report, overwrite=options["overwrite"])
     source = options["data"] or recorded_data(run)
