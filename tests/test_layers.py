@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NUMERICS = frozenset({"numpy", "torch", "scipy"})
 TABLE: dict[str, tuple[float, frozenset[str]]] = {
     "errors": (0, frozenset()),
+    "foreign": (0, frozenset()),
     "boundary": (0.5, frozenset()),
     "events": (0.5, frozenset()),
     "grid": (0.5, frozenset({"numpy"})),
@@ -41,6 +42,7 @@ TABLE: dict[str, tuple[float, frozenset[str]]] = {
     "model": (5, NUMERICS | {"sympy"}),
     "discovery": (6, NUMERICS | {"sympy"}),
     "training": (7, frozenset({"numpy", "torch", "pydantic", "safetensors", "tomli"})),
+    "progress": (7.5, frozenset({"rich"})),
     "report": (8, frozenset({"numpy", "matplotlib", "jinja2", "sympy"})),
     "estimator": (8, frozenset({"numpy", "torch"})),
     "cli": (9, frozenset({"numpy", "torch", "click", "rich"})),

@@ -11,12 +11,13 @@ from typing import Any
 import click
 
 from pdenet.cli.console import note
+from pdenet.cli.folders import claimed
 from pdenet.cli.named import with_preset
 from pdenet.cli.origin import check_origin, check_resumed_data, data_file
 from pdenet.cli.progress import Monitor
 from pdenet.cli.repeats import Repeated, repeat
 from pdenet.cli.reporting import apart, result_of, write_report
-from pdenet.cli.runs import how_to_go_on, new_run
+from pdenet.cli.runs import RUN, how_to_go_on, new_run
 from pdenet.cli.settings import check_resumed, training_config
 from pdenet.cli.simulate import generate
 from pdenet.errors import ConfigError
@@ -53,9 +54,8 @@ def work(
     if repeats is not None:
         repeat(Repeated(output, source, config, repeats, jobs, overwrite, resume, as_json))
         return
-    check_resumed(output, options, config)
-    check_resumed_data(output, source, options)
-    _discover(source, output, config, as_json=as_json, options=options)
+    with claimed(output, RUN, resume=resume):
+        _discover(source, output, config, as_json=as_json, options=options)
 
 
 def _discover(
@@ -73,8 +73,10 @@ def _discover(
     with (
         timed(seconds, "total"),
         new_run(output, overwrite=options["overwrite"], resume=resume),
-        Monitor() as monitor,
+        Monitor("simulate", "train", "read", "refine") as monitor,
     ):
+        check_resumed(output, options, config)
+        check_resumed_data(output, source, options)
         data = data_file(source) or output / "data.h5"
         if data_file(source) is None and not (resume and data.exists()):
             context.meta["pdenet.resume"] = f"'{output}' is as it was"
@@ -84,7 +86,7 @@ def _discover(
             output, "go on with the same command and --resume"
         )
         with timed(seconds, "train"):
-            resume = resume and (output / "checkpoint").exists()
+            resume = resume and RUN.begun(output)
             train(data, output, config, resume=resume, on_event=monitor)
         refine = False if options["no_refine"] else None
         started = time.perf_counter()

@@ -11,6 +11,7 @@ import io
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,8 +19,9 @@ import click
 
 from pdenet.cli.signals import Signals, Terminated
 from pdenet.errors import PDENetError
+from pdenet.foreign import one_line, printable
 
-__all__ = ["Interrupted", "describe", "one_line", "run"]
+__all__ = ["Interrupted", "describe", "run"]
 
 FAULT, WRONG_INPUT, CTRL_C, TERMINATED = 1, 2, 130, 143
 
@@ -41,17 +43,12 @@ class _Log(logging.Handler):
         print(f"pdenet: {level}: {one_line(record.getMessage())}", file=sys.stderr)
 
 
-def one_line(text: str) -> str:
-    """`text` without line breaks."""
-    return " ".join(text.split())
-
-
 def describe(error: BaseException) -> tuple[str, int]:
     """The message and the exit code for an error that ended a command."""
     if isinstance(error, Interrupted):
         return str(error), error.exit_code
     if isinstance(error, click.Abort):
-        return "interrupted", CTRL_C
+        return "interrupted", TERMINATED if isinstance(error.__cause__, Terminated) else CTRL_C
     if isinstance(error, click.UsageError):
         hint = f"; see '{error.ctx.command_path} --help'" if error.ctx else ""
         return error.format_message().rstrip(".") + hint, WRONG_INPUT
@@ -94,7 +91,10 @@ def run(group: click.Group, arguments: list[str], signals: Signals | None = None
             return WRONG_INPUT
         except Exception as error:
             if debug and not isinstance(error, click.ClickException):
-                raise
+                if not signals.alone:
+                    raise
+                print(printable(traceback.format_exc()), end="", file=sys.stderr)
+                return FAULT
             message, code = describe(error)
             label = "" if code in (CTRL_C, TERMINATED) else "error: "
             print(f"pdenet: {label}{one_line(message)}", file=sys.stderr)

@@ -294,7 +294,7 @@ def work(run: Path, output: Path | None, as_json: bool, **options: Any) -> None:
     context.meta["pdenet.resume"] = f"nothing was written to '{folder}'"
     request = Request(**chosen, trained_on=options["trained_on"])
     seconds: dict[str, float] = {}
-    with Monitor() as monitor:
+    with Monitor("simulate", "read") as monitor:
         with _timed(seconds, "predict"):
             prediction = predict_run(run, request, monitor)
         document = {**record(prediction), "seconds": seconds}

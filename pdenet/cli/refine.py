@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from pdenet.cli.console import note
 from pdenet.cli.options import given
 from pdenet.cli.progress import Monitor
 from pdenet.cli.reporting import check_report, check_target, result_of, write_report
+from pdenet.cli.results import Result
 from pdenet.discovery import save_equation
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import ConfigError, OutputError
 from pdenet.estimator import refine
 from pdenet.pde import PDE
 from pdenet.storage import open_data
+from pdenet.storage.claim import claimed_file
 
 __all__ = ["work"]
 
@@ -29,14 +32,28 @@ def work(sources: tuple[Path, ...], form: str | None, as_json: bool, **options: 
     """Sharpen an equation by maximum likelihood, or find it in the data."""
     equation, data = _sources(sources)
     config = _config(equation, options)
-    output, report = options["output"], options["report"]
     begun = _begin(equation, data, options)
+    output: Path | None = options["output"]
+    with claimed_file(output) if output is not None else nullcontext():
+        result = _refined(begun, data, config, options)
+    result.tell()
+    if as_json or form:
+        result.print("json" if as_json else form or "text")
+    else:
+        result.print_summary()
+
+
+def _refined(
+    begun: PDE | Path | None, data: Path, config: RefineConfig, options: dict[str, Any]
+) -> Result:
+    """The refined equation, written with its report where that is asked for."""
+    output, report = options["output"], options["report"]
     state = None if output is None else output.parent / (output.name + STATE)
     resume = _check_targets(output, state, report, data, options)
     context = click.get_current_context()
     context.meta["pdenet.resume"] = lambda: _how_to_go_on(state)
     started = time.perf_counter()
-    with Monitor() as monitor:
+    with Monitor("read", "refine") as monitor:
         found = refine(
             begun,
             data,
@@ -55,11 +72,7 @@ def work(sources: tuple[Path, ...], form: str | None, as_json: bool, **options: 
     if report is not None:
         write_report(None, result, found, report, data=data, settings={"refine": vars(config)})
         note(f"report: {report}")
-    result.tell()
-    if as_json or form:
-        result.print("json" if as_json else form or "text")
-    else:
-        result.print_summary()
+    return result
 
 
 def _sources(sources: tuple[Path, ...]) -> tuple[Path | None, Path]:

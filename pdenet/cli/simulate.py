@@ -91,6 +91,6 @@ def work(name: str | None, output: Path, **options: Any) -> None:
     """Solve an equation and write the data to an HDF5 file."""
     context = click.get_current_context()
     context.meta["pdenet.resume"] = f"nothing was written to '{output}'"
-    with Monitor() as monitor:
+    with Monitor("simulate") as monitor:
         written = generate(name, output, options, monitor)
     note(f"wrote {written}")

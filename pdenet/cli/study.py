@@ -19,12 +19,13 @@ import click
 from pdenet.cli.board import Board
 from pdenet.cli.children import Child, Ended, jobs_for, side_by_side
 from pdenet.cli.console import note, print_json
+from pdenet.cli.folders import Kind, new_folder
 from pdenet.cli.measure import Measured, measure, panels, print_table
 from pdenet.cli.named import with_preset
 from pdenet.cli.options import given
 from pdenet.cli.origin import MAKES_DATA, check_origin, data_file
 from pdenet.cli.plan import PLAN, Plan, finished, refuse_failures, typed
-from pdenet.cli.runs import Kind, how_to_go_on, new_folder
+from pdenet.cli.runs import how_to_go_on
 from pdenet.cli.settings import training_config
 from pdenet.cli.variants import Values, Variant, centre_of, to_toml, unique, variants
 from pdenet.errors import ConfigError
@@ -39,7 +40,8 @@ __all__ = ["work"]
 KIND = Kind(
     "study",
     ("data-seed-*", "constraint-*", PLAN, "study.json", "study.png"),
-    "constraint-*/seed-*/checkpoint",
+    "constraint-*/seed-*/checkpoint/state.json",
+    "constraint-*/seed-*",
 )
 
 

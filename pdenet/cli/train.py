@@ -23,10 +23,10 @@ def work(data: Path, output: Path, **options: Any) -> None:
     config = training_config(with_preset(options, data))
     with open_data(data) as opened:
         opened.require_complete()
-    check_resumed(output, options, config)
     context = click.get_current_context()
-    resume = options["resume"]
-    with new_run(output, overwrite=options["overwrite"], resume=resume), Monitor() as monitor:
+    overwrite, resume = options["overwrite"], options["resume"]
+    with new_run(output, overwrite=overwrite, resume=resume), Monitor("train") as monitor:
+        check_resumed(output, options, config)
         context.meta["pdenet.resume"] = how_to_go_on(
             output, f"go on with 'pdenet train {data} -o {output} --resume'"
         )

@@ -19,6 +19,7 @@ __all__ = ["command"]
     default=None,
     help="Fit the equation by maximum likelihood. [where it pays]",
 )
+@click.option("--anew", is_flag=True, help="Read the network again, whatever equation.json holds.")
 @click.option("--data", type=DATA, help="The data, if they have moved since the training.")
 @click.option("--report", type=OUTPUT, metavar="FILE", help="Write a report as one HTML page.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing report.")
@@ -31,7 +32,10 @@ def command() -> None:
     pdenet extract run --format latex
     pdenet extract run --report report.html
     pdenet extract run --no-refine
+    pdenet extract run --anew
 
     Where all axes are periodic and no coefficient varies, the equation is then refined, as by
     'pdenet refine'. Of a training that is not finished, the network of its last checkpoint is read.
+    What equation.json holds already, of the same network and settings, is printed and not read
+    again; --anew does.
     """
