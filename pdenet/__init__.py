@@ -7,9 +7,11 @@ Z. Long, Y. Lu, B. Dong, PDE-Net 2.0, J. Comput. Phys. 399 (2019), arXiv:1812.04
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pdenet.estimator import Discovery as Discovery
     from pdenet.estimator import discover as discover
     from pdenet.estimator import refine as refine
@@ -29,7 +31,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOMES:
         raise AttributeError(f"module 'pdenet' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -17,6 +17,7 @@ __all__ = [
     "OutputError",
     "PDENetError",
     "StabilityError",
+    "StoppedError",
     "TrainingError",
 ]
 
@@ -43,6 +44,10 @@ class ConfigError(PDENetError, ValueError):
 
 class StabilityError(PDENetError, ValueError):
     """A time step is larger than the scheme allows."""
+
+
+class StoppedError(PDENetError, RuntimeError):
+    """Work was stopped, by whoever asked for it, before it was done."""
 
 
 class DeviceError(PDENetError, ValueError):

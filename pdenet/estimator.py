@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from pdenet.dataset import load
-from pdenet.discovery import DiscoveredEquation, load_equation, read_out, save_equation
+from pdenet.discovery import DiscoveredEquation, load_equation, read_out
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import (
     CheckpointError,
@@ -34,9 +34,12 @@ from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
+from pdenet.progress import listening
 from pdenet.storage import Data, open_data, write_arrays
+from pdenet.storage.claim import claimed_file, claimed_folder
 from pdenet.threads import threads_for
 from pdenet.training import refining
+from pdenet.training.answer import asked, keep_answer
 from pdenet.training.compiling import compile_where_it_pays
 from pdenet.training.config import TrainingConfig, validated
 from pdenet.training.refined import RefinementState
@@ -45,7 +48,7 @@ from pdenet.training.run import Run, device_named, network_for, read_run, start_
 from pdenet.training.trainer import Progress, Trainer
 from pdenet.types import Trajectory
 
-__all__ = ["Discovery", "discover", "extract", "refine", "train"]
+__all__ = ["Discovery", "discover", "extract", "refine", "same_data", "train"]
 
 _log = logging.getLogger(__name__)
 
@@ -79,11 +82,24 @@ def train(
     configuration is then the one of the run.
     Raises DataError, ConfigError, GridError, DeviceError, CheckpointError, OutputError.
     """
+    with claimed_folder(Path(run)):
+        return _train(data, Path(run), config, on_event, resume=resume)
+
+
+def _train(
+    data: Path | str,
+    run: Path,
+    config: TrainingConfig | None,
+    on_event: Listener | None,
+    *,
+    resume: bool,
+) -> Run:
+    """`train`, in a folder that is claimed."""
     with open_data(data) as opened:
         opened.require_complete()
         if resume:
-            current = read_run(Path(run))
-            _same_data(current, opened)
+            current = read_run(run)
+            same_data(current, opened)
         else:
             config = config or TrainingConfig()
             network_for(opened, config, torch.Generator().manual_seed(0))  # refuse before writing
@@ -94,7 +110,7 @@ def train(
                     f"{opened.frames} frames hold at most {opened.frames - 1}: add a shorter stage"
                 )
             states = _sets(opened, config, getattr(torch, config.dtype))
-            current = start_run(Path(run), config, opened)
+            current = start_run(run, config, opened)
         config = current.config
         generator = torch.Generator().manual_seed(config.seed)
         model = network_for(opened, config, generator)
@@ -134,19 +150,27 @@ def extract(
     as was asked for.
     """
     current = read_run(Path(run))
+    with claimed_folder(current.folder):
+        return _extract(current, data, on_event, when=asked(current, refine))
+
+
+def _extract(
+    current: Run, data: Path | str | None, on_event: Listener | None, *, when: str
+) -> DiscoveredEquation:
+    """`extract`, in a folder that is claimed. when: whether to refine, as in the settings."""
     source = Path(data) if data is not None else Path(current.data["path"])
     if data is None and not source.exists():
         raise DataError(
             f"the data of the run are no longer at '{source}': say where they are with --data"
         )
-    when = current.config.refine.when
-    when = when if refine is None else "always" if refine else "never"
     with open_data(source) as opened:
         opened.require_complete()
-        _same_data(current, opened)
+        same_data(current, opened)
         obstacle = why_not(opened.problem, current.config)
         if when == "always" and obstacle:
-            raise DiscoveryError(f"the equation of '{run}' cannot be refined: {obstacle}")
+            raise DiscoveryError(
+                f"the equation of '{current.folder}' cannot be refined: {obstacle}"
+            )
         # The read-out draws from a generator of its own: reading twice gives the same equation.
         generator = torch.Generator().manual_seed(current.config.seed)
         model = network_for(opened, current.config, generator)
@@ -173,10 +197,9 @@ def extract(
         _log.warning(
             "the equation is that of the read-out: refining it on so many data takes minutes; "
             "'pdenet extract %s --refine' does it",
-            run,
+            current.folder,
         )
-    save_equation(found, current.folder / "equation.json")
-    current.refinement.unlink(missing_ok=True)
+    keep_answer(current, found, when)
     return found
 
 
@@ -209,7 +232,7 @@ def refine(
     state: Path | str | None = None,
     resume: bool = False,
     device: str = "auto",
-    on_event: Listener | None = None,
+    on_event: Listener | Literal[False] | None = None,
 ) -> DiscoveredEquation:
     """Fit an equation by maximum likelihood through its rollouts, and choose its terms.
 
@@ -218,6 +241,8 @@ def refine(
     are fitted; terms are judged on trajectories that are left out in turn.
     state: a file in which the refinement is kept while it goes on; it stays until it is removed.
     resume: go on from what is kept there.
+    on_event: called with every event. By default progress is shown on stderr, where that is a
+    terminal or a notebook; on_event=False shows nothing.
     Raises DataError, EquationError, ConfigError, CheckpointError, OutputError, DeviceError, and
     DiscoveryError for what cannot be refined: walls, fewer data than unknowns, too little memory.
     """
@@ -232,9 +257,12 @@ def refine(
         digest = opened.digest() if state is not None else ""
     if begun is not None:
         fitted.check(begun.pde)
-    pde = begun.pde if begun is not None else None
-    kept = RefinementState(Path(state), digest, pde, config) if state is not None else None
-    return refined(begun, fitted, config, on_event, kept, resume=resume)
+    with listening(on_event) as listener:
+        if state is None:
+            return refined(begun, fitted, config, listener)
+        kept = RefinementState(Path(state), digest, begun.pde if begun else None, config)
+        with claimed_file(kept.path):
+            return refined(begun, fitted, config, listener, kept, resume=resume)
 
 
 def discover(
@@ -246,7 +274,7 @@ def discover(
     output: Path | str | None = None,
     config: TrainingConfig | None = None,
     truth: PDE | None = None,
-    on_event: Listener | None = None,
+    on_event: Listener | Literal[False] | None = None,
     **settings: Any,
 ) -> Discovery:
     """Discover the PDE behind a data file or an array.
@@ -256,6 +284,8 @@ def discover(
     fields: names of the fields of an array, ("u", "v", "w", ..) by default.
     output: folder of the run; without it nothing is kept.
     truth: to compare with; that of the file by default.
+    on_event: called with every event. By default progress is shown on stderr, where that is a
+      terminal or a notebook; on_event=False shows nothing.
     settings: entries of `TrainingConfig` instead of those of `config`, such as seed=1, or
       refine=False for the equation as it is read from the network.
     Raises the errors of `train` and `extract`.
@@ -264,15 +294,15 @@ def discover(
     if settings:
         config = validated({**dict(config), **settings})
     scratch = tempfile.TemporaryDirectory() if output is None else nullcontext(str(output))
-    with scratch as folder:
+    with scratch as folder, claimed_folder(Path(folder)), listening(on_event) as listener:
         run = Path(folder)
         with _removed_if_refused(source, run):
             path = _as_file(source, run, grid, dt, fields)
             known = _truth(path, truth)
             started = time.perf_counter()
-            train(path, run, config, on_event=on_event)
+            train(path, run, config, on_event=listener)
         trained = time.perf_counter()
-        found = extract(run, data=path, on_event=on_event)
+        found = extract(run, data=path, on_event=listener)
         seconds = {"train": trained - started, "extract": time.perf_counter() - trained}
     comparison = compare(found.pde, known) if known is not None else None
     return Discovery(found.pde, found.stderr, comparison, seconds, found)
@@ -337,7 +367,8 @@ def _sets(data: Data, config: TrainingConfig, dtype: torch.dtype) -> tuple[Traje
     return train, validation
 
 
-def _same_data(run: Run, data: Data) -> None:
+def same_data(run: Run, data: Data) -> None:
+    """Raise CheckpointError for other data than those that a run was trained on."""
     if data.digest() != run.data["digest"]:
         raise CheckpointError(
             f"'{data.path}' does not hold the data that '{run.folder}' was trained on: give the "

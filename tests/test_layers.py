@@ -7,12 +7,15 @@ package stays in its layer; nothing is imported inside a function; nothing is ev
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from pdenet.cli.group import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NUMERICS = frozenset({"numpy", "torch", "scipy"})
 TABLE: dict[str, tuple[float, frozenset[str]]] = {
     "errors": (0, frozenset()),
+    "foreign": (0, frozenset()),
     "boundary": (0.5, frozenset()),
     "events": (0.5, frozenset()),
     "grid": (0.5, frozenset({"numpy"})),
@@ -38,14 +42,15 @@ TABLE: dict[str, tuple[float, frozenset[str]]] = {
     "model": (5, NUMERICS | {"sympy"}),
     "discovery": (6, NUMERICS | {"sympy"}),
     "training": (7, frozenset({"numpy", "torch", "pydantic", "safetensors", "tomli"})),
+    "progress": (7.5, frozenset({"rich"})),
     "report": (8, frozenset({"numpy", "matplotlib", "jinja2", "sympy"})),
     "estimator": (8, frozenset({"numpy", "torch"})),
     "cli": (9, frozenset({"numpy", "torch", "click", "rich"})),
 }
 # The data come from another discretisation than the one that learns: only the surface joins them.
 JOINS_SIMULATORS = frozenset({"simulators", "cli"})
-# The two places that import late: public names, and the commands of the command line.
-LAZY = frozenset({"pdenet/__init__.py", "pdenet/cli/__init__.py"})
+# What imports late: public names, the command line, and its commands.
+LAZY = frozenset({"pdenet/__init__.py", "pdenet/cli/__init__.py", "pdenet/cli/group.py"})
 
 EVALUATORS = frozenset(
     {"eval", "exec", "__import__", "sympify", "lambdify", "parse_expr", "_sympify"}
@@ -247,16 +252,40 @@ def test_a_kept_rule_is_not_reported(path, source):
     assert [violation for check in CHECKS for violation in check(source, path)] == []
 
 
-def test_help_loads_nothing_heavy():
+HELP = [["--help"], *([name, "--help"] for name in COMMANDS)]
+COMPLETION = {
+    "_PDENET_COMPLETE": "bash_complete",
+    "COMP_WORDS": "pdenet discover --",
+    "COMP_CWORD": "2",
+}
+
+
+@pytest.mark.parametrize("arguments", HELP, ids=" ".join)
+def test_help_loads_nothing_heavy(arguments):
+    assert heavy_after(arguments, {}) == "heavy: []"
+
+
+def test_the_completion_of_a_shell_loads_nothing_heavy():
+    assert heavy_after([], COMPLETION) == "heavy: []"
+
+
+def heavy_after(arguments, environment):
+    """The heavy packages that a command line has loaded, said in one line."""
     code = (
         "import sys\n"
         "from pdenet.cli import main\n"
-        "try:\n    main(['--help'])\n"
+        f"try:\n    main({arguments!r})\n"
         "except SystemExit as stop:\n    assert not stop.code, stop.code\n"
         "heavy = {'torch', 'sympy', 'scipy', 'h5py', 'matplotlib', 'numpy', 'pydantic'}\n"
         "print('heavy:', sorted(heavy & set(sys.modules)))\n"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
     assert ran.returncode == 0, ran.stderr
-    assert "discover" in ran.stdout
-    assert ran.stdout.splitlines()[-1] == "heavy: []"
+    assert len(ran.stdout.splitlines()) > 3  # it has said something
+    return ran.stdout.splitlines()[-1]

@@ -6,9 +6,9 @@ In a terminal the lines are drawn; elsewhere each run that ends is a line. `--qu
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,6 +16,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from pdenet.cli.console import error_console
 from pdenet.cli.options import quiet
+from pdenet.foreign import printable
+from pdenet.progress import Course
 
 __all__ = ["Board", "Follower"]
 
@@ -25,7 +27,7 @@ class Follower:
 
     def __init__(self, log: Path) -> None:
         self.log, self.offset = log, log.stat().st_size if log.exists() else 0
-        self.doing, self.fraction = "starting", 0.0
+        self.course = Course(("train", "read", "refine"))
 
     def look(self) -> None:
         """Take in what was written since the last look."""
@@ -43,20 +45,8 @@ class Follower:
             except ValueError:
                 continue
             if isinstance(event, dict):
-                self._take(event)
-
-    def _take(self, event: dict[str, Any]) -> None:
-        kind = event.get("event")
-        if kind == "StageStarted":
-            self.doing = f"stage {event['index'] + 1}/{event['stages']}: {event['stage']}"
-            self.fraction = 0.0
-        elif kind == "Iteration":
-            self.fraction = event["iteration"] / event["iterations"]
-        elif kind == "Refining":
-            self.doing = "refinement"
-            self.fraction = min(1.0, event["iteration"] / event["iterations"])
-        elif kind == "Phase":
-            self.doing, self.fraction = event["name"], event["fraction"]
+                with suppress(KeyError, TypeError, ZeroDivisionError):  # a damaged line
+                    self.course.take(event)
 
 
 class Board:
@@ -119,7 +109,9 @@ class Board:
         for task, follower in self.tasks.values():
             if follower is not None:
                 follower.look()
-                self.bars.update(task, completed=follower.fraction, detail=follower.doing)
+                course = follower.course
+                self.bars.update(task, completed=course.done, detail=printable(course.doing))
+        self._count()
 
     def ended(self, name: str, words: str, *, failed: bool = False) -> None:
         """A run is over; words: how."""
@@ -132,9 +124,10 @@ class Board:
 
     def _say(self, line: str) -> None:
         if not self.silent:
-            self.console.print(line, soft_wrap=True)
+            self.console.print(printable(line), soft_wrap=True)
 
     def _count(self) -> None:
         words = f"{self.done} of {self.total} done, {len(self.tasks)} running"
         words += f", {self.failed} failed" * bool(self.failed)
-        self.bars.update(self.all, completed=self.done + self.failed, detail=words)
+        parts = sum(each.course.done for _, each in self.tasks.values() if each is not None)
+        self.bars.update(self.all, completed=self.done + self.failed + parts, detail=words)

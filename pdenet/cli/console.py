@@ -6,7 +6,6 @@ no width cuts, so that a pipe or a log file gets every digit.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,42 +14,35 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pdenet.foreign import json_text, printable
+from pdenet.progress import console
+
 __all__ = ["error_console", "note", "print_json", "print_rows", "print_text"]
-
-# Wide enough for any row: a file has no right margin.
-PLAIN_WIDTH = 10_000
-
-
-def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = PLAIN_WIDTH
-    return console
 
 
 def error_console() -> Console:
     """The console of progress bars, notes and warnings."""
-    return _console(stderr=True)
+    return console(stderr=True)
 
 
 def note(text: str) -> None:
     """One line on stderr that says what was written where."""
-    error_console().print(text, soft_wrap=True)
+    error_console().print(printable(text), soft_wrap=True)
 
 
 def print_text(text: str) -> None:
     """Lines on stdout, never wrapped."""
-    _console(stderr=False).print(text, soft_wrap=True)
+    console(stderr=False).print(printable(text), soft_wrap=True)
 
 
 def print_rows(
     title: str, header: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[str] = ()
 ) -> None:
     """A table on stdout; the columns named in `numeric` are aligned to the right."""
-    console = _console(stderr=False)
-    style = box.SIMPLE_HEAD if console.is_terminal else None
+    where = console(stderr=False)
+    style = box.SIMPLE_HEAD if where.is_terminal else None
     table = Table(
-        title=title or None,
+        title=printable(title) or None,
         title_justify="left",
         box=style,
         pad_edge=False,
@@ -58,10 +50,12 @@ def print_rows(
     )
     right = set(numeric)
     for name in header:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        table.add_column(
+            printable(name), justify="right" if name in right else "left", overflow="fold"
+        )
     for row in rows:
-        table.add_row(*row)
-    console.print(table)
+        table.add_row(*map(printable, row))
+    where.print(table)
 
 
 def _plain(value: Any) -> Any:
@@ -77,4 +71,4 @@ def _plain(value: Any) -> Any:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """One JSON document on stdout."""
-    print(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    print(json_text(_plain(value)))

@@ -11,21 +11,20 @@ from typing import Any
 import click
 
 from pdenet.cli.console import note
+from pdenet.cli.folders import claimed
 from pdenet.cli.named import with_preset
-from pdenet.cli.options import OUTPUT, common, learning, machine, simulation
 from pdenet.cli.origin import check_origin, check_resumed_data, data_file
-from pdenet.cli.plan import Typed
 from pdenet.cli.progress import Monitor
 from pdenet.cli.repeats import Repeated, repeat
 from pdenet.cli.reporting import apart, result_of, write_report
-from pdenet.cli.runs import how_to_go_on, new_run
+from pdenet.cli.runs import RUN, how_to_go_on, new_run
 from pdenet.cli.settings import check_resumed, training_config
 from pdenet.cli.simulate import generate
 from pdenet.errors import ConfigError
 from pdenet.estimator import extract, train
-from pdenet.training.config import PRESETS, TrainingConfig
+from pdenet.training.config import TrainingConfig
 
-__all__ = ["command"]
+__all__ = ["work"]
 
 
 @contextmanager
@@ -36,30 +35,7 @@ def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     seconds[name] = time.perf_counter() - started
 
 
-@click.command(cls=Typed, short_help="Do all of it: simulate if need be, train, extract, report.")
-@click.argument("source", required=False, metavar="[NAME|DATA.h5]")
-@click.option("-o", "--output", type=OUTPUT, required=True, help="The folder of the run.")
-@simulation
-@learning
-@machine
-@click.option(
-    "--preset",
-    type=click.Choice(list(PRESETS)),
-    help='Settings; "paper": data and settings of the papers. [that of the equation]',
-)
-@click.option(
-    "--repeats",
-    type=click.IntRange(min=1),
-    help="So many repeats with the seeds from --seed on, side by side, and a summary of them.",
-)
-@click.option(
-    "--jobs", type=click.IntRange(min=1), help="Repeats at once. [as many as cores; 1 on a GPU]"
-)
-@click.option("--no-refine", is_flag=True, help="No fit by maximum likelihood after the read-out.")
-@click.option("--overwrite", is_flag=True, help="Replace an earlier run.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")
-@common
-def command(
+def work(
     source: str | None,
     output: Path,
     as_json: bool,
@@ -67,17 +43,7 @@ def command(
     jobs: int | None,
     **options: Any,
 ) -> None:
-    """Do all of it: simulate if need be, train, extract, report.
-
-    \b
-    pdenet discover burgers -o run
-    pdenet discover data.h5 -o run
-    pdenet discover --pde 'u_t = -u*u_x + nu*u_xx' --param nu=0.1 -o run
-    pdenet discover burgers -o runs --repeats 10
-
-    The folder gets the data, the trained network, the equation and report.html. With --repeats it
-    gets a run for each seed, and summary.json, coefficients.png and remainder.png of all of them.
-    """
+    """Do all of it: simulate if need be, train, extract, report."""
     if jobs is not None and repeats is None:
         raise ConfigError(
             "--jobs says how many repeats run at once: add --repeats, or leave it out"
@@ -88,9 +54,8 @@ def command(
     if repeats is not None:
         repeat(Repeated(output, source, config, repeats, jobs, overwrite, resume, as_json))
         return
-    check_resumed(output, options, config)
-    check_resumed_data(output, source, options)
-    _discover(source, output, config, as_json=as_json, options=options)
+    with claimed(output, RUN, resume=resume):
+        _discover(source, output, config, as_json=as_json, options=options)
 
 
 def _discover(
@@ -108,8 +73,10 @@ def _discover(
     with (
         timed(seconds, "total"),
         new_run(output, overwrite=options["overwrite"], resume=resume),
-        Monitor() as monitor,
+        Monitor("simulate", "train", "read", "refine") as monitor,
     ):
+        check_resumed(output, options, config)
+        check_resumed_data(output, source, options)
         data = data_file(source) or output / "data.h5"
         if data_file(source) is None and not (resume and data.exists()):
             context.meta["pdenet.resume"] = f"'{output}' is as it was"
@@ -119,7 +86,7 @@ def _discover(
             output, "go on with the same command and --resume"
         )
         with timed(seconds, "train"):
-            resume = resume and (output / "checkpoint").exists()
+            resume = resume and RUN.begun(output)
             train(data, output, config, resume=resume, on_event=monitor)
         refine = False if options["no_refine"] else None
         started = time.perf_counter()

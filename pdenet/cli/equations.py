@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import click
-
 from pdenet.cli.console import print_json, print_text
-from pdenet.cli.options import common
 from pdenet.pde.catalogue import catalogue
 
-__all__ = ["command"]
+__all__ = ["work"]
 
 
-@click.command(short_help="List the named equations.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")
-@common
-def command(as_json: bool) -> None:
+def work(as_json: bool) -> None:
     """List the named equations."""
     if as_json:
         print_json(

@@ -9,17 +9,19 @@ from typing import Any
 import click
 
 from pdenet.cli.console import note
-from pdenet.cli.options import DATA, OUTPUT, common
+from pdenet.cli.folders import claimed
 from pdenet.cli.progress import Monitor
 from pdenet.cli.reporting import apart, check_report, result_of, seconds_of_training, write_report
-from pdenet.cli.results import FORMATS
-from pdenet.cli.runs import REFINING, how_to_go_on, recorded_data
-from pdenet.estimator import extract
+from pdenet.cli.results import Result
+from pdenet.cli.runs import REFINING, RUN, how_to_go_on, recorded_data
+from pdenet.discovery import DiscoveredEquation
+from pdenet.estimator import extract, same_data
 from pdenet.pde import PDE
 from pdenet.storage import open_data
 from pdenet.training import checkpoint, read_run
+from pdenet.training.answer import kept_answer
 
-__all__ = ["command", "stages_left", "truth_in"]
+__all__ = ["stages_left", "truth_in", "work"]
 
 
 def truth_in(data: Path | None) -> PDE | None:
@@ -44,55 +46,65 @@ def stages_left(run: Path, data: Path | None) -> str:
     return f"{len(left)} of {len(current.config.stages)} stages" if left else ""
 
 
-@click.command(short_help="Read the equation from a trained PDE-Net.")
-@click.argument("run", type=DATA)
-@click.option("--format", "form", type=click.Choice(FORMATS), help="How to print it. [a table]")
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option(
-    "--refine/--no-refine",
-    default=None,
-    help="Fit the equation by maximum likelihood. [where it pays]",
-)
-@click.option("--data", type=DATA, help="The data, if they have moved since the training.")
-@click.option("--report", type=OUTPUT, metavar="FILE", help="Write a report as one HTML page.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing report.")
-@common
-def command(run: Path, form: str | None, as_json: bool, **options: Any) -> None:
-    """Read the equation from a trained PDE-Net.
+def work(run: Path, form: str | None, as_json: bool, **options: Any) -> None:
+    """Read the equation from a trained PDE-Net."""
+    check_report(options["report"], overwrite=options["overwrite"])
+    if not run.is_dir():
+        read_run(run)  # which says why not
+    with claimed(run, RUN, resume=True):
+        result = _read(run, options)
+    if as_json or form:
+        result.print("json" if as_json else form or "text")
+    else:
+        result.print_summary()
 
-    \b
-    pdenet extract run
-    pdenet extract run --format latex
-    pdenet extract run --report report.html
-    pdenet extract run --no-refine
 
-    Where all axes are periodic and no coefficient varies, the equation is then refined, as by
-    'pdenet refine'. Of a training that is not finished, the network of its last checkpoint is read.
-    """
+def _read(run: Path, options: dict[str, Any]) -> Result:
+    """The equation of a run, as it is kept or read anew, and its report where one is asked for."""
     report: Path | None = options["report"]
-    check_report(report, overwrite=options["overwrite"])
     source = options["data"] or recorded_data(run)
+    _say_if_unfinished(run, source)
+    context = click.get_current_context()
+    context.meta["pdenet.resume"] = how_to_go_on(
+        run, "the same command goes on with the refinement", REFINING, otherwise="nothing was read"
+    )
+    started = time.perf_counter()
+    found = None if options["anew"] else _kept(run, source, options["refine"])
+    if found is not None:
+        spent = found.seconds.get("total", 0.0)
+    else:
+        with Monitor("read", "refine") as monitor:
+            found = extract(run, data=source, refine=options["refine"], on_event=monitor)
+        spent = time.perf_counter() - started
+    seconds = {"train": seconds_of_training(run), **apart(found, spent)}
+    result = result_of(found, source, seconds, read_run(run).config.refine.noise)
+    result.tell()
+    if report is not None:
+        write_report(run, result, found, report, data=source)
+        note(f"report: {report}")
+    return result
+
+
+def _kept(run: Path, source: Path | None, refine: bool | None) -> DiscoveredEquation | None:
+    """The equation that the folder holds, if reading it again would give the same.
+
+    Raises CheckpointError for other data than those of the run.
+    """
+    if source is None:
+        return None
+    current = read_run(run)
+    with open_data(source) as opened:
+        same_data(current, opened)
+    found = kept_answer(current, refine)
+    if found is not None:
+        note(f"as '{current.equation}' holds it; --anew reads the network again")
+    return found
+
+
+def _say_if_unfinished(run: Path, source: Path | None) -> None:
     left = stages_left(run, source)
     if left:
         note(
             f"the training of '{run}' is not finished ({left} left): this reads its last "
             f"checkpoint; finish it with 'pdenet train {source} -o {run} --resume'"
         )
-    context = click.get_current_context()
-    context.meta["pdenet.resume"] = how_to_go_on(
-        run, "the same command goes on with the refinement", REFINING, otherwise="nothing was read"
-    )
-    started = time.perf_counter()
-    with Monitor() as monitor:
-        found = extract(run, data=source, refine=options["refine"], on_event=monitor)
-    seconds = {"train": seconds_of_training(run)}
-    seconds |= apart(found, time.perf_counter() - started)
-    result = result_of(found, source, seconds, read_run(run).config.refine.noise)
-    result.tell()
-    if report is not None:
-        write_report(run, result, found, report, data=source)
-        note(f"report: {report}")
-    if as_json or form:
-        result.print("json" if as_json else form or "text")
-    else:
-        result.print_summary()

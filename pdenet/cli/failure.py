@@ -10,27 +10,20 @@ import errno
 import io
 import logging
 import os
-import signal
 import sys
-import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 import click
 
+from pdenet.cli.signals import Signals, Terminated
 from pdenet.errors import PDENetError
+from pdenet.foreign import one_line, printable
 
-__all__ = ["Interrupted", "Terminated", "describe", "one_line", "run"]
+__all__ = ["Interrupted", "describe", "run"]
 
 FAULT, WRONG_INPUT, CTRL_C, TERMINATED = 1, 2, 130, 143
-
-MOMENT = 0.05
-"""Seconds after which an interrupt that was lost is raised again."""
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: code that cleans up after Ctrl-C cleans up after it too."""
 
 
 class Interrupted(Exception):
@@ -50,17 +43,12 @@ class _Log(logging.Handler):
         print(f"pdenet: {level}: {one_line(record.getMessage())}", file=sys.stderr)
 
 
-def one_line(text: str) -> str:
-    """`text` without line breaks."""
-    return " ".join(text.split())
-
-
 def describe(error: BaseException) -> tuple[str, int]:
     """The message and the exit code for an error that ended a command."""
     if isinstance(error, Interrupted):
         return str(error), error.exit_code
     if isinstance(error, click.Abort):
-        return "interrupted", CTRL_C
+        return "interrupted", TERMINATED if isinstance(error.__cause__, Terminated) else CTRL_C
     if isinstance(error, click.UsageError):
         hint = f"; see '{error.ctx.command_path} --help'" if error.ctx else ""
         return error.format_message().rstrip(".") + hint, WRONG_INPUT
@@ -86,21 +74,27 @@ def _describe_os_error(error: OSError) -> str:
     return f"{error.strerror or error}{':' if where else ''}{where}"
 
 
-def run(group: click.Group, arguments: list[str]) -> int:
-    """Run a command group and turn whatever ends it into a line and an exit code."""
+def run(group: click.Group, arguments: list[str], signals: Signals | None = None) -> int:
+    """Run a command group and turn whatever ends it into a line and an exit code.
+
+    signals: what is told when the work begins; without it signals raise from the beginning.
+    """
     debug = "--debug" in arguments or os.environ.get("PDENET_DEBUG", "0") not in ("", "0")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without ∂ or ν still gets its answer
             stream.reconfigure(errors="replace")
-    with _logging(debug), _termination():
+    with _logging(debug), signals or Signals() as signals:
         try:
-            code = group.main(arguments, prog_name="pdenet", standalone_mode=False)
+            code = group.main(arguments, prog_name="pdenet", standalone_mode=False, obj=signals)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             return WRONG_INPUT
         except Exception as error:
             if debug and not isinstance(error, click.ClickException):
-                raise
+                if not signals.alone:
+                    raise
+                print(printable(traceback.format_exc()), end="", file=sys.stderr)
+                return FAULT
             message, code = describe(error)
             label = "" if code in (CTRL_C, TERMINATED) else "error: "
             print(f"pdenet: {label}{one_line(message)}", file=sys.stderr)
@@ -120,55 +114,3 @@ def _logging(debug: bool) -> Iterator[None]:
         for logger in loggers:
             logger.removeHandler(handler)
             logger.setLevel(logging.NOTSET)
-
-
-@contextmanager
-def _termination() -> Iterator[None]:
-    """SIGTERM raises `Terminated` for as long as this lasts, and no interrupt is lost.
-
-    An exception that is raised while Python runs a weak reference's callback or a destructor is
-    printed and forgotten; h5py makes many of these. Such an interrupt is raised again a moment
-    later.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def terminate(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    previous = signal.signal(signal.SIGTERM, terminate)
-    try:
-        with _no_interrupt_lost():
-            yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-@contextmanager
-def _no_interrupt_lost() -> Iterator[None]:
-    """Raise an interrupt that Python could not raise again, from an alarm."""
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-    lost: list[type[BaseException]] = []
-
-    def again(number: int, frame: FrameType | None) -> None:
-        if lost:
-            raise lost.pop()
-
-    def unraisable(found: sys.UnraisableHookArgs) -> None:
-        if issubclass(found.exc_type, KeyboardInterrupt):
-            lost[:] = [found.exc_type]
-            signal.setitimer(signal.ITIMER_REAL, MOMENT)
-        else:
-            hook(found)
-
-    hook, sys.unraisablehook = sys.unraisablehook, unraisable
-    previous = signal.signal(signal.SIGALRM, again)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-        sys.unraisablehook = hook

@@ -5,15 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
 from pdenet.boundary import to_text
 from pdenet.cli.console import print_json, print_rows
-from pdenet.cli.options import DATA, common
 from pdenet.cli.runs import MEMBERS, read_log, read_record
 from pdenet.storage import open_data
 
-__all__ = ["command", "describe_data", "describe_run"]
+__all__ = ["describe_data", "describe_run", "work"]
 
 
 def describe_data(path: Path) -> dict[str, Any]:
@@ -96,11 +93,7 @@ def _pairs(item: dict[str, Any]) -> str:
     )
 
 
-@click.command(short_help="Say what a data file or a run folder holds.")
-@click.argument("path", type=DATA)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")
-@common
-def command(path: Path, as_json: bool) -> None:
+def work(path: Path, as_json: bool) -> None:
     """Say what a data file or a run folder holds."""
     facts = describe_run(path) if path.is_dir() else describe_data(path)
     if as_json:

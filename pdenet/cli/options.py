@@ -21,9 +21,11 @@ from pdenet.errors import GridError
 __all__ = [
     "BOUNDARY",
     "DATA",
+    "FORMATS",
     "LENGTHS",
     "OUTPUT",
     "PARAMETER",
+    "PRESETS",
     "SHAPE",
     "common",
     "given",
@@ -38,6 +40,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 DATA = click.Path(path_type=Path)
 OUTPUT = click.Path(path_type=Path)
+
+FORMATS = ("text", "unicode", "latex", "markdown", "json")
+"""How an equation can be printed."""
+
+PRESETS = ("paper", "variable-coefficients", "nonlinear-source")
+"""The names of `pdenet.training.config.PRESETS`, which loads too much for a help."""
 
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _LENGTH = re.compile(rf"(?P<number>{_NUMBER})?\s*\*?\s*(?P<pi>pi|π)?")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pdenet.cli.options import given
+from pdenet.cli.runs import RUN
 from pdenet.cli.simulate import equation_of, overrides
 from pdenet.errors import ConfigError
 from pdenet.pde import PDE
@@ -61,7 +62,7 @@ def check_resumed_data(run: Path, source: str | None, options: Mapping[str, Any]
         return
     path = run / "data.h5"
     if not path.exists():
-        if (run / "checkpoint").exists():
+        if RUN.begun(run):
             own = read_run(run).data["path"]
             raise ConfigError(
                 f"'{run}' was begun with the data in '{own}': go on with 'pdenet discover {own} "

@@ -16,31 +16,23 @@ import click
 
 from pdenet.cli.children import Ended
 from pdenet.cli.extract import stages_left
+from pdenet.cli.group import TYPED
 from pdenet.cli.runs import read_record, recorded_data
 from pdenet.errors import CheckpointError, ConfigError, DataError, DiscoveryError
 from pdenet.report.files import write_text
 from pdenet.training.config import TrainingConfig, validated
 from pdenet.training.run import read_run
 
-__all__ = ["PLAN", "Plan", "Typed", "finished", "refuse_failures", "typed"]
+__all__ = ["PLAN", "Plan", "finished", "refuse_failures", "typed"]
 
 PLAN = "plan.json"
-_KEPT = "pdenet.typed"
-
-
-class Typed(click.Command):
-    """A command that keeps what was typed as text, for the processes that it starts."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[_KEPT], _, _ = self.make_parser(ctx).parse_args(args=list(args))
-        return super().parse_args(ctx, args)
 
 
 def typed(names: Sequence[str]) -> dict[str, list[str]]:
     """The options among `names` that the current command was given, as they were typed:
     {"parameters": ["--param=nu=0.1"]}."""
     context = click.get_current_context()
-    values: Mapping[str, Any] = context.meta[_KEPT]
+    values: Mapping[str, Any] = context.meta[TYPED]
     found: dict[str, list[str]] = {}
     for parameter in context.command.params:
         value = values.get(parameter.name or "")

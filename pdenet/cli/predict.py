@@ -21,7 +21,7 @@ from pdenet.cli.fresh import (
     require_same_problem,
     simulated,
 )
-from pdenet.cli.options import DATA, OUTPUT, common, given
+from pdenet.cli.options import given
 from pdenet.cli.progress import Monitor
 from pdenet.cli.reporting import stage_curves
 from pdenet.cli.rollouts import (
@@ -50,7 +50,7 @@ from pdenet.storage import Data, open_data
 from pdenet.training import read_run
 from simulators import Numerics
 
-__all__ = ["Request", "command", "predict_run"]
+__all__ = ["Request", "predict_run", "work"]
 
 logger = logging.getLogger(__name__)
 
@@ -282,35 +282,8 @@ def _check(options: Mapping[str, Any]) -> None:
         )
 
 
-_POSITIVE = click.FloatRange(min=0, min_open=True)
-
-
-@click.command(short_help="Predict far past the training, and show how the error grows.")
-@click.argument("run", type=DATA)
-@click.argument("data", type=DATA, required=False, metavar="[DATA.h5]")
-@click.option("-o", "--output", type=OUTPUT, help="The folder to write to. [RUN/prediction]")
-@click.option("--times", type=_POSITIVE, help="Length, in training trajectories. [5]")
-@click.option("--trajectories", type=click.IntRange(min=1), help="Fresh initial fields. [20]")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of fresh fields. [a new one]")
-@click.option("--noise", type=click.FloatRange(min=0), help="Noise of the first frame. [0]")
-@click.option("--refine", type=click.IntRange(1, 8), help="Solve equations on a finer grid.")
-@click.option("--against", type=DATA, multiple=True, metavar="RUN", help="Another run's network.")
-@click.option("--animation", type=OUTPUT, metavar="FILE", help="A moving picture, .gif or .mp4.")
-@click.option("--trained-on", type=DATA, metavar="FILE", help="The training data, if they moved.")
-@click.option("--overwrite", is_flag=True, help="Replace an earlier prediction.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")
-@common
-def command(run: Path, output: Path | None, as_json: bool, **options: Any) -> None:
-    """Predict far past the training, and show how the error grows.
-
-    \b
-    pdenet predict run                          fresh fields from the true equation
-    pdenet predict run data.h5                  the trajectories of a file
-    pdenet predict run --animation run.gif --against frozen
-
-    The trained network and the extracted equation start from first frames that no training saw. The
-    folder gets prediction.json, error.png and gallery.png.
-    """
+def work(run: Path, output: Path | None, as_json: bool, **options: Any) -> None:
+    """Predict far past the training, and show how the error grows."""
     _check(options)
     folder = output or run / "prediction"
     animation, overwrite = options["animation"], options["overwrite"]
@@ -321,7 +294,7 @@ def command(run: Path, output: Path | None, as_json: bool, **options: Any) -> No
     context.meta["pdenet.resume"] = f"nothing was written to '{folder}'"
     request = Request(**chosen, trained_on=options["trained_on"])
     seconds: dict[str, float] = {}
-    with Monitor() as monitor:
+    with Monitor("simulate", "read") as monitor:
         with _timed(seconds, "predict"):
             prediction = predict_run(run, request, monitor)
         document = {**record(prediction), "seconds": seconds}

@@ -3,70 +3,57 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pdenet.cli.console import note
-from pdenet.cli.options import DATA, OUTPUT, PARAMETER, common, given
+from pdenet.cli.options import given
 from pdenet.cli.progress import Monitor
 from pdenet.cli.reporting import check_report, check_target, result_of, write_report
-from pdenet.cli.results import FORMATS
+from pdenet.cli.results import Result
 from pdenet.discovery import save_equation
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import ConfigError, OutputError
 from pdenet.estimator import refine
 from pdenet.pde import PDE
 from pdenet.storage import open_data
+from pdenet.storage.claim import claimed_file
 
-__all__ = ["command"]
+__all__ = ["work"]
 
 STATE = ".state"
 """What the name of the result is followed by in that of the state of its refinement."""
 
 
-@click.command(short_help="Sharpen an equation by maximum likelihood, or find it in the data.")
-@click.argument("sources", type=DATA, nargs=-1, required=True, metavar="[EQUATION.json] DATA.h5")
-@click.option("-o", "--output", type=OUTPUT, help="Where to write the refined equation.")
-@click.option("--pde", multiple=True, metavar="TEXT", help="The equation as text, once a field.")
-@click.option(
-    "--param", "parameters", type=PARAMETER, multiple=True, help="Value of a parameter of --pde."
-)
-@click.option("--noise", type=float, help="Noise, relative to std(u), e.g. 0.01. [estimated]")
-@click.option("--keep-terms", is_flag=True, help="Fit the terms as they are.")
-@click.option("--order", type=click.IntRange(1, 4), help="Of derivatives that may enter. [2]")
-@click.option("--memory", type=float, metavar="GiB", help="What it may take. [4]")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of all random numbers. [0]")
-@click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N. [auto]")
-@click.option("--resume", is_flag=True, help="Go on with a refinement that was interrupted.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing result or report.")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="How to print it. [a table]")
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--report", type=OUTPUT, metavar="FILE", help="Write a report as one HTML page.")
-@common
-def command(sources: tuple[Path, ...], form: str | None, as_json: bool, **options: Any) -> None:
-    """Sharpen an equation by maximum likelihood, or find it in the data.
-
-    \b
-    pdenet refine run/equation.json data.h5 -o refined.json
-    pdenet refine data.h5 --pde 'u_t = -u*u_x + 0.1*u_xx' --keep-terms
-    pdenet refine data.h5                       the terms, too, from the data alone
-
-    Coefficients and initial states are fitted together, through solutions of the equation, to all
-    values at once; terms stay where chi² asks for them. The data may lack values. With -o the
-    state is kept in FILE.state until the result is complete, so that --resume can go on.
-    """
+def work(sources: tuple[Path, ...], form: str | None, as_json: bool, **options: Any) -> None:
+    """Sharpen an equation by maximum likelihood, or find it in the data."""
     equation, data = _sources(sources)
     config = _config(equation, options)
-    output, report = options["output"], options["report"]
     begun = _begin(equation, data, options)
+    output: Path | None = options["output"]
+    with claimed_file(output) if output is not None else nullcontext():
+        result = _refined(begun, data, config, options)
+    result.tell()
+    if as_json or form:
+        result.print("json" if as_json else form or "text")
+    else:
+        result.print_summary()
+
+
+def _refined(
+    begun: PDE | Path | None, data: Path, config: RefineConfig, options: dict[str, Any]
+) -> Result:
+    """The refined equation, written with its report where that is asked for."""
+    output, report = options["output"], options["report"]
     state = None if output is None else output.parent / (output.name + STATE)
     resume = _check_targets(output, state, report, data, options)
     context = click.get_current_context()
     context.meta["pdenet.resume"] = lambda: _how_to_go_on(state)
     started = time.perf_counter()
-    with Monitor() as monitor:
+    with Monitor("read", "refine") as monitor:
         found = refine(
             begun,
             data,
@@ -85,11 +72,7 @@ def command(sources: tuple[Path, ...], form: str | None, as_json: bool, **option
     if report is not None:
         write_report(None, result, found, report, data=data, settings={"refine": vars(config)})
         note(f"report: {report}")
-    result.tell()
-    if as_json or form:
-        result.print("json" if as_json else form or "text")
-    else:
-        result.print_summary()
+    return result
 
 
 def _sources(sources: tuple[Path, ...]) -> tuple[Path | None, Path]:

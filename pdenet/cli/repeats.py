@@ -20,10 +20,11 @@ from pdenet.cli.board import Board
 from pdenet.cli.children import Child, Ended, jobs_for, side_by_side
 from pdenet.cli.console import note, print_json, print_rows, print_text
 from pdenet.cli.extract import truth_in
+from pdenet.cli.folders import Kind, new_folder
 from pdenet.cli.origin import MAKES_DATA
 from pdenet.cli.plan import PLAN, Plan, finished, refuse_failures, typed
 from pdenet.cli.reporting import seconds_of_training
-from pdenet.cli.runs import Kind, how_to_go_on, new_folder, recorded_data
+from pdenet.cli.runs import how_to_go_on, recorded_data
 from pdenet.cli.weights import dropped_weights, kept_weights, with_shares
 from pdenet.discovery import load_equation
 from pdenet.errors import CheckpointError
@@ -43,7 +44,8 @@ __all__ = ["Repeated", "load_repeat", "repeat"]
 KIND = Kind(
     "repeats",
     ("seed-*", PLAN, "summary.json", "coefficients.png", "remainder.png"),
-    "seed-*/checkpoint",
+    "seed-*/checkpoint/state.json",
+    "seed-*",
 )
 
 

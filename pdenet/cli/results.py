@@ -22,9 +22,7 @@ from pdenet.report.records import document
 from pdenet.report.summaries import coefficient_line, source_line
 from pdenet.report.typeset import equations, unicode_text
 
-__all__ = ["FORMATS", "Result"]
-
-FORMATS = ("text", "unicode", "latex", "markdown", "json")
+__all__ = ["Result"]
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ class Result:
         return "\n".join(lines)
 
     def print(self, form: str) -> None:
-        """Print in one of `FORMATS`."""
+        """Print in one of `pdenet.cli.options.FORMATS`."""
         if form == "json":
             print_json(self.to_json())
         elif form == "markdown":

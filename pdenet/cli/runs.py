@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from pdenet.errors import CheckpointError, OutputError
+from pdenet.cli.folders import Kind, new_folder
+from pdenet.errors import CheckpointError
 
 __all__ = [
     "MEMBERS",
     "REFINING",
-    "Kind",
+    "RUN",
     "how_to_go_on",
-    "new_folder",
     "new_run",
     "read_log",
     "read_record",
@@ -34,97 +30,14 @@ MEMBERS = (
     *("output.log", "prediction", REFINING),
 )
 
+RUN = Kind("run", MEMBERS, "checkpoint/state.json")
+
 
 @contextmanager
 def new_run(run: Path, *, overwrite: bool, resume: bool) -> Iterator[None]:
-    """The folder `run` for as long as a run is written to it; see `new_folder`."""
-    with new_folder(run, Kind("run", MEMBERS, "checkpoint"), overwrite=overwrite, resume=resume):
+    """The folder `run` for as long as a run is written to it; see `pdenet.cli.folders`."""
+    with new_folder(run, RUN, overwrite=overwrite, resume=resume):
         yield
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a folder is for. name: "run", "study", ... members: patterns of the names of what
-    belongs to it. proof: pattern of what shows that something was learned."""
-
-    name: str
-    members: tuple[str, ...]
-    proof: str
-
-    def present(self, folder: Path) -> list[str]:
-        """The members that are in a folder."""
-        found = {path.name for pattern in self.members for path in folder.glob(pattern)}
-        return sorted(found)
-
-    def begun(self, folder: Path) -> bool:
-        """Whether something was learned in a folder."""
-        return any(folder.glob(self.proof))
-
-
-@contextmanager
-def new_folder(folder: Path, kind: Kind, *, overwrite: bool, resume: bool) -> Iterator[None]:
-    """The folder for as long as something of this kind is written to it.
-
-    With `overwrite` the members of an earlier one make way, and everything else in the folder
-    stays. If the new one ends before anything was learned, the folder is as it was.
-
-    Raises OutputError if something is there that must not be replaced.
-    """
-    present = _present(folder, kind, overwrite=overwrite, resume=resume)
-    created = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        if resume:
-            yield
-            return
-        with TemporaryDirectory(prefix=".previous-", dir=folder) as aside:
-            _move(present, folder, Path(aside))
-            try:
-                yield
-            except BaseException:
-                if not kind.begun(folder):
-                    for name in kind.present(folder):
-                        _remove(folder / name)
-                    _move(present, Path(aside), folder)
-                raise
-    finally:
-        if created and not any(folder.iterdir()):
-            folder.rmdir()
-
-
-def _present(folder: Path, kind: Kind, *, overwrite: bool, resume: bool) -> list[str]:
-    """The members of an earlier run that will be replaced."""
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"'{folder}' is a file, not a folder: choose another folder with -o")
-    # A process that was killed leaves hidden files, which are no reason not to go on.
-    here = [path for path in folder.glob("*") if not (resume and path.name.startswith("."))]
-    if not here:
-        return []
-    present = kind.present(folder)
-    if not present:
-        raise OutputError(
-            f"'{folder}' holds other files and no {kind.name}: choose another folder with -o"
-        )
-    if resume:
-        return []
-    if not overwrite:
-        raise OutputError(
-            f"'{folder}' exists: add --overwrite to replace it, --resume to go on, or choose "
-            "another folder with -o"
-        )
-    return present
-
-
-def _move(names: list[str], source: Path, target: Path) -> None:
-    for name in names:
-        os.replace(source / name, target / name)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def read_record(run: Path, name: str) -> dict[str, Any]:
@@ -173,7 +86,7 @@ def recorded_data(run: Path) -> Path | None:
 
 
 def how_to_go_on(
-    run: Path, words: str, proof: str = "checkpoint", otherwise: str = ""
+    run: Path, words: str, proof: str = RUN.proof, otherwise: str = ""
 ) -> Callable[[], str]:
     """What an interrupted command says: `words` once there is a checkpoint to go on from.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pdenet.cli.options import given
+from pdenet.cli.runs import RUN
 from pdenet.errors import ConfigError
 from pdenet.training.config import TrainingConfig, load, preset, validated
 from pdenet.training.run import read_run
@@ -40,7 +41,7 @@ def check_resumed(run: Path, options: Mapping[str, Any], config: TrainingConfig)
 
     Raises ConfigError that names the first setting that differs.
     """
-    if not (options["resume"] and given(options, *CHOOSE) and (run / "checkpoint").exists()):
+    if not (options["resume"] and given(options, *CHOOSE) and RUN.begun(run)):
         return
     own, asked = read_run(run).config.model_dump(), config.model_dump()
     differing = [name for name in own if own[name] != asked[name]]

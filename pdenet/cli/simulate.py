@@ -10,14 +10,14 @@ import click
 
 from pdenet.boundary import join
 from pdenet.cli.console import note
-from pdenet.cli.options import OUTPUT, common, given, machine, simulation
+from pdenet.cli.options import given
 from pdenet.cli.progress import Monitor
 from pdenet.errors import ConfigError, GridError
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import get
 from simulators import configure, simulate
 
-__all__ = ["PAPER", "command", "equation_of", "generate", "overrides"]
+__all__ = ["PAPER", "equation_of", "generate", "overrides", "work"]
 
 # The papers' data: every 4th point of a 128² grid, Δt = 0.01, 0.1 % noise.
 PAPER_POINTS = 32
@@ -87,28 +87,10 @@ def generate(
     )
 
 
-@click.command(short_help="Solve an equation and write the data to an HDF5 file.")
-@click.argument("name", required=False)
-@click.option("-o", "--output", type=OUTPUT, required=True, help="The HDF5 file to write.")
-@simulation
-@click.option("--missing", type=float, help="Part of the points left out of each frame. [0]")
-@machine
-@click.option("--preset", type=click.Choice(["paper"]), help="The data of the PDE-Net papers.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
-@common
-def command(name: str | None, output: Path, **options: Any) -> None:
-    """Solve an equation and write the data to an HDF5 file.
-
-    \b
-    pdenet simulate burgers -o data.h5
-    pdenet simulate --pde 'u_t = -u*u_x + nu*u_xx' --param nu=0.1 --grid 128 -o data.h5
-    pdenet simulate --pde 'u_t = u_xx + u_yy' --boundary x:periodic --boundary y:dirichlet=0 -o d.h5
-    pdenet simulate burgers --missing 0.5 -o data.h5
-
-    NAME is one of 'pdenet equations'. What is not given takes the good values of the equation.
-    """
+def work(name: str | None, output: Path, **options: Any) -> None:
+    """Solve an equation and write the data to an HDF5 file."""
     context = click.get_current_context()
     context.meta["pdenet.resume"] = f"nothing was written to '{output}'"
-    with Monitor() as monitor:
+    with Monitor("simulate") as monitor:
         written = generate(name, output, options, monitor)
     note(f"wrote {written}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from pdenet.events import TermDropped
 from pdenet.pde import PDE
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import format_monomial
+from pdenet.storage.atomic import replace_file
 
 __all__ = [
     "DiscoveredEquation",
@@ -91,7 +91,8 @@ class DiscoveredEquation:
     of the fitted windows. misfit: held-out r.m.s. error of prediction over these windows, as a
     fraction of the r.m.s. change of the fields over them. maps, curves: coefficients that may vary
     in space, and sources, where the network has them. refinement: where the coefficients are of a
-    maximum-likelihood fit, what else that found.
+    maximum-likelihood fit, what else that found. origin: what it was read from, where a run folder
+    keeps it.
     """
 
     pde: PDE
@@ -104,6 +105,7 @@ class DiscoveredEquation:
     maps: tuple[FittedMap, ...] = ()
     curves: tuple[FittedCurve, ...] = ()
     refinement: Refinement | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
         """As JSON: exact numbers, from which `load_equation` makes the same value."""
@@ -137,18 +139,18 @@ def _lists(value: object, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: getattr(value, name).tolist() for name in names}
 
 
-def save_equation(found: DiscoveredEquation, path: Path) -> None:
-    """Write the record of an equation; the file is whole or as it was.
+def save_equation(
+    found: DiscoveredEquation, path: Path, origin: Mapping[str, str] | None = None
+) -> None:
+    """Write the record of an equation; the file is whole or as it was. origin: of the value.
 
     Raises OutputError where it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.part")
+    record = {**found.record(), "origin": dict(found.origin if origin is None else origin)}
+    text = json.dumps(record, indent=1, allow_nan=False)
     try:
-        text = json.dumps(found.record(), indent=1, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        replace_file(path, f"{text}\n".encode())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OutputError(
             f"'{path}' cannot be written ({error.strerror or error}): free some space or choose "
             "another folder"
@@ -194,7 +196,12 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         maps=tuple(map(_map, as_kind(list, record["maps"]))),
         curves=tuple(map(_curve, as_kind(list, record["curves"]))),
         refinement=None if refinement is None else refinement_from(refinement, named),
+        origin=_origin(record.get("origin")),
     )
+
+
+def _origin(record: Any) -> dict[str, str]:
+    return {name: as_kind(str, text) for name, text in as_kind(dict, record or {}).items()}
 
 
 def _dropped(record: Any) -> TermDropped:

@@ -6,13 +6,13 @@ copied into a paper; Markdown and LaTeX carry the numbers, `figures.save_all` wr
 Everything from outside is escaped where it is put in, never before.
 """
 
-import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pdenet.errors import OutputError
+from pdenet.foreign import json_text
 from pdenet.pde.compare import compare
 from pdenet.report.evidence import Evidence
 from pdenet.report.figures import draw
@@ -75,7 +75,7 @@ class Report:
         return write_text(target, form(), overwrite=overwrite)
 
     def _json_text(self) -> str:
-        return json.dumps(self.json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return json_text(self.json()) + "\n"
 
 
 def form_of(path: str | os.PathLike[str]) -> str:

@@ -8,7 +8,9 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-__all__ = ["Raw", "data_uri", "latex", "markdown"]
+from pdenet.foreign import printable
+
+__all__ = ["Raw", "data_uri", "html", "latex", "markdown"]
 
 _GREEK = {
     **dict(α="alpha", β="beta", γ="gamma", δ="delta", ε="epsilon", ζ="zeta", η="eta", θ="theta"),
@@ -57,13 +59,18 @@ def data_uri(svg: str) -> str:
     return f"data:image/svg+xml,{quote(svg, safe=_URL_SAFE)}"
 
 
+def html(value: Any) -> Any:
+    """Text without characters that are obeyed and not drawn; its markup is escaped by Jinja."""
+    return printable(value) if type(value) is str else value
+
+
 def latex(value: Any) -> str:
     """Text that LaTeX prints as it is; characters that pdflatex does not know become "?"."""
     if isinstance(value, Raw):
         return value
     parts = []
     end = 0
-    text = str(value)
+    text = printable(str(value))
     for match in _LATEX_SPECIAL.finditer(text):
         found = match.group()
         raised = rf"\ensuremath{{^{{{found.translate(_RAISED)}}}}}"
@@ -76,4 +83,4 @@ def markdown(value: Any) -> str:
     """Text on one line in which no character is markup."""
     if isinstance(value, Raw):
         return value
-    return _MARKDOWN_SPECIAL.sub(r"\\\1", " ".join(str(value).splitlines()))
+    return _MARKDOWN_SPECIAL.sub(r"\\\1", printable(" ".join(str(value).splitlines())))

@@ -1,13 +1,12 @@
 """Files that are either complete or not there: text, and figures as PNG."""
 
-import contextlib
 import io
-import os
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from pdenet.errors import OutputError
+from pdenet.storage.atomic import replace_file
 
 __all__ = ["write_png", "write_text"]
 
@@ -33,18 +32,9 @@ def write_png(path: Path, figure: Figure, *, overwrite: bool = False) -> Path:
 def _write(path: Path, content: bytes, *, overwrite: bool) -> Path:
     if not overwrite and path.exists():
         raise OutputError(f"{path} exists already: allow overwriting or give another name")
-    # Beside the target, since os.replace is atomic within one file system only.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        replace_file(path, content)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
     return path

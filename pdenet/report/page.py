@@ -11,6 +11,7 @@ from typing import Any
 
 import jinja2
 
+from pdenet.foreign import one_line
 from pdenet.pde.render import format_monomial, format_number
 from pdenet.report import escape, refined, summaries, tables, typeset
 from pdenet.report.escape import Raw
@@ -95,7 +96,7 @@ def _last_error(evidence: Evidence) -> float | None:
 
 @lru_cache
 def _environment(form: str) -> jinja2.Environment:
-    finalize = {"md": escape.markdown, "tex": escape.latex}.get(form)
+    finalize = {"html": escape.html, "md": escape.markdown, "tex": escape.latex}[form]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pdenet.report", "templates"),
         autoescape=form == "html",
@@ -125,7 +126,7 @@ def _environment(form: str) -> jinja2.Environment:
         raw=Raw,
         latex_monomial=lambda monomial: Raw(format_monomial(monomial, "latex")),
         unicode_monomial=lambda monomial: format_monomial(monomial, "unicode"),
-        code=lambda text: Raw(" ".join(str(text).replace("`", "'").split())),
+        code=lambda text: Raw(one_line(str(text).replace("`", "'"))),
     )
     return environment
 

@@ -19,9 +19,10 @@ from pdenet.errors import OutputError, PDENetError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["PartialFile", "check_target", "writing"]
+__all__ = ["PartialFile", "check_target", "remove_orphans", "replace_file", "writing"]
 
 _SUFFIX = ".partial"
+_HIDDEN = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
 
 _REASONS = {
     errno.ENOSPC: "the disk is full: free some space or choose another folder",
@@ -75,12 +76,8 @@ class PartialFile:
         self.overwrite = overwrite
         check_target(target, overwrite=overwrite)
         self._final = target.resolve()
-        prefix = f".{self._final.name}."
-        self.path = self._final.with_name(f"{prefix}{secrets.token_hex(4)}{_SUFFIX}")
         with writing(target):
-            _remove_orphans(self._final.parent, prefix)
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        _lock(self._descriptor)
+            self.path, self._descriptor = _begin(self._final)
 
     def reserve(self, size: int) -> None:
         """Make sure that the file can grow to `size` bytes.
@@ -110,6 +107,48 @@ class PartialFile:
         os.close(self._descriptor)
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that the disk holds all of it or what was there before.
+
+    Raises OSError.
+    """
+    final = path.resolve()
+    hidden, descriptor = _begin(final)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+            os.replace(hidden, final)
+    except BaseException:
+        hidden.unlink(missing_ok=True)
+        raise
+    _sync_folder(final.parent)
+
+
+def remove_orphans(folder: Path, target: str = "") -> None:
+    """Remove the hidden files that killed writers left in a folder: those of one target, or all."""
+    for path in folder.iterdir():
+        ours = _HIDDEN.fullmatch(path.name) and path.name.startswith(f".{target}")
+        if not ours or path.is_symlink() or not path.is_file():
+            continue
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            if _lock(descriptor):
+                path.unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+
+
+def _begin(final: Path) -> tuple[Path, int]:
+    """A new hidden file beside `final`, open and locked, and what killed writers left gone."""
+    remove_orphans(final.parent, f"{final.name}.")
+    hidden = final.with_name(f".{final.name}.{secrets.token_hex(4)}{_SUFFIX}")
+    descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    _lock(descriptor)
+    return hidden, descriptor
+
+
 def _lock(descriptor: int) -> bool:
     """Mark a file as somebody's; False when it is somebody else's."""
     if sys.platform != "win32":
@@ -118,20 +157,6 @@ def _lock(descriptor: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _remove_orphans(folder: Path, prefix: str) -> None:
-    for path in folder.iterdir():
-        if not (path.name.startswith(prefix) and path.name.endswith(_SUFFIX)):
-            continue
-        if path.is_symlink() or not path.is_file():
-            continue
-        descriptor = os.open(path, os.O_RDWR)
-        try:
-            if _lock(descriptor):
-                path.unlink(missing_ok=True)
-        finally:
-            os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

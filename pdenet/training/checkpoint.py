@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,15 +28,17 @@ import safetensors.torch
 from torch import Tensor
 
 from pdenet.errors import CheckpointError, OutputError
+from pdenet.storage.atomic import remove_orphans, replace_file
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "load", "replace_file", "save"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "STATE", "digest", "load", "save"]
 
 FORMAT = "pdenet checkpoint"
 FORMAT_VERSION = 1
 
-_STATE = "state.json"
+STATE = "state.json"
+"""What a folder holds as soon as there is a checkpoint in it."""
+
 _WEIGHTS = re.compile(r"weights-[0-9a-f]{16}\.safetensors")
-_TEMPORARY = ".new"
 
 
 def save(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -67,7 +68,7 @@ def save(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / name, weights)
-        replace_file(folder / _STATE, (json.dumps(record, indent=1) + "\n").encode())
+        replace_file(folder / STATE, (json.dumps(record, indent=1) + "\n").encode())
         _remove_stale(folder, name)
     except OSError as error:
         raise OutputError(
@@ -98,7 +99,7 @@ def load(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if hashlib.sha256(weights).hexdigest() != record["weights"]["sha256"]:
         raise CheckpointError(
             f"the weights {folder / record['weights']['file']} are damaged: their digest is not "
-            f"that in {_STATE}; restore both files or train again"
+            f"that in {STATE}; restore both files or train again"
         )
     try:
         return safetensors.torch.load(weights), record["state"]
@@ -106,8 +107,16 @@ def load(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(f"the weights in {folder} are not safetensors: {error}") from error
 
 
+def digest(folder: Path) -> str:
+    """SHA-256 of the checkpoint in `folder`; no two trainings have the same.
+
+    Raises CheckpointError where there is none, or where its record is damaged.
+    """
+    return _digest(_canonical(_read_record(folder)))
+
+
 def _read_record(folder: Path) -> dict[str, Any]:
-    path = folder / _STATE
+    path = folder / STATE
     try:
         record = json.loads(
             path.read_text(encoding="utf-8"),
@@ -116,7 +125,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
         )
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CheckpointError(
-            f"there is no checkpoint in {folder}: {_STATE} is missing; give the folder of a run "
+            f"there is no checkpoint in {folder}: {STATE} is missing; give the folder of a run "
             "that has been trained"
         ) from error
     except (OSError, ValueError, RecursionError) as error:
@@ -169,36 +178,9 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return entries
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that the disk holds all of it or what was there before."""
-    temporary = path.with_name(path.name + _TEMPORARY)
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the renames in `folder` durable, where the system lets folders be opened."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _remove_stale(folder: Path, current: str) -> None:
     """Remove the weights of earlier checkpoints and what killed writers left."""
     for path in folder.iterdir():
-        name = path.name.removesuffix(_TEMPORARY)
-        ours = name == _STATE or _WEIGHTS.fullmatch(name) is not None
-        if ours and path.name not in (current, _STATE):
+        if path.name != current and _WEIGHTS.fullmatch(path.name):
             path.unlink(missing_ok=True)
+    remove_orphans(folder)

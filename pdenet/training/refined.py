@@ -23,7 +23,7 @@ from torch import Tensor
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import CheckpointError, OutputError
 from pdenet.pde import PDE
-from pdenet.training.checkpoint import replace_file
+from pdenet.storage.atomic import replace_file
 
 __all__ = ["RefinementState"]
 

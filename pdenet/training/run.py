@@ -13,7 +13,6 @@ import json
 import os
 import platform
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +26,7 @@ from pdenet.events import CheckpointSaved, Event, Listener, to_record
 from pdenet.model import NetworkShape, PDENet, SplineShape
 from pdenet.optimise import LBFGSState
 from pdenet.storage import Data
+from pdenet.storage.atomic import replace_file
 from pdenet.training import checkpoint
 from pdenet.training.config import (
     CoefficientsSection,
@@ -53,6 +53,16 @@ class Run:
         return self.folder / "checkpoint"
 
     @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint."""
+        return (self.checkpoint / checkpoint.STATE).exists()
+
+    @property
+    def equation(self) -> Path:
+        """Where the equation is."""
+        return self.folder / "equation.json"
+
+    @property
     def refinement(self) -> Path:
         """Where the state of a refinement is, for as long as it goes on."""
         return self.folder / "refinement.safetensors"
@@ -60,10 +70,12 @@ class Run:
     def listener(self, on_event: Listener | None) -> Listener:
         """A listener that keeps every event in the log and passes it on."""
         log = self.folder / "log.jsonl"
+        torn = [_ends_in_a_line(log)]  # by a writer that was killed
 
         def listen(event: Event) -> None:
             try:
                 with log.open("a", encoding="utf-8") as file:
+                    file.write("\n" * torn.pop() if torn else "")
                     file.write(json.dumps(_finite(to_record(event))) + "\n")
             except OSError as error:
                 raise OutputError(
@@ -138,31 +150,27 @@ def start_run(folder: Path, config: TrainingConfig, data: Data) -> Run:
 
     Raises OutputError where a run is there already, or where it cannot be written.
     """
-    if (folder / "checkpoint").exists():
+    run = Run(folder, config, {"path": str(Path(data.path).resolve()), "digest": data.digest()})
+    if run.begun:
         raise OutputError(
             f"'{folder}' holds a trained run: resume it, remove it, or choose another folder"
         )
-    source = {"path": str(Path(data.path).resolve()), "digest": data.digest()}
     record = {
         "config": config.model_dump(mode="json"),
         "seed": config.seed,
-        "data": source,
+        "data": run.data,
         "versions": versions(),
     }
-    temporary = folder / ".config.json.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, folder / "config.json")
+        replace_file(folder / "config.json", (json.dumps(record, indent=1) + "\n").encode())
         (folder / "log.jsonl").write_text("", encoding="utf-8")
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise OutputError(
             f"the run folder '{folder}' cannot be written ({error.strerror}): free some space or "
             "choose another one"
         ) from error
-    return Run(folder, config, source)
+    return run
 
 
 def versions() -> dict[str, str]:
@@ -240,6 +248,16 @@ def network_for(data: Data, config: TrainingConfig, generator: torch.Generator) 
 
 def _spline(section: CoefficientsSection | SourceSection | None) -> SplineShape | None:
     return None if section is None else SplineShape(section.pieces, section.degree)
+
+
+def _ends_in_a_line(log: Path) -> bool:
+    """Whether the last line of a log has no end."""
+    if not log.is_file():
+        return False
+    with log.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        return file.read(1) not in (b"", b"\n")
 
 
 def _finite(record: dict[str, Any]) -> dict[str, Any]:

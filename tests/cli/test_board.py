@@ -21,22 +21,26 @@ def test_a_follower_reads_a_log_as_it_grows(tmp_path):
     log = tmp_path / "log.jsonl"
     follower = Follower(log)
     follower.look()
-    assert (follower.doing, follower.fraction) == ("starting", 0)
+    assert (follower.course.doing, follower.course.done) == ("starting", 0)
     write(log, STAGE, {"event": "Iteration", "iteration": 3, "iterations": 12})
     follower.look()
-    assert (follower.doing, follower.fraction) == ("stage 2/3: 2 blocks", 0.25)
+    assert follower.course.doing == "stage 2/3: 2 blocks"
+    seen = [follower.course.done]
     with log.open("a") as file:
         file.write('{"event": "Phase", "name": "re')
     follower.look()
-    assert follower.doing == "stage 2/3: 2 blocks"
+    assert follower.course.doing == "stage 2/3: 2 blocks"
     with log.open("a") as file:
-        file.write('fit", "fraction": 0.5}\nno record\n')
+        file.write('fit", "fraction": 0.5}\nno record\n{"event": "Phase"}\n')
     follower.look()
-    assert (follower.doing, follower.fraction) == ("refit", 0.5)
+    assert follower.course.doing == "refit"
+    seen.append(follower.course.done)
     log.write_text("")  # the run was begun anew
     write(log, STAGE)
     follower.look()
-    assert follower.doing == "stage 2/3: 2 blocks"
+    assert follower.course.doing == "stage 2/3: 2 blocks"
+    seen.append(follower.course.done)
+    assert seen == sorted(seen) and 0 < seen[0] < seen[1] < 1
 
 
 def test_a_follower_leaves_out_what_was_before(tmp_path):
@@ -44,7 +48,26 @@ def test_a_follower_leaves_out_what_was_before(tmp_path):
     write(log, STAGE)
     follower = Follower(log)
     follower.look()
-    assert follower.doing == "starting"
+    assert follower.course.doing == "starting"
+
+
+def test_the_bar_of_all_runs_counts_parts_of_those_at_work(tmp_path):
+    """It never falls, and is full when the last run has ended and not before."""
+    write(tmp_path / "log.jsonl")
+    board = Board("repeat", 2, Console(file=io.StringIO(), force_terminal=True))
+    everything = board.bars.tasks[0]
+    seen = [everything.completed]
+    board.started("seed-0", tmp_path / "log.jsonl")
+    for event in (STAGE, STAGE | {"index": 2}, {"event": "Phase", "name": "refit", "fraction": 1}):
+        write(tmp_path / "log.jsonl", event)
+        board.look()
+        seen.append(everything.completed)
+    board.ended("seed-0", "3 s")
+    seen.append(everything.completed)
+    assert seen[-1] == 1 and everything.total == 2
+    board.ended("seed-1", "failed", failed=True)
+    seen.append(everything.completed)
+    assert seen == sorted(seen) and seen[-1] == 2 and len(set(seen)) == len(seen)
 
 
 def test_a_board_in_a_terminal_shows_every_run(tmp_path):

@@ -11,8 +11,8 @@ import time
 import click
 import pytest
 
-from pdenet.cli import Commands
 from pdenet.cli.failure import describe, run
+from pdenet.cli.group import Commands
 from pdenet.errors import EquationError, OutputError, PDENetError
 
 
@@ -76,7 +76,7 @@ def test_sigterm_cleans_up_and_ends_with_143(tmp_path):
         import sys, time
         from pathlib import Path
         import click
-        from pdenet.cli import Commands
+        from pdenet.cli.group import Commands
         from pdenet.cli.failure import run
 
         group = Commands("pdenet")
@@ -117,7 +117,7 @@ def test_sigterm_is_as_before_afterwards():
 LOSES_AN_INTERRUPT = """
 import signal, sys, time, weakref
 import click
-from pdenet.cli import Commands
+from pdenet.cli.group import Commands
 from pdenet.cli.failure import run
 
 class Thing: pass

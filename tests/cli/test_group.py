@@ -7,13 +7,14 @@ import sys
 import pytest
 
 from pdenet import __version__
-from pdenet.cli import COMMANDS, main
+from pdenet.cli import main
+from pdenet.cli.group import COMMANDS
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_summary_of_the_group_is_that_of_the_command(name):
-    command = importlib.import_module(f"pdenet.cli.{name}").command
-    assert command.name == name or command.callback.__module__ == f"pdenet.cli.{name}"
+    command = importlib.import_module(f"pdenet.cli.commands.{name}").command
+    assert command.name == name
     assert command.short_help == COMMANDS[name]
     assert command.help.splitlines()[0] == COMMANDS[name]
 

@@ -5,7 +5,8 @@ import math
 import click
 import pytest
 
-from pdenet.cli.options import LENGTHS, PARAMETER, SHAPE, given
+from pdenet.cli.options import LENGTHS, PARAMETER, PRESETS, SHAPE, given
+from pdenet.training import config
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,7 @@ def test_wrong_parameter(text):
 def test_given_keeps_what_was_typed_zero_included():
     options = {"noise": 0.0, "dt": None, "pde": (), "frames": 3, "other": 1}
     assert given(options, "noise", "dt", "pde", "frames") == {"noise": 0.0, "frames": 3}
+
+
+def test_the_presets_of_the_help_are_those_of_the_configuration():
+    assert tuple(config.PRESETS) == PRESETS

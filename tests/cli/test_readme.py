@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from pdenet.cli import commands
+from pdenet.cli.group import commands
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)

@@ -3,9 +3,10 @@
 import io
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.console import Console
 
-from pdenet.cli.progress import Monitor
 from pdenet.events import (
     CheckpointSaved,
     Iteration,
@@ -16,7 +17,9 @@ from pdenet.events import (
     StepUndone,
     TermDropped,
     TermJudged,
+    to_record,
 )
+from pdenet.progress import SHARES, Course, Monitor, listening
 
 EVENTS = (
     StageStarted("train", blocks=3, iterations=40, index=2, stages=10),
@@ -90,7 +93,7 @@ def test_judged_terms_are_told_to_those_who_ask():
 
 @pytest.mark.parametrize(
     "part",
-    ["refinement", "chi² 166.9 ", "chi² 1.415, step 2.5", "17 %", "100 %", "\n  v_t = 0.1*v_xx",
+    ["refinement", "chi² 166.9 ", "chi² 1.415, step 2.5", "iteration 14,", "\n  v_t = 0.1*v_xx",
      "u_t = -1.01*u*u_x"],
 )  # fmt: skip
 def test_a_terminal_shows_how_a_refinement_converges(part):
@@ -110,7 +113,7 @@ def test_every_field_has_its_line_below_the_bar():
     assert "\n  v_t = -1*v*v_y" in shown(terminal=True)
 
 
-@pytest.mark.parametrize("part", ["stage 3/10", "50 %", "loss 0.0123", "-0.99*u*u_x", "chi² 1.02"])
+@pytest.mark.parametrize("part", ["stage 3/10", "20/40", "loss 0.0123", "-0.99*u*u_x", "chi² 1.02"])
 def test_a_terminal_shows_the_bar(part):
     assert part in shown(terminal=True)
 
@@ -126,3 +129,59 @@ def test_the_bar_is_gone_after_an_error():
         monitor(EVENTS[0])
         raise ValueError
     assert not monitor.live.is_started
+
+
+ONE, COUNT = st.just(1.0), st.integers(1, 50)
+STAGE = st.builds(StageStarted, st.just("a"), st.just(1), COUNT, st.integers(0, 4), st.just(5))
+ITERATION = st.builds(Iteration, st.just("a"), st.integers(0, 99), COUNT, ONE, ONE)
+PHASE = st.builds(Phase, st.sampled_from(["refit", "selection", "maps"]), st.floats(0, 1))
+FIT = st.builds(Refining, st.integers(1, 99), COUNT, ONE, ONE, st.just(""))
+
+
+@given(
+    st.lists(STAGE | ITERATION | PHASE | FIT),
+    st.lists(st.sampled_from(sorted(SHARES)), min_size=1, unique=True),
+)
+@settings(deadline=None)
+def test_the_whole_never_falls_and_is_never_full_before_the_end(events, parts):
+    course, seen = Course(parts), [0.0]
+    for event in events:
+        course.take(to_record(event))
+        seen.append(course.done)
+    assert seen == sorted(seen) and seen[-1] < 1
+
+
+def test_the_bar_is_that_of_the_whole():
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    monitor = Monitor(console)
+    (bar,), seen = monitor.bars.tasks, []
+    for event in (*EVENTS, *REFINING):
+        monitor(event)
+        seen.append(bar.percentage)
+    assert monitor.bars.tasks == [bar] and bar.total == 1
+    assert seen == sorted(seen) and seen[0] > 0 and seen[-1] < 100
+
+
+def test_python_shows_it_in_a_terminal_and_not_elsewhere(monkeypatch):
+    assert isinstance(heard(monkeypatch, terminal=True), Monitor)
+    assert heard(monkeypatch, terminal=False) is None
+
+
+def test_python_shows_nothing_where_that_is_asked_for(monkeypatch):
+    assert heard(monkeypatch, terminal=True, on_event=False) is None
+    assert heard(monkeypatch, terminal=True, on_event=print) is print
+
+
+def test_a_notebook_gets_lines(monkeypatch):
+    console = Console(file=io.StringIO(), force_jupyter=True)
+    monkeypatch.setattr("pdenet.progress.console", lambda *, stderr: console)
+    with listening(None) as monitor:
+        assert isinstance(monitor, Monitor) and not monitor.drawn
+
+
+def heard(monkeypatch, *, terminal, on_event=None):
+    """Who listens where stderr is, or is not, a terminal."""
+    console = Console(file=io.StringIO(), force_terminal=terminal)
+    monkeypatch.setattr("pdenet.progress.console", lambda *, stderr: console)
+    with listening(on_event) as listener:
+        return listener
