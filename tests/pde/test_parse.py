@@ -393,4 +393,4 @@ def test_python_that_text_could_reach_stays_unreached(tmp_path):
     attacks = [text for text in HOSTILE if "(" in text and "\x00" not in text and len(text) < 80]
     attacks = [text for text in attacks if text.isascii()]
     assert len(attacks) > 40
-    subprocess.run([sys.executable, "-c", script, *attacks], check=True, cwd=tmp_path, timeout=60)
+    subprocess.run([sys.executable, "-c", script, *attacks], check=True, cwd=tmp_path, timeout=600)
