@@ -31,7 +31,7 @@ def test_example_finds_its_equation(name, tmp_path):
         [sys.executable, str(EXAMPLES / name)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
         cwd=tmp_path,
         check=False,
     )

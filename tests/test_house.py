@@ -13,6 +13,11 @@ LONGEST_FILE = 400
 LONGEST_MEDIAN = 200
 LONGEST_FUNCTION = 60
 MOST_PARAMETERS = 8
+SHORTEST_WAIT = 60
+CLOCKS = {
+    *("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"),
+    *("process_time", "process_time_ns", "thread_time", "thread_time_ns"),
+}
 
 
 def sources() -> list[Path]:
@@ -102,3 +107,46 @@ def test_docstring_decorators_and_self_do_not_count():
         '        """' + "line\n" * 70 + '        """\n' + "        x = 1\n" * 59
     )
     assert broken_rules(source, "x.py") == []
+
+
+def clocks(source: str, path: str) -> list[str]:
+    """Where a test could pass on one machine and fail on a busy one."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id == "time" and node.attr in CLOCKS:
+                found.append(f"{path}:{node.lineno}: time.{node.attr} reads a clock")
+        elif isinstance(node, ast.ImportFrom) and node.module == "time":
+            found.append(f"{path}:{node.lineno}: say `import time`, so that clocks are seen")
+        elif isinstance(node, ast.keyword) and isinstance(node.value, ast.Constant):
+            value = node.value.value
+            if node.arg == "deadline" and value is not None:
+                found.append(f"{path}:{node.value.lineno}: an example has a deadline")
+            if node.arg == "timeout" and value is not None and value < SHORTEST_WAIT:
+                found.append(f"{path}:{node.value.lineno}: a wait of {value} s decides a result")
+    return found
+
+
+def test_no_test_depends_on_a_clock():
+    """The one clock, in conftest.py, ends what hangs; how long things take is for benchmarks/."""
+    tests = [path for path in sorted((ROOT / "tests").rglob("*.py")) if path.name != "conftest.py"]
+    found = [
+        each
+        for path in tests
+        for each in clocks(path.read_text(encoding="utf-8"), str(path.relative_to(ROOT)))
+    ]
+    assert not found, "\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("import time\nstart = time.perf_counter()", 1),
+        ("from time import monotonic", 1),
+        ("@settings(deadline=200)\ndef f(): ...", 1),
+        ("run(timeout=30)", 1),
+        ("import time\ntime.sleep(1)\nrun(timeout=600, deadline=None)", 0),
+    ],
+)
+def test_a_clock_is_found(source, count):
+    assert len(clocks(source, "x.py")) == count

@@ -29,7 +29,7 @@ def papers(folder):
         [sys.executable, str(BENCHMARKS / "papers.py"), "--quick", "-o", str(folder)],
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1800,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr

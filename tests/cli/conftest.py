@@ -1,5 +1,7 @@
 """A real run that takes seconds: a transport equation in one dimension, on little data."""
 
+import os
+
 import pytest
 
 from pdenet.cli import main
@@ -50,6 +52,44 @@ def trained(tmp_path_factory, data, settings):
     run = tmp_path_factory.mktemp("trained") / "run"
     assert main(["train", str(data), "-o", str(run), "--config", str(settings)]) == 0
     return run
+
+
+# Every Python of a test imports this when it starts.
+WAITS = """
+import os, time
+from pathlib import Path
+from pdenet.cli.progress import Monitor
+
+hear, (kind, last, file) = Monitor.__call__, os.environ["WAITS"].split(":", 2)
+
+def wait(self, event):
+    hear(self, event)
+    if type(event).__name__ == kind and getattr(event, "iteration", 1) >= int(last):
+        while Path(file).exists():
+            time.sleep(0.01)
+
+Monitor.__call__ = wait
+"""
+
+
+@pytest.fixture
+def waits(tmp_path_factory, monkeypatch):
+    """A function of an event and an iteration at which processes that are begun from now on wait.
+
+    However late an interrupt comes, it finds them at work. It returns a file: they go on when that
+    is gone.
+    """
+
+    def begin(kind, iteration=1):
+        folder = tmp_path_factory.mktemp("waits")
+        (folder / "sitecustomize.py").write_text(WAITS)
+        (folder / "file").touch()
+        path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+        monkeypatch.setenv("PYTHONPATH", path)
+        monkeypatch.setenv("WAITS", f"{kind}:{iteration}:{folder / 'file'}")
+        return folder / "file"
+
+    return begin
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -195,20 +194,21 @@ def test_what_exists_is_kept_unless_it_may_go(noisy, tmp_path, refused, capsys):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_refinement_goes_on(noisy, tmp_path, number, code, refused, capsys):
+def test_an_interrupted_refinement_goes_on(
+    noisy, tmp_path, number, code, refused, capsys, until, waits
+):
     output, state = tmp_path / "refined.json", tmp_path / "refined.json.state"
     arguments = ["refine", str(noisy), "--pde", FAR, "--keep-terms", "-o", str(output)]
+    waits("Refining", 3)
     process = subprocess.Popen(
         [sys.executable, "-m", "pdenet.cli", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 60
-    while not state.exists() and time.monotonic() < deadline:
-        time.sleep(0.002)
+    until(state.exists)
     os.kill(process.pid, number)
-    out, told = process.communicate(timeout=60)
+    out, told = process.communicate(timeout=600)
     assert (process.returncode, out) == (code, ""), told
     said = "pdenet: interrupted; go on with the same command and --resume"
     assert told.splitlines()[-1] == said

@@ -107,7 +107,7 @@ NUMBERS = st.floats(0.01, 100).map(lambda x: round(x, 6)) | st.floats(-100, -0.0
 EQUATION = st.dictionaries(FACTORS.map(lambda names: tuple(sorted(names))), NUMBERS, max_size=5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(EQUATION, EQUATION)
 def test_assign_then_expand_gives_any_polynomial_back(first, second):
     symbols = {jet.name: jet.symbol for jet in Jet.all(("u", "v"), 1, 2)}

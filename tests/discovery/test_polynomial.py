@@ -40,7 +40,7 @@ def test_every_monomial_is_there_once(variables, degree):
 sizes = st.tuples(st.integers(1, 4), st.integers(1, 4))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data(), sizes)
 def test_products_are_those_of_dictionaries(data, size):
     variables, degree = size
@@ -52,7 +52,7 @@ def test_products_are_those_of_dictionaries(data, size):
     assert as_dictionary(table, table.multiply(p, q)) == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data(), st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
 def test_what_is_cut_off_never_flows_back(data, variables, degree, more):
     """A chain of products is the same below the degree, whatever the degree of the table."""

@@ -19,7 +19,7 @@ from pdenet.nn.moments import (
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     ndim=st.integers(1, 3),
     size=st.sampled_from([1, 3, 5, 7, 9]),

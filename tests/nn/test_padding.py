@@ -36,7 +36,7 @@ def ghost(line: list[float], i: int, walls: tuple[Boundary, Boundary], dx: float
     return inside + 2 * away * dx * end.derivative
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(PAIRS, st.integers(2, 7), st.integers(0, 6))
 def test_one_axis_is_the_definition(walls, n, width):
     width = min(width, n - 1)
@@ -46,7 +46,7 @@ def test_one_axis_is_the_definition(walls, n, width):
     torch.testing.assert_close(padded, torch.tensor(expected, dtype=torch.float64))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(WALLS, st.integers(0, 3))
 def test_axes_are_padded_one_after_the_other_and_differences_homogeneously(walls, width):
     ndim = len(walls)
@@ -65,7 +65,7 @@ def test_axes_are_padded_one_after_the_other_and_differences_homogeneously(walls
     torch.testing.assert_close(moved - padded, tangent)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ENDS, VALUES, VALUES, VALUES)
 def test_a_wall_continues_what_is_odd_or_even_about_it(end, slope, curve, shift):
     """g + a s + c s³ beyond a Dirichlet wall; b + d s + c s² beyond a Neumann wall."""

@@ -66,7 +66,7 @@ def test_gradients_of_states_and_weights(degree, space):
     assert torch.autograd.gradcheck(run, (u.requires_grad_(), weights), check_forward_ad=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(-1, 6), st.sampled_from([1, 2, 3]), st.booleans())
 def test_it_is_continuous_with_its_slope_at_every_knot(knot, degree, second):
     source, field = random_source(5, degree), int(second)

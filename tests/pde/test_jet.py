@@ -1,7 +1,7 @@
 """Jets: names, order and total derivatives."""
 
 import sympy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pdenet.pde.jet import Jet, jet_from_name, jets_in, sorted_jets, total_derivative
@@ -74,7 +74,6 @@ expressions = st.recursive(
 
 
 @given(expressions, expressions)
-@settings(deadline=None)
 def test_product_rule(f, g):
     for axis in (0, 1):
         df, dg, dfg = (total_derivative(e, axis, U, 2) for e in (f, g, f * g))

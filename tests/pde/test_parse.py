@@ -3,7 +3,6 @@
 import random
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -342,20 +341,29 @@ def nothing_runs(monkeypatch):
     monkeypatch.setattr(sympy, "lambdify", forbidden)
 
 
-def outcome(text):
-    start = time.process_time()
-    try:
-        pde = PDE(text)
-    except EquationError as error:
-        message = str(error)
-        assert message and "\n" not in message and len(message) < 500, message
-        message.encode("utf-8")
-        result = "refused"
-    else:
-        assert pde.fields
-        result = "read"
-    assert time.process_time() - start < 2.0, f"{text[:60]} took too long"
-    return result
+@pytest.fixture
+def outcome(nothing_runs, calls):
+    """A function that reads a text, with work of a second or two at most: "read" or "refused"."""
+
+    def read(text):
+        results = []
+
+        def work():
+            try:
+                pde = PDE(text)
+            except EquationError as error:
+                message = str(error)
+                assert message and "\n" not in message and len(message) < 500, message
+                message.encode("utf-8")
+                results.append("refused")
+            else:
+                assert pde.fields
+                results.append("read")
+
+        calls(work, most=5e6)
+        return results[0]
+
+    return read
 
 
 def test_there_are_enough_hostile_strings():
@@ -363,11 +371,11 @@ def test_there_are_enough_hostile_strings():
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:24]))
-def test_hostile_text_is_refused_or_read_but_never_run(text, nothing_runs):
+def test_hostile_text_is_refused_or_read_but_never_run(text, outcome):
     outcome(text)
 
 
-def test_broken_text_is_refused_or_read_but_never_run(nothing_runs):
+def test_broken_text_is_refused_or_read_but_never_run(outcome):
     results = [outcome(text) for text in broken(200)]
     assert results.count("refused") > 100
 
@@ -393,4 +401,4 @@ def test_python_that_text_could_reach_stays_unreached(tmp_path):
     attacks = [text for text in HOSTILE if "(" in text and "\x00" not in text and len(text) < 80]
     attacks = [text for text in attacks if text.isascii()]
     assert len(attacks) > 40
-    subprocess.run([sys.executable, "-c", script, *attacks], check=True, cwd=tmp_path, timeout=60)
+    subprocess.run([sys.executable, "-c", script, *attacks], check=True, cwd=tmp_path, timeout=600)

@@ -61,7 +61,7 @@ def read_back(pde):
     st.dictionaries(monomials, numbers, max_size=12),
     st.dictionaries(monomials, numbers, max_size=12),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_polynomials_read_back_exactly(first, second):
     pde = PDE.from_terms({"u": first, "v": second}, ("x", "y"))
     again = read_back(pde)
@@ -73,7 +73,7 @@ def test_polynomials_read_back_exactly(first, second):
 @given(
     st.dictionaries(st.one_of(monomials, trees(st.sampled_from(jets))), coefficients, max_size=3)
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_everything_else_reads_back_exactly(terms):
     try:
         pde = PDE.from_terms({"u": terms, "v": {}}, ("x", "y"), {"nu": 0.3, "c_2": -1.7})

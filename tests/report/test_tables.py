@@ -105,7 +105,7 @@ def test_mathematics_is_cut_into_tokens(text, cut):
     assert " ".join(f"{token.kind}:{token.text}" for token in tokens(text)) == cut
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text())
 def test_tokens_lose_nothing_that_could_be_dangerous(text):
     joined = "".join(token.text for token in tokens(text))
@@ -124,7 +124,7 @@ def test_an_equation_without_terms_is_zero():
     assert latex_lines(equation) == ("u_t ={}& 0",)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text())
 def test_escaped_latex_is_ascii_or_latin_and_balanced(text):
     escaped = escape.latex(text)
@@ -133,7 +133,7 @@ def test_escaped_latex_is_ascii_or_latin_and_balanced(text):
     assert all(ord(letter) < 0x180 for letter in escaped)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(alphabet="`*_[]()<>#|~&$\\\n\r ab"))
 def test_escaped_markdown_is_one_line_without_markup(text):
     escaped = escape.markdown(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pdenet.boundary import periodic
@@ -33,20 +33,26 @@ def test_gaps_are_read_where_they_were_written(gappy: Path, gaps: np.ndarray, st
         assert same(part, gaps[[3, 1], ::2].astype("f4"))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(
     share=st.floats(0, 1),
     whole=st.lists(st.booleans(), min_size=2, max_size=2),
     dtype=st.sampled_from(["float64", "float32"]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_any_gaps_survive(tmp_path: Path, share: float, whole: list[bool], dtype: str, seed: int):
+def test_any_gaps_survive(
+    tmp_path_factory: pytest.TempPathFactory,
+    share: float,
+    whole: list[bool],
+    dtype: str,
+    seed: int,
+):
     random = np.random.default_rng(seed)
     states = random.standard_normal((3, 4, 2, 5)).astype(dtype)
     holes = random.random(states.shape) < share
     holes[:, :, np.flatnonzero(whole)] = True
     states[holes] = np.nan
-    path = tmp_path / "a.h5"
+    path = tmp_path_factory.mktemp("gaps") / "a.h5"
     write_arrays(path, states, Grid.square(5, 1), 0.1, missing=True, overwrite=True)
     assert check(path) == []
     with open_data(path) as data:

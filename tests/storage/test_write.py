@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import h5py
@@ -235,7 +234,7 @@ def test_a_full_disk_leaves_the_old_file_and_a_working_process(tmp_path: Path):
 
 
 _ENDLESS = """
-import sys, time, numpy as np
+import sys, numpy as np
 from pdenet.grid import Grid
 from pdenet.problem import Problem
 from pdenet.boundary import periodic
@@ -244,14 +243,17 @@ problem = Problem(None, Grid.square(8, 1), periodic(1), ("u",))
 with create(sys.argv[1], problem, trajectories=9, times=[0.0, 1.0], overwrite=True) as writer:
     writer.append(np.zeros((3, 2, 1, 8)))
     print("writing", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
 def test_a_killed_writer_leaves_the_old_file_and_is_cleaned_up_after(path: Path, states, grid):
     before = path.read_bytes()
     writer = subprocess.Popen(
-        [sys.executable, "-c", _ENDLESS, str(path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _ENDLESS, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert writer.stdout is not None and writer.stdout.readline() == "writing\n"
     hidden = [p for p in path.parent.iterdir() if p != path]
@@ -261,10 +263,8 @@ def test_a_killed_writer_leaves_the_old_file_and_is_cleaned_up_after(path: Path,
     assert hidden[0].exists()
     path.write_bytes(before)
     writer.send_signal(signal.SIGKILL)
-    writer.wait()
-    writer.stdout.close()
+    writer.communicate()
     assert path.read_bytes() == before and hidden[0].exists()
-    time.sleep(0.01)
     write_arrays(path, states, grid, 0.1, overwrite=True)
     assert os.listdir(path.parent) == [path.name]
 
