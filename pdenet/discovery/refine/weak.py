@@ -12,8 +12,7 @@ squared, so that waves that are mostly noise count for nothing. W' is scaled so 
 change by a quadratic of time are integrated exactly, and W is so smooth that others nearly are.
 
 Sources: Gurevich, Reinbold, Grigoriev, Chaos 29 (2019) 103113; Messenger, Bortz, J. Comput. Phys.
-443 (2021) 110525 (regression in weak form); Wiener, Extrapolation, Interpolation, and Smoothing of
-Stationary Time Series (1949), chapter III.
+443 (2021) 110525 (regression in weak form).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from torch import Tensor
 
 from pdenet.discovery.fit import Normal
 from pdenet.discovery.product import Product, values_of
-from pdenet.discovery.refine.prior import Shells
+from pdenet.discovery.refine.prior import Shells, wiener
 from pdenet.discovery.refine.waves import Waves
 from pdenet.pde.jet import sorted_jets
 
@@ -63,11 +62,9 @@ def bumps(frames: int, dt: float) -> tuple[Tensor, Tensor]:
 def signal(complete: Tensor, sigma: Tensor, waves: Waves) -> tuple[Tensor, Tensor]:
     """The waves of data without gaps and what the filter keeps of them, (trajectory, frame, field,
     *waves), and its gain, (trajectory, 1, field, *waves). sigma: (trajectory, field)."""
-    shells = Shells(waves)
     modes = waves.modes(complete)
-    power = shells.mean(modes.abs().square() / waves.grid.size).mean(1, keepdim=True)
-    floor = sigma.square()[:, None, :, None]
-    gain = shells.spread(((power - floor) / power.clamp_min(1e-300)).clamp(0, 1))
+    power = modes.abs().square().mean(1) / waves.grid.size
+    gain = wiener(power, sigma.square(), Shells(waves), complete.shape[1])[:, None]
     return modes, gain
 
 
