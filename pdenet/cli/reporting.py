@@ -18,9 +18,10 @@ from pdenet.cli.results import Result
 from pdenet.cli.rollouts import predict, predict_with_network, relative_errors
 from pdenet.cli.runs import read_log, read_record
 from pdenet.discovery import DiscoveredEquation
-from pdenet.discovery.refine.observe import noise_of
-from pdenet.discovery.smooth import Smoothing
+from pdenet.discovery.noise import noise_of
+from pdenet.discovery.smooth import Smoothing, periodic_axes
 from pdenet.errors import CheckpointError, OutputError
+from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import Entry
 from pdenet.report import PAPERS, DataSource, Evidence, StageCurve, build, form_of
@@ -211,7 +212,7 @@ def _predictions(run: Path | None, found: DiscoveredEquation, data: Data) -> dic
     observed = data.read(trajectories=held_out, dtype="float64")
     start, errors = observed[:, 0], dict[str, np.ndarray]()
     if found.refinement is not None:
-        filtered, noise = _without_noise(observed, found.refinement.chi2, boundaries)
+        filtered, noise = _without_noise(observed, found.refinement.chi2, grid, boundaries)
         if noise.max() > NO_NOISE:
             start, errors["noise"] = filtered, noise
     predicted = predict(found.pde, grid, start, data.times, boundaries=boundaries)
@@ -229,16 +230,16 @@ def _predictions(run: Path | None, found: DiscoveredEquation, data: Data) -> dic
 
 
 def _without_noise(
-    observed: np.ndarray, chi2: float, boundaries: Boundaries
+    observed: np.ndarray, chi2: float, grid: Grid, boundaries: Boundaries
 ) -> tuple[np.ndarray, np.ndarray]:
     """The first frames of trajectories (trajectory, frame, field, *space) as far as they are
     signal, and the relative error that the noise makes in each frame, (trajectory, frame).
 
-    chi2: of a refinement. Where it is less than 1, differences in time are not only noise.
+    chi2: of a refinement. Where it is less than 1, not all that looks like noise is.
     """
     values = torch.from_numpy(observed)
-    sigma = noise_of(values) * min(1.0, chi2) ** 0.5
-    smoothing = Smoothing.at(values[:, 0], sigma, boundaries)
+    sigma = noise_of(values, periodic_axes(boundaries)).sigma * min(1.0, chi2) ** 0.5
+    smoothing = Smoothing.at(values[:, :1], sigma, grid, boundaries)
     power = values.square().flatten(3).mean(3).sum(2)
     alone = sigma.square().sum(1, keepdim=True) / power
     return smoothing(values[:, 0]).numpy(), alone.sqrt().numpy()

@@ -1,38 +1,100 @@
-"""How much of a misfit is noise, and how much is structure that no candidate explains.
+"""How much of data is noise, and how much of a misfit is structure that no candidate explains.
 
-The noise of a window is seen in differences in time that the smooth signal hardly survives,
+Noise is taken to be white: independent in every value, with a standard deviation σ of its own in
+each trajectory and field. Signal is what is smooth in space or in time. Of complete data σ is the
+floor of their spectrum in space and time (`floor`); of data with gaps it is what least squares
+leave (`gaps`), of those sets of functions that leave least. Both can only be raised by signal that
+is resolved neither in space nor in time. Where noise is correlated, as in data that were smoothed
+or interpolated, σ comes out too small. Numbers that were rounded have at least that error
+(`rounding`), and σ is taken to be no less than 10⁻⁹ of the size of a field.
 
-    σ = median |Δ³y| / (0.6745 √20),      Δ³y = y_3 − 3 y_2 + 3 y_1 − y_0,
-
-and what it does to a residual y_k − û_k is σ² from y_k plus what the rollout makes of the noise in
-its first frame, found by adding one draw of that noise to it. What a
-residual holds beyond this is structure: errors of the filters where the grid is too coarse, or
-terms that are missing.
-
-Reference: differences as noise estimators: Rice, Ann. Stat. 12 (1984) 1215-1230; Hall, Kay,
-Titterington, Biometrika 77 (1990) 521-528.
+What noise does to a residual y_k − û_k is σ² from y_k plus what the rollout makes of the noise in
+its first frame, found by adding one draw of that noise to it. What a residual holds beyond this is
+structure: errors of the filters where the grid is too coarse, or terms that are missing.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pdenet.discovery.fit import Rollouts
+from pdenet.discovery.floor import by_spectrum
+from pdenet.discovery.gaps import by_least_squares
+from pdenet.discovery.rounding import rounding_of
 from pdenet.types import Trajectory
 
-__all__ = ["noise_level", "structured_share"]
+__all__ = ["Noise", "noise_of", "structured_share"]
+
+LEAST = 1e-9
+"""Least noise beside the size of a field: no solution of an equation is more exact."""
 
 
-def noise_level(windows: Trajectory) -> Tensor:
-    """Standard deviation σ of the noise of each window and field, (window, field)."""
-    order = min(3, windows.shape[1] - 1)
-    change = windows.diff(order, dim=1).movedim(2, 1).flatten(2).abs()
-    size = math.sqrt(math.comb(2 * order, order))
-    return change.median(2).values / (0.6745 * size)
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """The noise of data.
+
+    sigma: its standard deviation in each trajectory and field, (trajectory, field); 1 where nothing
+    was observed. doubt: the relative standard error of each σ², (trajectory, field), as that of a
+    mean of independent squares, (2/ν)^(1/2); 0 where nothing was observed.
+    """
+
+    sigma: Tensor
+    doubt: Tensor
+
+
+def noise_of(data: Tensor, periodic: Sequence[bool] | None = None) -> Noise:
+    """The noise that data show.
+
+    data: (trajectory, frame, field, *space), NaN where missing. periodic: for each space axis
+    whether its end joins its beginning; what is not said to be periodic is taken for open.
+    """
+    periodic = periodic or (False,) * (data.dim() - 3)
+    values = data.detach().double()
+    sigma = torch.ones(data.shape[0], data.shape[2], dtype=values.dtype, device=values.device)
+    doubt = torch.zeros_like(sigma)
+    seen = values.isfinite().movedim(2, 1).flatten(2)
+    for f in range(data.shape[2]):
+        rows = seen[:, f].any(1).nonzero().flatten()
+        if not len(rows):
+            continue
+        own = values[rows, :, f]
+        variance, freedom = _variances(own, periodic)
+        least = max(_rounding(own, data.dtype), (LEAST * _size(own)) ** 2, 1e-300)
+        sigma[rows, f] = variance.clamp_min(least).sqrt()
+        doubt[rows, f] = (2 / freedom).sqrt()
+    return Noise(sigma.to(data), doubt.to(data))
+
+
+def _size(values: Tensor) -> float:
+    """The largest deviation of a field from its mean."""
+    seen = values[values.isfinite()]
+    return float((seen - seen.mean()).abs().max())
+
+
+def _rounding(values: Tensor, dtype: torch.dtype) -> float:
+    """The variance of rounding, at least of the format that the data came in."""
+    found = rounding_of(values)
+    if dtype.is_floating_point:
+        step = torch.finfo(dtype).eps * values.nan_to_num(0.0).square().mean().sqrt()
+        found = max(found, float(step) ** 2 / 12)
+    return found
+
+
+def _variances(values: Tensor, periodic: Sequence[bool]) -> tuple[Tensor, Tensor]:
+    """σ² of each trajectory (trajectory, frame, *space) of a field, before any limit, and its
+    degrees of freedom."""
+    variance, freedom = values.new_zeros(len(values)), values.new_ones(len(values))
+    seen = values.isfinite().flatten(2).all(2)
+    whole = seen.sum(1) * 2 >= seen.shape[1]
+    if bool(whole.any()):
+        variance[whole], freedom[whole] = by_spectrum(values[whole], seen[whole], periodic)
+    if not bool(whole.all()):
+        variance[~whole], freedom[~whole] = by_least_squares(values[~whole], periodic)
+    return variance, freedom
 
 
 def structured_share(

@@ -225,7 +225,7 @@ class Reading:
         chosen = Windows(states.shape[0], states.shape[1], steps or self.steps)
         n = max(4, values // states[0, 0].numel())
         raw = chosen.gather(states, chosen.sample(n, self.generator))
-        smoothing = Smoothing.of(raw, self.model.filters.boundaries)
+        smoothing = Smoothing.of(raw, self.model.shape.grid, self.model.filters.boundaries)
         return smoothing.starts(raw), smoothing
 
     def start(

@@ -20,8 +20,9 @@ from torch import Tensor
 
 from pdenet.dataset import Windows
 from pdenet.discovery import expansion, leading, shares
-from pdenet.discovery.noise import noise_level
-from pdenet.discovery.smooth import Smoothing
+from pdenet.discovery.noise import noise_of
+from pdenet.discovery.refine.prior import FIRST_FRAMES
+from pdenet.discovery.smooth import Smoothing, periodic_axes
 from pdenet.discovery.units import function_candidates
 from pdenet.errors import TrainingError
 from pdenet.events import Iteration, Listener, StageFinished, StageStarted, StepUndone
@@ -100,12 +101,13 @@ class Trainer:
         self.optimiser = LBFGS()
         self.names = stage_names(config.stages)
         self._spoken = 0.0
+        self._levels: list[tuple[Trajectory, Tensor]] = []
 
     def set_scales(self) -> None:
         """Scale inputs and outputs of the SymNets, and the range of sources, by the data."""
         frames = self.train.flatten(0, 1)
         chosen = torch.arange(0, len(frames), max(1, frames[:, 0].numel() // 2**18))
-        smoothing = self._smoothing(self.train, frames[chosen], chosen // self.train.shape[1])
+        smoothing = self._smoothing(self.train, frames[chosen, None], chosen // self.train.shape[1])
         change = (self.train[:, 1:] - self.train[:, :-1]).div(self.model.dt)
         with torch.no_grad():
             jets = self.model.filters(smoothing(frames[chosen]))
@@ -329,7 +331,7 @@ class Trainer:
         """Windows with these numbers; what is noise in their first frames does not start them."""
         every = self._all_windows(states, stage)
         found = every.gather(states, windows)
-        return self._smoothing(states, found[:, 0], windows // every.starts).starts(found)
+        return self._smoothing(states, found, windows // every.starts).starts(found)
 
     def _drowned(self) -> float:
         """The variance of the noise over the mean square of changes between frames, of that field
@@ -338,15 +340,19 @@ class Trainer:
         share = self._noise(self.train).square().mean(0) / change.clamp_min(1e-300)
         return float(share.nan_to_num(0.0).amin())
 
-    @staticmethod
-    def _noise(states: Trajectory) -> Tensor:
-        """The noise of each trajectory and field."""
-        return torch.cat([noise_level(one) for one in states.split(1)])
+    def _noise(self, states: Trajectory) -> Tensor:
+        """The noise of each trajectory and field, found once."""
+        known = [sigma for data, sigma in self._levels if data is states]
+        if not known:
+            known = [noise_of(states, periodic_axes(self.model.filters.boundaries)).sigma]
+            self._levels.append((states, known[0]))
+        return known[0]
 
-    def _smoothing(self, states: Trajectory, frames: Tensor, rows: Tensor) -> Smoothing:
-        """The filters of frames (frame, field, *space) of these trajectories."""
+    def _smoothing(self, states: Trajectory, frames: Trajectory, rows: Tensor) -> Smoothing:
+        """The filters of frames (window, frame, field, *space) of these trajectories."""
         sigma = self._noise(states)[rows.to(states.device)]
-        return Smoothing.at(frames, sigma, self.model.filters.boundaries)
+        grid, boundaries = self.model.shape.grid, self.model.filters.boundaries
+        return Smoothing.at(frames[:, :FIRST_FRAMES], sigma, grid, boundaries)
 
     def _draw(self, stage: StageConfig, doublings: int) -> Tensor:
         n = max(4, self.config.values // self.train[0, 0].numel()) * 2**doublings

@@ -1,6 +1,7 @@
 """First frames without their noise."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -25,7 +26,9 @@ def test_most_of_the_noise_goes_and_the_signal_stays(shape):
     clean = waves(shape)
     generator = torch.Generator().manual_seed(0)
     noise = 0.02 * torch.randn(clean.shape, generator=generator, dtype=torch.float64)
-    found = Smoothing.of(clean + noise, periodic(len(shape))).starts(clean + noise)
+    grid = Grid.square(2, len(shape))
+    smoothing = Smoothing.of(clean + noise, replace(grid, shape=shape), periodic(len(shape)))
+    found = smoothing.starts(clean + noise)
     before, after = noise[:, 0], found[:, 0] - clean[:, 0]
     assert after.square().mean() < 0.5 * before.square().mean()
     torch.testing.assert_close(found[:, 1:], (clean + noise)[:, 1:], rtol=0, atol=0)
@@ -34,13 +37,18 @@ def test_most_of_the_noise_goes_and_the_signal_stays(shape):
 def test_frames_without_noise_stay_as_they_are():
     clean = waves((32, 32))
     torch.testing.assert_close(
-        Smoothing.of(clean, periodic(2)).starts(clean), clean, rtol=0, atol=1e-12
+        Smoothing.of(clean, Grid.square(32, 2), periodic(2)).starts(clean),
+        clean,
+        rtol=0,
+        atol=1e-12,
     )
 
 
 def test_constant_frames_stay_constant():
     still = torch.ones(2, 4, 1, 16, dtype=torch.float64)
-    torch.testing.assert_close(Smoothing.of(still, periodic(1)).starts(still), still)
+    torch.testing.assert_close(
+        Smoothing.of(still, Grid.square(16, 1), periodic(1)).starts(still), still
+    )
 
 
 @pytest.mark.parametrize("wall", [Dirichlet(0.5), Neumann()])
@@ -55,13 +63,15 @@ def test_between_walls(wall, channel):
     generator = torch.Generator().manual_seed(0)
     noise = 0.02 * torch.randn(clean.shape, generator=generator, dtype=torch.float64)
     boundaries = ((wall, wall), (Periodic(), Periodic()) if channel else (wall, wall))
-    found = Smoothing.of(clean + noise, boundaries).starts(clean + noise)
+    shape, lengths = (41, 32 if channel else 41), (math.pi, (2 if channel else 1) * math.pi)
+    grid = Grid(shape, lengths, endpoint=(True, not channel))
+    found = Smoothing.of(clean + noise, grid, boundaries).starts(clean + noise)
     assert (found - clean)[:, 0].square().mean() < 0.3 * noise[:, 0].square().mean()
 
 
 def test_walls_that_cannot_be_continued_leave_the_frame_but_hold():
     u = torch.randn(2, 4, 1, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     boundaries = ((Dirichlet(0.0), Dirichlet(1.0)),)
-    found = Smoothing.of(u, boundaries).starts(u)
+    found = Smoothing.of(u, Grid((9,), (1.0,), endpoint=True), boundaries).starts(u)
     assert torch.equal(found[:, 1:], u[:, 1:]) and torch.equal(found[..., 1:-1], u[..., 1:-1])
     assert bool((found[:, 0, :, 0] == 0).all()) and bool((found[:, 0, :, -1] == 1).all())

@@ -16,15 +16,7 @@ from torch import Tensor
 
 from pdenet.discovery.refine.waves import Waves
 
-__all__ = ["Observations", "noise_of"]
-
-MOST_DIFFERENCES = 6
-
-FEWEST_DIFFERENCES = 500
-"""Differences in time of all trajectories from which their size is known well enough."""
-
-SAME = 0.005
-"""Logarithmic difference of two noise levels that are the same."""
+__all__ = ["Observations"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,32 +104,3 @@ class Observations:
         """The points of the data on the grid of the states."""
         steps = zip(waves.grid.shape, self.values.shape[3:], strict=True)
         return (..., *(slice(None, None, fine // coarse) for fine, coarse in steps))
-
-
-def noise_of(data: Tensor) -> Tensor:
-    """Standard deviation of the noise of each trajectory and field, from differences in time.
-
-    data: (trajectory, frame, field, *space), NaN where missing. With Δⁿ the n-th difference,
-    σ = median |Δⁿ y| / (0.6745 (2n over n)^(1/2)); what the signal adds to it falls with n, what
-    chance and gaps add grows. The order is the lowest one, the same for all, that shows on average
-    no more than the best one, as well as both are known. A field that is never observed gets 1.
-    """
-    found, doubts = [], []
-    change = data
-    for order in range(1, min(MOST_DIFFERENCES, data.shape[1] - 1) + 1):
-        change = change.diff(dim=1)
-        size = change.movedim(2, 1).flatten(2).abs()
-        count = size.isfinite().sum(2)
-        if order > 1 and int(count.sum()) < FEWEST_DIFFERENCES:
-            break
-        scale = 0.6745 * math.sqrt(math.comb(2 * order, order))
-        found.append(size.nanmedian(2).values / scale)
-        # Neighbouring differences of order n share noise: about one in n + 1 is worth counting.
-        doubts.append(1.2 * ((order + 1) / count.sum().clamp_min(1)) ** 0.5)
-    floor = 1e-9 * data.nan_to_num(0.0).movedim(2, 1).flatten(2).abs().amax(2).clamp_min(1e-290)
-    levels = [float(each.maximum(floor).log().nanmean()) for each in found]
-    best = min(range(len(levels)), key=lambda k: levels[k])
-    allowed = levels[best] + SAME + float(doubts[best])
-    chosen = next(k for k, level in enumerate(levels) if level <= allowed + float(doubts[k]))
-    sigma = found[chosen]
-    return torch.where(sigma.isnan(), torch.ones_like(sigma), sigma.maximum(floor))

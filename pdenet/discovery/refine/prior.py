@@ -2,29 +2,49 @@
 
 A state is taken for a draw of independent waves with a variance S(|k|) that depends on the length
 of the wave alone, its own for each trajectory and field. S is read off the first frames of the
-data: the mean of |ŷ_k|²/N on shells of equal |k|, less the variance σ² of the noise. Where that
-difference is below what noise alone would leave, S goes on as the exponential that the shells
-before it show, or as that limit where this is less: spectra of solutions of smoothing equations
-fall exponentially. The mean of a field (k = 0) has no prior. As states are found, S is
-re-estimated from them (empirical Bayes; `fit`). Each direction has a spectrum of its own: fronts
-make spectra depend on it, and to a prior that does not know this the waves along and across them
-seem to be damped too much and too little.
+data: the mean of |ŷ_k|²/N on shells of equal |k|, less the variance σ² of the noise. Spectra may
+have any shape (a band, a ring, single waves): up to the last shell that stands above the noise S is
+what the data show, or one standard error where that is more. Beyond it S goes on as the exponential
+that the shells before it show, and no higher than data allow: spectra of solutions of smoothing
+equations fall exponentially. Where the last shell of the grid still stands above the noise the
+exponential alone says what waves beyond the grid hold (`unresolved`). The mean of a field (k = 0)
+has no prior. As states are found, S is re-estimated from them (empirical Bayes; `fit`). Each
+direction has a spectrum of its own: fronts make spectra depend on it, and to a prior that does not
+know this the waves along and across them seem to be damped too much and too little.
 
-Source: Foias, Temam, J. Funct. Anal. 87 (1989) 359-369 (exponential decay).
+Data are freed of noise by Wiener's filter on the same shells (`wiener`).
+
+Sources: Foias, Temam, J. Funct. Anal. 87 (1989) 359-369 (exponential decay); Wiener, Extrapolation,
+Interpolation, and Smoothing of Stationary Time Series (1949), chapter III; Wilson, Hilferty, Proc.
+Natl. Acad. Sci. 17 (1931) 684-688 (quantiles of chi²).
 """
 
 from __future__ import annotations
+
+import math
+from statistics import NormalDist
 
 import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.waves import Waves
+from pdenet.grid import Grid
 
-__all__ = ["Shells", "positive", "spectrum_of_data", "unresolved"]
+__all__ = ["FIRST_FRAMES", "Shells", "positive", "spectrum_of_data", "unresolved", "wiener"]
 
 FIRST_FRAMES = 4
 """Frames whose spectra are averaged for the initial one."""
+
+FALSE_ALARMS = 0.01
+"""Probability that noise alone lifts a shell of the data above its limit anywhere."""
+
+EQUAL = 32
+"""Shells are one wave of the longest axis wide up to this |k|, and beyond in proportion to |k|: on
+boxes of very different lengths most shells of equal width would be empty."""
+
+FRONT = -2.0
+"""Power of |k| with which the spectrum of a front falls: extrapolation falls no slower."""
 
 SECTORS = 4
 """Directions of waves in the plane that have a spectrum of their own."""
@@ -44,7 +64,7 @@ class Shells:
 
     def __init__(self, waves: Waves, directions: bool = False) -> None:
         self.waves = waves
-        shell, sector = waves.radius.round().long(), _sectors(waves)
+        shell, sector = _shell_of(waves.radius), _sectors(waves)
         self.number = int(shell.max()) + 1
         self.sectors = int(sector.max()) + 1 if directions else 1
         self.of = (shell + self.number * sector * directions).flatten()
@@ -54,6 +74,26 @@ class Shells:
 
     def __len__(self) -> int:
         return self.number * self.sectors
+
+    @property
+    def radius(self) -> Tensor:
+        """|k| of each shell in waves of the longest axis, (number,)."""
+        shell = torch.arange(self.number, dtype=self.weight.dtype, device=self.weight.device)
+        beyond = EQUAL * (shell / EQUAL - 1).clamp_max(700).exp()
+        return torch.where(shell <= EQUAL, shell, beyond)
+
+    def ends(self) -> tuple[list[int], list[int]]:
+        """For each sector the last shell along the axes in it (of the whole sector where none is),
+        and the last shell that holds a wave."""
+        held = self.count.reshape(self.sectors, self.number) > 0
+        last = [int(row.nonzero().max()) if bool(row.any()) else 0 for row in held]
+        along = [-1] * self.sectors
+        place = self.of.reshape(self.waves.shape)
+        for axis, n in enumerate(self.waves.grid.shape):
+            wave = [n // 2 if a == axis else 0 for a in range(self.waves.grid.ndim)]
+            sector, shell = divmod(int(place[tuple(wave)]), self.number)
+            along[sector] = max(along[sector], shell)
+        return [a if a >= 0 else b for a, b in zip(along, last, strict=True)], last
 
     def _sum(self, values: Tensor) -> Tensor:
         total = values.new_zeros((*values.shape[:-1], len(self)))
@@ -96,6 +136,15 @@ class Shells:
         return spectrum[..., self.of].reshape((*spectrum.shape[:-1], *self.waves.shape))
 
 
+def _shell_of(radius: Tensor) -> Tensor:
+    """The shell of each |k|."""
+    return (
+        torch.where(radius <= EQUAL, radius, EQUAL * (1 + (radius / EQUAL).clamp_min(1).log()))
+        .round()
+        .long()
+    )
+
+
 def _sectors(waves: Waves) -> Tensor:
     """The sector of each wave, (*waves)."""
     numbers = torch.stack([k.expand(waves.shape) for k in waves.numbers])
@@ -125,15 +174,7 @@ def spectrum_of_data(seen: Observations, data_waves: Waves, shells: Shells) -> T
     total = found[..., 1:].mul(own.count[1:]).sum(-1, keepdim=True) / own.count[1:].sum()
     gaps = (1 - share.flatten(3).squeeze(3).mean(1)[..., None]) * total
     floor = seen.sigma.square()[..., None] + gaps
-    limit = 2 * floor * (2 / (own.waves_in() * values.shape[1])).sqrt()
-    raw = found - floor
-    largest = min(data_waves.grid.shape) // 2
-    seen_shells, limits = (
-        each.unflatten(-1, (own.sectors, own.number))[..., :largest].reshape(-1, largest)
-        for each in (raw, limit)
-    )
-    spectra = [_continued(*each, shells.number) for each in zip(seen_shells, limits, strict=True)]
-    result = torch.stack(spectra).reshape(*raw.shape[:2], len(shells))
+    result = _continued(found - floor, floor, own, values.shape[1], shells)
     unseen = (seen.count == 0)[..., None]
     if bool(unseen.any()):  # a field that is never observed: as large as those that are
         others = torch.where(unseen, torch.zeros_like(result), result).sum(1, keepdim=True)
@@ -142,26 +183,66 @@ def spectrum_of_data(seen: Observations, data_waves: Waves, shells: Shells) -> T
     return result / seen.share(shells.waves)
 
 
-def _continued(raw: Tensor, limit: Tensor, size: int) -> Tensor:
-    """A spectrum (shell,) as far as it stands above its limit, continued to `size` shells."""
-    above = (raw > limit).tolist()
-    last = next((k for k in range(1, len(above)) if not above[k]), len(above)) - 1
-    last = max(last, 1)
-    shells = torch.arange(size, dtype=raw.dtype, device=raw.device)
-    first = max(1, last // 2)
-    chosen = raw[first : last + 1].clamp_min(1e-300).log()
+def _continued(raw: Tensor, floor: Tensor, own: Shells, frames: int, shells: Shells) -> Tensor:
+    """S on the shells of a grid from what shells of the data's grid show beyond the noise, (.., own
+    group) -> (.., group). floor: the variance of the noise, (.., 1)."""
+    freedom = own.waves_in().clamp_min(1) * frames
+    chance = FALSE_ALARMS / raw.numel()
+    ninth = 2 / (9 * freedom)
+    highest = (1 - ninth + NormalDist().inv_cdf(1 - chance) * ninth.sqrt()) ** 3
+    parts = (raw, floor * (highest - 1), floor * (2 / freedom).sqrt())
+    rows = [each.unflatten(-1, (own.sectors, own.number)) for each in parts]
+    along, last = own.ends()
+    result = raw.new_zeros((*raw.shape[:-1], shells.sectors, shells.number))
+    for place in torch.cartesian_prod(*map(torch.arange, result.shape[:-1])).tolist():
+        sector, at = place[-1], tuple(place)
+        seen = last[sector] + 1
+        shown, limit, error = (row[at][:seen] for row in rows)
+        result[at] = _row(shown, limit, error, along[sector], shells.radius)
+    return positive(result, 1).flatten(-2)
+
+
+def _row(raw: Tensor, limit: Tensor, error: Tensor, edge: int, radius: Tensor) -> Tensor:
+    """The spectrum of one sector on shells of these radii.
+
+    raw: what the first of them show, limit: below which it may be noise, error: its standard error,
+    (seen shell,) each. edge: the last shell up to which the grid of the data sees all directions.
+    """
+    above = raw > limit
+    above[0] = False
+    last = int(above.nonzero().max()) if bool(above.any()) else min(1, len(raw) - 1)
+    chosen = above[max(1, last // 2) : last + 1].nonzero().flatten() + max(1, last // 2)
     slope = raw.new_tensor(-0.5)
-    if last > first:
-        x = shells[first : last + 1] - shells[first : last + 1].mean()
-        slope = torch.minimum((x * chosen).sum() / x.square().sum(), raw.new_tensor(-0.1))
-    end = raw[last].clamp_min(limit[last]).log()
-    spectrum = (end + slope * (shells - last)).exp()
-    if last < len(limit) - 1:  # what is not seen where it could be is at most what could hide
-        bound = torch.full_like(spectrum, float(limit[-1]))
-        bound[: len(limit)] = limit
-        spectrum = torch.minimum(spectrum, bound)
-    spectrum[: last + 1] = torch.maximum(raw[: last + 1], limit[: last + 1])
-    return positive(spectrum, 1)
+    if len(chosen) > 1:
+        x = radius[chosen] - radius[chosen].mean()
+        slope = (x * raw[chosen].log()).sum() / x.square().sum()
+    slope = slope.clamp_max(FRONT / float(radius[last].clamp_min(1)))
+    end = torch.maximum(raw[last], limit[last]).log()
+    result = (end + slope * (radius - radius[last])).clamp_max(700).exp()
+    shown = torch.where(above, raw, torch.maximum(raw, error))
+    if last < edge:  # the noise is reached: what is not seen is at most what could hide
+        result[: len(raw)] = torch.minimum(result[: len(raw)], shown)
+        result[len(raw) :] = result[len(raw) :].clamp_max(float(limit[-1]))
+    result[: last + 1] = shown[: last + 1]
+    return result
+
+
+def wiener(power: Tensor, floor: Tensor, shells: Shells, frames: float) -> Tensor:
+    """What a Wiener filter keeps of each wave, (.., *waves): with P the mean power on its shell,
+
+        g = max(0, 1 − (1 + e) σ²/P),      e = (2 / number of squares in P)^(1/2).
+
+    power: |ŷ|²/N, the mean over frames of independent noise. floor: its variance σ², (..). The
+    relative error e of P makes the filter leave one fortieth of noise alone where without it a
+    tenth would stay (single frames in one dimension). The mean of a field is kept.
+    """
+    error = (2 / (shells.waves_in() * frames).clamp_min(1)).sqrt()
+    mean = shells.mean(power).clamp_min(1e-300)
+    gain = (1 - (1 + error) * floor[..., None] / mean).clamp(0, 1)
+    gain[..., :: shells.number] = torch.where(
+        torch.arange(shells.sectors, device=gain.device) == 0, 1.0, gain[..., :: shells.number]
+    )
+    return shells.spread(gain)
 
 
 def positive(spectrum: Tensor, dims: int) -> Tensor:
@@ -171,7 +252,10 @@ def positive(spectrum: Tensor, dims: int) -> Tensor:
     return torch.maximum(spectrum, LEAST * largest).clamp_min(1e-300)
 
 
-def unresolved(spectrum: Tensor, shells: Shells, highest: float) -> Tensor:
-    """The variance of a field at a point in waves of more than `highest` radius."""
-    beyond = (torch.arange(len(shells), device=spectrum.device) > highest) * shells.count
-    return (spectrum * beyond).sum(-1) / shells.waves.grid.size
+def unresolved(spectrum: Tensor, shells: Shells, grid: Grid) -> Tensor:
+    """The variance of a field at a point in waves that a grid of the same lengths does not hold."""
+    waves = shells.waves
+    beyond = torch.zeros(waves.shape, dtype=torch.bool, device=spectrum.device)
+    for k, step in zip(waves.numbers, grid.spacing, strict=True):
+        beyond = beyond | (k.abs() > (1 + 1e-9) * math.pi / step)
+    return (shells.spread(spectrum) * beyond * waves.weight).flatten(-grid.ndim).sum(-1)

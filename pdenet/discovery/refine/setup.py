@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from pdenet.boundary import Periodic
+from pdenet.discovery.noise import noise_of
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import States
 from pdenet.discovery.refine.fit import Estimate
-from pdenet.discovery.refine.observe import Observations, noise_of
+from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, spectrum_of_data, unresolved
 from pdenet.discovery.refine.start import filled
 from pdenet.discovery.refine.waves import Waves
@@ -69,8 +70,8 @@ class Setup:
     """Data and everything that does not change while they are fitted.
 
     data: (trajectory, frame, field, *space), NaN where missing. sigma: the noise, as given or as
-    differences in time show it, (trajectory, field). shown: the larger of the two. given: whether
-    it was given.
+    the data show it, (trajectory, field). shown: the larger of the two. doubt: the relative
+    standard error of the variance that the data show. given: whether the noise was given.
     """
 
     data: Tensor
@@ -79,19 +80,23 @@ class Setup:
     config: RefineConfig
     sigma: Tensor
     shown: Tensor
+    doubt: Tensor
     given: bool
 
     @classmethod
     def of(cls, data: Tensor, problem: Problem, dt: float, config: RefineConfig) -> Setup:
         """With the noise that the user says, or the data show."""
-        shown = noise_of(data)
+        found = noise_of(data, (True,) * problem.grid.ndim)
+        shown = found.sigma
         if config.noise is None:
-            return cls(data, problem, dt, config, shown, shown, given=False)
+            return cls(data, problem, dt, config, shown, shown, found.doubt, given=False)
         first = data[:, 0].flatten(2)
         mean = first.nanmean(2, keepdim=True)
         size = (first - mean).square().nanmean(2).sqrt().nan_to_num(1.0).clamp_min(1e-300)
         given = config.noise * size
-        return cls(data, problem, dt, config, given, torch.maximum(given, shown), given=True)
+        return cls(
+            data, problem, dt, config, given, torch.maximum(given, shown), found.doubt, given=True
+        )
 
     @property
     def seen(self) -> Observations:
@@ -125,7 +130,9 @@ class Setup:
 
     def _of(self, rows: Tensor) -> Setup:
         """With the noise of these trajectories."""
-        return replace(self, sigma=self.sigma[rows], shown=self.shown[rows])
+        rows = rows.to(self.sigma.device)
+        sigma, shown, doubt = (each[rows] for each in (self.sigma, self.shown, self.doubt))
+        return replace(self, sigma=sigma, shown=shown, doubt=doubt)
 
     def state_grid(self, terms: int) -> Grid:
         """The grid of the states: finer than the data's for as long as waves beyond it hold more
@@ -147,9 +154,9 @@ class Setup:
         factor, most = 1, self.config.finest if bool(self.data.isfinite().all()) else 1
         while 2 * factor <= most:
             finer = self.problem.grid.refine(2 * factor)
-            shells = Shells(self.waves_on(finer))
+            shells = Shells(self.waves_on(finer), directions=True)
             spectrum = spectrum_of_data(self.seen, self.waves, shells)
-            left = unresolved(spectrum, shells, min(grid.shape) / 2).mean()
+            left = unresolved(spectrum, shells, grid).mean()
             if left <= negligible or not self.fits(finer, terms):
                 break
             factor, grid = 2 * factor, finer

@@ -19,8 +19,7 @@ over frames above all: a factor on V, where it is above 1.
 
 Sources: Gurevich, Reinbold, Grigoriev, Chaos 29 (2019) 103113; Messenger, Bortz, J. Comput. Phys.
 443 (2021) 110525 (regression in weak form); Bortz, Messenger, Dukic, Bull. Math. Biol. 85 (2023) 110
-(noise on both sides); Wiener, Extrapolation, Interpolation, and Smoothing of Stationary Time Series
-(1949), chapter III.
+(noise on both sides).
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.product import Product, values_of
-from pdenet.discovery.refine.prior import Shells
+from pdenet.discovery.refine.prior import Shells, wiener
 from pdenet.discovery.refine.waves import Waves
 from pdenet.pde.jet import Jet, sorted_jets
 
@@ -85,11 +84,9 @@ def bumps(frames: int, dt: float) -> tuple[Tensor, Tensor, Tensor]:
 def signal(complete: Tensor, sigma: Tensor, waves: Waves) -> tuple[Tensor, Tensor]:
     """The waves of data without gaps and what the filter keeps of them, (trajectory, frame, field,
     *waves), and its gain, (trajectory, 1, field, *waves). sigma: (trajectory, field)."""
-    shells = Shells(waves)
     modes = waves.modes(complete)
-    power = shells.mean(modes.abs().square() / waves.grid.size).mean(1, keepdim=True)
-    floor = sigma.square()[:, None, :, None]
-    gain = shells.spread(((power - floor) / power.clamp_min(1e-300)).clamp(0, 1))
+    power = modes.abs().square().mean(1) / waves.grid.size
+    gain = wiener(power, sigma.square(), Shells(waves), complete.shape[1])[:, None]
     return modes, gain
 
 

@@ -16,7 +16,7 @@ from pdenet.discovery.refine.fit import Estimate, Fit, Workers, _share
 from pdenet.discovery.refine.information import covariance, inverse
 from pdenet.discovery.refine.information import errors as standard_errors
 from pdenet.discovery.refine.linearised import Linearised
-from pdenet.discovery.refine.observe import Observations, noise_of
+from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.refine.waves import Waves
 from pdenet.grid import Grid
@@ -219,25 +219,6 @@ def test_conjugate_gradients_solve_each_system_by_itself() -> None:
     )
     torch.testing.assert_close(found @ a, b)
     torch.testing.assert_close(left, b - found @ a, rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize("missing", [0.0, 0.5])
-def test_the_noise_is_read_off_differences_in_time(missing: float) -> None:
-    generator = torch.Generator().manual_seed(5)
-    time = torch.arange(21, dtype=torch.float64)[None, :, None, None] / 10
-    x = torch.arange(256, dtype=torch.float64) / 40
-    data = torch.sin(x - time).expand(4, 21, 2, 256).clone()
-    sigma = torch.tensor([[0.01, 0.2]], dtype=torch.float64).expand(4, 2)
-    data += sigma[:, None, :, None] * torch.randn(
-        data.shape, generator=generator, dtype=torch.float64
-    )
-    gaps = torch.rand((4, 21, 1, 256), generator=generator) < missing
-    data[gaps.expand_as(data)] = torch.nan
-    torch.testing.assert_close(noise_of(data), sigma, rtol=0.3 if missing else 0.12, atol=0)
-    assert float((noise_of(data) / sigma).mean()) == pytest.approx(1, abs=0.08 if missing else 0.04)
-    unseen = data.clone()
-    unseen[:, :, 1] = torch.nan
-    assert noise_of(unseen)[:, 1].tolist() == [1.0] * 4
 
 
 def test_gaps_are_bridged_in_time() -> None:

@@ -43,8 +43,10 @@ def test_the_spectrum_is_that_of_the_signal_and_goes_on_exponentially() -> None:
     expected = 4 * (-0.6 * k).exp()
     assert float((found[1:14] / expected[1:14]).log().abs().max()) < 0.5
     assert float((found[18:28] / expected[18:28]).log().abs().max()) < 3
-    left = unresolved(found[None, None], shells, 16)
-    assert float(left) < 1e-3 and float(unresolved(found[None, None], shells, 4)) > float(left)
+    left = unresolved(found[None, None], shells, waves.grid)
+    coarse = unresolved(found[None, None], shells, waves_of(8, 8).grid)
+    assert float(left) < 1e-3 and float(coarse) > float(left)
+    assert float(unresolved(found[None, None], shells, fine.grid)) == 0
 
 
 def test_shells_average_and_spread() -> None:

@@ -1,0 +1,142 @@
+"""The floor of a spectrum in space and time: white noise seen where the signal is not.
+
+An orthonormal transform leaves white noise white. Frames are transformed along periodic axes by
+Fourier's, along time and axes between walls by polynomials that are orthonormal on their points.
+Signals that are resolved in space or in time fill the low part of this spectrum, or some waves of
+it; noise fills all of it, with the variance σ² in each coefficient. The spectrum is cut into bands
+along each axis, and of the blocks that these make those count which agree with the lowest one,
+
+    σ² = Σ |coefficient|² / number of coefficients,
+
+so that no shape of the signal's spectrum is assumed: a band, a ring or one wave leave out what they
+touch. Signal can only raise it, unless noise is correlated.
+
+Source: Gram, J. reine angew. Math. 94 (1883) 41-73 (orthogonal polynomials on points); Paulson,
+Ann. Math. Stat. 13 (1942) 233-235 (whether two variances agree).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["by_spectrum", "chebyshev"]
+
+BANDS = {1: 8, 2: 5, 3: 4}
+"""Bands along time and each axis of space, by the number of space axes: up to 256 blocks."""
+
+LONGEST = 64
+"""Points of the pieces that an axis without a period is cut into: polynomials of a higher degree
+on equal steps are not what they should be."""
+
+LIMIT = 3.0
+"""Standard deviations above the floor from which on a block holds signal: of 64 to 256 blocks of
+noise alone 0.1 % are left out, which moves σ² by less than a thousandth of its error."""
+
+MOST_STEPS = 100
+
+
+def chebyshev(s: Tensor, degree: int) -> Tensor:
+    """Chebyshev's polynomials up to a degree at places in [-1, 1], (place, degree + 1)."""
+    columns = [torch.ones_like(s), s]
+    while len(columns) <= degree:
+        columns.append(2 * s * columns[-1] - columns[-2])
+    return torch.stack(columns[: degree + 1], 1)
+
+
+def by_spectrum(values: Tensor, seen: Tensor, periodic: Sequence[bool]) -> tuple[Tensor, Tensor]:
+    """σ² of each trajectory of a field, and its degrees of freedom, (trajectory,) each.
+
+    values: (trajectory, frame, *space). seen: which frames are without gaps, one at least,
+    (trajectory, frame). periodic: which space axes are.
+    """
+    variance, freedom = values.new_zeros(len(values)), values.new_zeros(len(values))
+    times = torch.arange(values.shape[1], dtype=values.dtype, device=values.device)
+    number = seen.sum(1)
+    for frames in number.unique().tolist():
+        rows = (number == frames).nonzero().flatten()
+        found = [_blocks_of(values[row, seen[row]], times[seen[row]], periodic) for row in rows]
+        power = torch.stack([power for power, _ in found])
+        count = found[0][1].expand_as(power)
+        chosen = _agreeing(power, count)
+        freedom[rows] = count[:, chosen].sum(1)
+        variance[rows] = power[:, chosen].sum(1) / freedom[rows]
+    return variance, freedom
+
+
+def _blocks_of(frames: Tensor, times: Tensor, periodic: Sequence[bool]) -> tuple[Tensor, Tensor]:
+    """Sums of squares of the coefficients of (frame, *space) in each block, and how many they are,
+    (block,) each."""
+    bands, found, sides = BANDS[len(periodic)], frames, []
+    for axis, closed in enumerate((False, *periodic)):
+        n = found.shape[axis]
+        if closed:
+            sides.append(_band(n, bands, found, waves=True))
+        else:
+            places = torch.arange(n, dtype=found.dtype, device=found.device) if axis else times
+            found, side = _in_pieces(found, axis, places, bands)
+            sides.append(side)
+    axes = [axis for axis, closed in enumerate(periodic, start=1) if closed]
+    power = (torch.fft.fftn(found, dim=axes, norm="ortho") if axes else found).abs().square()
+    count = torch.ones((), dtype=power.dtype, device=power.device)
+    for side in sides:
+        power = torch.tensordot(power, side, dims=([0], [0]))  # the next axis comes first
+        count = count[..., None] * side.sum(0)
+    return power.flatten(), count.flatten()
+
+
+def _in_pieces(values: Tensor, axis: int, places: Tensor, bands: int) -> tuple[Tensor, Tensor]:
+    """Coefficients of polynomials along an axis, piece by piece, and the band of each. The rest
+    that fills no piece is left out."""
+    pieces = -(-len(places) // LONGEST)
+    size = len(places) // pieces
+    cut = values.narrow(axis, 0, pieces * size).movedim(axis, -1).unflatten(-1, (pieces, size))
+    found = []
+    for k in range(pieces):
+        own = places[k * size : (k + 1) * size] - places[k * size]
+        basis = torch.linalg.qr(chebyshev(2 * own / own[-1].clamp_min(1e-300) - 1, size - 1)).Q
+        found.append(cut[..., k, :] @ basis)
+    side = _band(size, bands, values).repeat(pieces, 1)
+    return torch.cat(found, -1).movedim(-1, axis), side
+
+
+def _band(n: int, bands: int, like: Tensor, waves: bool = False) -> Tensor:
+    """Which band each of n degrees or waves is in, as ones and zeros, (n, band)."""
+    place = torch.arange(n, device=like.device)
+    if waves:
+        place, n = torch.minimum(place, n - place), n // 2 + 1
+    number = min(bands, n)
+    chosen = (place * number // n).clamp_max(number - 1)
+    return torch.nn.functional.one_hot(chosen, number).to(like.dtype)
+
+
+def _agreeing(power: Tensor, count: Tensor) -> Tensor:
+    """Which blocks are noise alone, (block,).
+
+    power, count: sums of squares and how many they are made of, (trajectory, block). Each
+    trajectory has a level of its own; whether a block agrees is asked of all of them together.
+    """
+    half = count / 2
+    level = (power / count).clamp_min(1e-300)
+    # Means of logarithms of few squares are low by a known amount.
+    typical = (level.log() - half.digamma() + half.log()).mean(0)
+    doubt = (torch.polygamma(1, half).mean(0) / len(power)).sqrt()
+    chosen = torch.zeros_like(typical, dtype=torch.bool)
+    chosen[(typical + 2 * doubt).argmin()] = True
+    for _ in range(MOST_STEPS):
+        own = (power * chosen).sum(1, keepdim=True) / (count * chosen).sum(1, keepdim=True)
+        ratio = (power / own.clamp_min(1e-300)).sum(0) / count.sum(0)
+        within = _deviations(ratio, count.sum(0), (count * chosen).sum()) <= LIMIT
+        if bool((within == chosen).all()) or not bool(within.any()):
+            break
+        chosen = within
+    return chosen
+
+
+def _deviations(ratio: Tensor, count: Tensor, other: Tensor) -> Tensor:
+    """How many standard deviations a ratio of two variances lies above 1 (Paulson)."""
+    above, below = 2 / (9 * count), 2 / (9 * other)
+    root = ratio ** (1 / 3)
+    return ((1 - below) * root - (1 - above)) / (below * root.square() + above).sqrt()
