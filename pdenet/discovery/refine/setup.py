@@ -71,7 +71,8 @@ class Setup:
 
     data: (trajectory, frame, field, *space), NaN where missing. sigma: the noise, as given or as
     the data show it, (trajectory, field). shown: the larger of the two. doubt: the relative
-    standard error of the variance that the data show. given: whether the noise was given.
+    standard error of the variance that the data show. given: whether the noise was given. origins:
+    the trajectory of the file and the frame that each one here begins with.
     """
 
     data: Tensor
@@ -82,21 +83,21 @@ class Setup:
     shown: Tensor
     doubt: Tensor
     given: bool
+    origins: tuple[tuple[int, int], ...]
 
     @classmethod
     def of(cls, data: Tensor, problem: Problem, dt: float, config: RefineConfig) -> Setup:
         """With the noise that the user says, or the data show."""
         found = noise_of(data, (True,) * problem.grid.ndim)
-        shown = found.sigma
+        shown, origins = found.sigma, tuple((row, 0) for row in range(len(data)))
         if config.noise is None:
-            return cls(data, problem, dt, config, shown, shown, found.doubt, given=False)
+            return cls(data, problem, dt, config, shown, shown, found.doubt, False, origins)
         first = data[:, 0].flatten(2)
         mean = first.nanmean(2, keepdim=True)
         size = (first - mean).square().nanmean(2).sqrt().nan_to_num(1.0).clamp_min(1e-300)
         given = config.noise * size
-        return cls(
-            data, problem, dt, config, given, torch.maximum(given, shown), found.doubt, given=True
-        )
+        larger = torch.maximum(given, shown)
+        return cls(data, problem, dt, config, given, larger, found.doubt, True, origins)
 
     @property
     def seen(self) -> Observations:
@@ -119,20 +120,28 @@ class Setup:
         kept = min(n, trajectories)
         rows = torch.arange(kept) * n // kept
         length = max(frames, values // (kept * self.data[0, 0].numel()))
-        return replace(self, data=self.data[rows, :length])._of(rows)
+        return replace(self, data=self.data[:, :length])._of(rows)
 
     def in_windows(self, frames: int) -> Setup:
         """Trajectories cut into windows of so many frames; what is left at their end is lost."""
         count = self.data.shape[1] // frames
-        cut = self.data[:, : count * frames].unflatten(1, (count, frames)).flatten(0, 1)
         rows = torch.arange(self.data.shape[0]).repeat_interleave(count)
-        return replace(self, data=cut)._of(rows)
+        cut = self.data[:, : count * frames].unflatten(1, (count, frames)).flatten(0, 1)
+        starts = [(k % count) * frames for k in range(len(rows))]
+        found = replace(self, data=self.data[:, :1])._of(rows)
+        origins = tuple((row, t + s) for (row, t), s in zip(found.origins, starts, strict=True))
+        return replace(found, data=cut, origins=origins)
 
     def _of(self, rows: Tensor) -> Setup:
-        """With the noise of these trajectories."""
-        rows = rows.to(self.sigma.device)
-        sigma, shown, doubt = (each[rows] for each in (self.sigma, self.shown, self.doubt))
-        return replace(self, sigma=sigma, shown=shown, doubt=doubt)
+        """Of these trajectories."""
+        origins = tuple(self.origins[row] for row in rows.tolist())
+        rows = rows.to(self.data.device)
+        data, sigma, shown, doubt = (
+            each[rows] for each in (self.data, self.sigma, self.shown, self.doubt)
+        )
+        return replace(
+            self, data=data, sigma=sigma, shown=shown, doubt=doubt, origins=origins
+        )
 
     def state_grid(self, terms: int) -> Grid:
         """The grid of the states: finer than the data's for as long as waves beyond it hold more
@@ -211,3 +220,20 @@ class Setup:
             waves.modes(wave.to(self.data)),
         )
         return Estimate(coefficients, states, seen)
+
+    def carried(self, now: Estimate, grid: Grid, other: Setup, known: Estimate, own: Grid) -> Estimate:
+        """An estimate with the initial states, and the noise, that another one knows already of the
+        same trajectories from the same frames on. own: the grid of its states."""
+        places = {origin: row for row, origin in enumerate(other.origins)}
+        pairs = [(k, places[o]) for k, o in enumerate(self.origins) if o in places]
+        if not pairs:
+            return now
+        mine, theirs = (torch.tensor(each) for each in zip(*pairs, strict=True))
+        before, after = self.waves_on(own), self.waves_on(grid)
+        at, variance, sigma = now.states.at.clone(), now.states.variance.clone(), now.seen.sigma.clone()
+        at[mine] = before.resampled(known.states.at[theirs], after)
+        sigma[mine] = known.seen.sigma[theirs]
+        if own.shape == grid.shape:
+            variance[mine] = known.states.variance[theirs]
+        states = replace(now.states, at=at, variance=variance)
+        return replace(now, states=states, seen=replace(now.seen, sigma=sigma))

@@ -45,9 +45,10 @@ SHORTEST = 9
 WAVES = 512
 """Waves of each trajectory that are looked at: those with most of the signal."""
 
-RESOLVED = 1e-5
-"""Share of either side, r.m.s., that the weak form does not resolve even without noise: sums over
-frames are no integrals, and simulated data have errors of their own."""
+RESOLVED = 1e-4
+"""Noise that is reckoned with in any case, as a share of a field's standard deviation: sums over
+frames are no integrals, and simulated data have errors of their own. Without it clean data would
+weigh the waves by nothing but rounding."""
 
 SAMPLES = 8
 """Frames of each trajectory from which the slopes of an equation are taken, at most."""
@@ -185,17 +186,6 @@ class WeakForm:
         """The weight of each wave for what the filter took away: g², (trajectory, 1, wave)."""
         return self.gain[:, field, None].square()
 
-    def unresolved(self, field: int, coefficients: Tensor) -> Tensor:
-        """The variance over N that is left in any case: `RESOLVED` of the left-hand side, the mean
-        over waves, and of every term, wave by wave, (trajectory, 1, wave)."""
-        share = self.degrees / self.points
-        squares = (share * self.rates[:, field].abs().square()).sum()
-        sides = self.points * squares / (share.sum() * self.rates.shape[2]).clamp_min(1e-300)
-        for place in coefficients.nonzero()[:, 0].tolist():
-            term = (float(coefficients[place]) * self.tested[:, place].abs()).square()
-            sides = sides + term.mean(1, keepdim=True)
-        return RESOLVED**2 / self.points * sides
-
     def excess(self, field: int, coefficients: Tensor, variance: Tensor) -> Tensor:
         """Squares of the residual over V for each width, 1 where V explains it, (width,)."""
         share = self.trust(field).square() * self.degrees
@@ -208,7 +198,7 @@ class WeakForm:
     def surprise(self, field: int, coefficients: Tensor) -> tuple[float, Tensor, float]:
         """−2 log likelihood, up to a constant, with V that of these coefficients and as much larger
         as the residuals of each width ask for; V; and the largest such factor."""
-        variance = self.noise(field, coefficients) + self.unresolved(field, coefficients)
+        variance = self.noise(field, coefficients)
         excess = self.excess(field, coefficients, variance)
         variance = variance * excess.clamp_min(1)[self.kinds][:, None]
         share = (self.trust(field).square() * self.degrees).expand_as(variance)
@@ -243,6 +233,8 @@ def weak_form(
     complete: data without gaps, (trajectory, frame, field, *space). sigma: their noise,
     (trajectory, field).
     """
+    least = RESOLVED * complete.movedim(2, 1).flatten(2).std(2)
+    sigma = sigma.maximum(least)
     plain = {Jet(name, (0,) * waves.grid.ndim) for name in fields}
     jets = sorted_jets(plain.union(*(product.jets for product in products)), fields)
     symbols = torch.stack([waves.symbol(jet.index) for jet in jets])
