@@ -16,8 +16,10 @@ class RefineConfig:
 
     noise: standard deviation of the noise over that of the first frame of each trajectory and
     field, 0.01 for 1 %; None estimates it. choose: whether terms may enter and leave; otherwise the
-    given ones are fitted. order: of the highest derivative of terms that may enter. iterations: of
-    Gauss-Newton between two looks at the terms, at most. finest: steps of the grid of the states in
+    given ones are fitted. order: of the highest derivative of terms that may enter; it is raised from
+    2 as far as the data ask for. budget: seconds after which nothing new is begun, and what was
+    found by then is the result. iterations: of Gauss-Newton between two looks at the terms, at most.
+    finest: steps of the grid of the states in
     one step of the data, at most. memory: GiB that the states and their derivatives may take.
     workers: trajectories at once; None for one on each core. seed: of the draws.
 
@@ -26,7 +28,8 @@ class RefineConfig:
 
     noise: float | None = None
     choose: bool = True
-    order: int = 2
+    order: int = 6
+    budget: float = 1800.0
     iterations: int = 12
     finest: int = 4
     memory: float = 4.0
@@ -42,6 +45,8 @@ class RefineConfig:
         for name in ("order", "iterations", "finest"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}: give a whole number >= 1")
+        if not self.budget > 0:
+            raise ConfigError(f"budget is {self.budget} s: give a number of seconds above 0")
         if not self.memory > 0:
             raise ConfigError(f"memory is {self.memory} GiB: give a number above 0")
         if self.workers is not None and self.workers < 1:

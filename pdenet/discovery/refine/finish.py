@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
-from pdenet.discovery.reading import NOTHING_HELPS
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
@@ -16,11 +16,11 @@ from pdenet.discovery.refine.information import errors
 from pdenet.discovery.refine.measures import Final, chi2_of, finer_than, is_good, miss, quadratic_of
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.saving import Judgement, restored, to_save
-from pdenet.discovery.refine.session import Session
+from pdenet.discovery.refine.session import Fitted, Session
 from pdenet.discovery.refine.setup import SHORTEST, Setup
 from pdenet.discovery.refine.uncertainty import shift
 from pdenet.discovery.terms import Library
-from pdenet.errors import DiscoveryError
+from pdenet.errors import DiscoveryError, StoppedError
 from pdenet.grid import Grid
 
 __all__ = ["finish"]
@@ -35,8 +35,14 @@ worth its time: without noise it would go on to rounding, for digits that no mea
 HALVINGS = 2
 """How often steps of the inner model are halved because it does not lead to the outer one."""
 
-UNSEEN_FIRST = 6
-"""Iterations of the states alone where one of the fields was never seen and begins with nothing."""
+UNSEEN_FIRST, STILL = 6, 0.9
+"""Iterations of the states alone, at most; and the factor by which one must lower chi² for another
+to follow, but where one of the fields was never seen and begins with nothing."""
+
+TOO_LATE = (
+    "the time budget ended before an equation was fitted: allow more time (--budget), or give fewer "
+    "trajectories or frames"
+)
 
 LITTLE = 0.1
 """chi² above 1 for the sake of which a fit that has not converged is not gone on with or tried in
@@ -46,12 +52,14 @@ another way."""
 @dataclass(frozen=True, eq=False)
 class _Work:
     """What a final fit is to do: with which terms, from where, in windows of how many frames, on
-    which grid (None: as the data's spectrum asks), and whether their number grows."""
+    which grid (None: as the data's spectrum asks), and whether their number grows. known: a fit of
+    the same data whose states are used as far as they go."""
 
     library: Library
     start: Tensor
     judgement: Judgement
     frames: int
+    known: Fitted | None = None
     grid: Grid | None = None
     grows: bool = False
 
@@ -62,27 +70,56 @@ def finish(
     judgement: Judgement,
     saved: Mapping[str, Tensor] | None = None,
 ) -> Final:
-    """Fit all trajectories; in shorter windows where the fit of whole ones fails."""
+    """Fit all trajectories: whole ones where that leads to a fit, or else in windows."""
     library = proposal.library.only([value != 0 for value in judgement.coefficients.tolist()])
-    start = judgement.coefficients[judgement.kept]
-    if not library.terms:
-        raise DiscoveryError(NOTHING_HELPS)
-    work = _Work(library, start, judgement, session.setup.data.shape[1])
+    start, whole = judgement.coefficients[judgement.kept], session.setup.data.shape[1]
+    work = _Work(library, start, judgement, whole, judgement.fitted)
     if saved is not None and "window" in saved:
         grid = _grid_of(session.setup, saved["shape"])
         work = replace(work, frames=int(saved["window"]), grid=grid)
+    elif work.known is not None:
+        work = replace(work, frames=work.known.setup.data.shape[1])
+        work = replace(work, frames=whole if 2 * work.frames > whole else work.frames)
     final = _final(session, work, saved)
-    finer = finer_than(final.grid, final.setup, final.estimate)
-    while finer is not None:
-        final = min(final, _final(session, replace(work, grid=finer)), key=miss)
-        finer = finer_than(finer, final.setup, final.estimate)
+    final = _longer(session, final, work) if work.frames < whole else final
     if not is_good(final, 1 + LITTLE):
-        final = min(final, _final(session, replace(work, grows=True)), key=miss)
-    while not is_good(final) and work.frames >= 2 * SHORTEST:
-        work = replace(work, frames=work.frames // 2)
-        final = min(final, _final(session, work), key=miss)
+        for attempt in _attempts(work):
+            if session.late() or is_good(final):
+                break
+            final = min(final, _final(session, attempt), key=miss)
+    finer = finer_than(final.grid, final.setup, final.estimate)
+    while finer is not None and not session.late():
+        frames = final.setup.data.shape[1]
+        final = min(final, _final(session, replace(work, frames=frames, grid=finer)), key=miss)
+        finer = finer_than(finer, final.setup, final.estimate)
     hidden = bool((final.estimate.seen.count == 0).any())
-    return final if final.estimate.converged and not hidden else _sure(session, final)
+    sure = hidden or not final.estimate.converged
+    return _sure(session, final) if sure and not session.late() else final
+
+
+def _longer(session: Session, final: Final, work: _Work) -> Final:
+    """The fit of longer windows than those in which terms were judged, of whole trajectories first:
+    they say more, as far as rollouts through them are near enough to linear."""
+    frames = session.setup.data.shape[1]
+    while frames >= 2 * work.frames and is_good(final) and not session.late():
+        known = Fitted(final.setup, final.grid, final.fit, final.estimate)
+        start = final.estimate.coefficients
+        found = _final(session, replace(work, start=start, frames=frames, known=known))
+        limit = chi2_of(final.estimate, final.setup.sigma) + LITTLE
+        if found.estimate.converged and chi2_of(found.estimate, found.setup.sigma) < limit:
+            return found
+        frames //= 2
+    return final
+
+
+def _attempts(work: _Work) -> Iterator[_Work]:
+    """What is tried, in turn, where nothing led to a fit: a growing number of frames, and ever
+    shorter windows."""
+    yield replace(work, grows=True, known=None)
+    frames = work.frames // 2
+    while frames >= SHORTEST:
+        yield replace(work, frames=frames)
+        frames //= 2
 
 
 def _sure(session: Session, final: Final) -> Final:
@@ -98,11 +135,14 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
     """The final fit in windows of so many frames."""
     library, windows = work.library, session.setup.data.shape[1] // work.frames
     setup = session.setup.in_windows(work.frames) if windows > 1 else session.setup
-    grid = work.grid or setup.state_grid(len(library.terms))
+    grid, known = work.grid or setup.state_grid(len(library.terms)), work.known
     now = setup.begin(grid, work.start)
     if saved is not None and "at" in saved:
         now = restored(now, saved)
+    elif known is not None:
+        now = setup.carried(now, grid, known.setup, known.now, known.grid)
     inner = setup.dynamics(library, grid, now.coefficients, now.states.at)
+    inner = inner.in_smaller_steps(1 if known is None else known.times)
     model = Model(inner, inner)
     if saved is not None and "steps" in saved:
         model = _restored(setup, library, inner, now, saved)
@@ -115,15 +155,39 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
 
     if work.grows:
         now = _grown(session, setup, library, fit, now)
-    elif now.iterations == 0:  # states alone are quick, and the coefficients are nearly right
-        unseen = bool((now.seen.count == 0).any())
-        still = replace(fit, free=False, learn_noise=False)
-        now = still.run(now, UNSEEN_FIRST if unseen else 1, until=0.0)
-    now = _settled(fit, now, session.config.iterations, step)
+    elif known is None or not setup.covered(known.setup):
+        now = _states_alone(fit, now) if now.iterations == 0 else now
+    now = _settled(session, fit, now, step)
+    if not now.finite and not session.late():  # steps that are stable for the first states alone
+        fit = replace(fit, model=_halved(fit.model))
+        now = _settled(session, fit, setup.begin(grid, work.start), step)
     fit, now, bias = _as_fine_as_needed(session, setup, library, fit, now, step)
-    assert now.reduced is not None
+    if now.reduced is None:
+        raise DiscoveryError(TOO_LATE)
     quadratic = quadratic_of(now, now.reduced, windows)
     return Final(setup, library, grid, fit, now, quadratic, bias)
+
+
+def _halved(model: Model) -> Model:
+    inner = model.inner.in_smaller_steps(2)
+    return Model(inner, inner)
+
+
+def _states_alone(fit: Fit, now: Estimate) -> Estimate:
+    """States given the coefficients, which are nearly right, for as long as that is worth it: an
+    iteration of them alone is quick."""
+    unseen = bool((now.seen.count == 0).any())
+    still, before = replace(fit, free=False, learn_noise=False), math.inf
+    for _ in range(UNSEEN_FIRST):
+        now = still.run(now, 1, until=0.0)
+        if not now.finite:
+            break
+        assert now.reduced is not None
+        after = float(now.reduced.chi2.sum())
+        if not unseen and after > STILL * before:
+            break
+        before = after
+    return now
 
 
 def _as_fine_as_needed(
@@ -139,19 +203,23 @@ def _as_fine_as_needed(
     Where derivatives of the inner model do not lead to the outer one, its steps are halved first.
     """
     finest, halved = 2 * session.config.finest * setup.problem.grid.shape[0], 0
-    while True:
+    bias = torch.full_like(now.coefficients, math.inf)
+    while now.finite and not session.late():
         inner, outer = fit.model.inner, fit.model.outer
         finer = _on(setup, library, inner, now, outer.waves.grid.refine(2))
         twice = outer.in_smaller_steps(2).each
         finer = finer.in_steps(tuple(map(max, finer.each, twice)))
-        bias = shift(fit, now, finer)
+        try:
+            bias = shift(fit, now, finer)
+        except StoppedError:
+            break
         assert now.information is not None
         allowed = NEGLIGIBLE * errors(now.information)
         small = bool((bias.abs() <= allowed.maximum(EXACT * now.coefficients.abs())).all())
         if small or finer.waves.grid.shape[0] > finest or not now.converged:
             break
         ahead = replace(fit, model=Model(inner, finer))
-        there = _settled(ahead, now, session.config.iterations, step)
+        there = _settled(session, ahead, now, step)
         assert there.reduced is not None
         if there.converged or (halved == HALVINGS and there.reduced.finite):
             fit, now = ahead, there
@@ -160,21 +228,24 @@ def _as_fine_as_needed(
         else:
             halved, inner = halved + 1, inner.in_smaller_steps(2)
             fit = replace(fit, model=Model(inner, inner))
-            now = _settled(fit, now, session.config.iterations, step)
-    return fit, now, bias.nan_to_num(0.0)  # a model that blows up says nothing
+            now = _settled(session, fit, now, step)
+    return fit, now, bias.nan_to_num(math.inf)  # a model that blows up says nothing
 
 
 def _settled(
-    fit: Fit, now: Estimate, iterations: int, step: Callable[[Estimate, Model], None]
+    session: Session, fit: Fit, now: Estimate, step: Callable[[Estimate, Model], None]
 ) -> Estimate:
     """The fit after so many iterations, and as many again for as long as they halve what chi² has
     above 1, and that is not little."""
     while True:
-        before = math.inf if now.reduced is None else chi2_of(now, now.seen.sigma)
+        known = now.reduced is not None
+        before = chi2_of(now, now.seen.sigma) if known else math.inf
         sigma = now.seen.sigma
-        now = fit.run(now, iterations, lambda done: step(done, fit.model))
+        now = fit.run(now, session.config.iterations, lambda done: step(done, fit.model))
+        if now.reduced is None or now.converged or not now.finite or session.late():
+            return now
         after = chi2_of(now, sigma)
-        if now.converged or after < 1 + LITTLE or not after - 1 <= (before - 1) / 2:
+        if after < 1 + LITTLE or not after - 1 <= (before - 1) / 2:
             return now
 
 

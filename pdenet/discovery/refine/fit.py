@@ -159,6 +159,11 @@ class Estimate:
         """Whether the last step was small."""
         return self.step < CONVERGED
 
+    @property
+    def finite(self) -> bool:
+        """Whether its rollouts did not blow up."""
+        return self.reduced is not None and bool(self.reduced.chi2.isfinite().all())
+
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -180,12 +185,18 @@ class Fit:
         until: float = CONVERGED,
     ) -> Estimate:
         """Iterate until steps are below `until`, at most so often; at least twice, because the
-        first iteration has no draws."""
+        first iteration has no draws. It ends before where numbers are no longer finite, and where
+        the workers are stopped, with what it has by then."""
         now = start
         first = start.iterations
         while now.iterations < first + iterations:
-            now = self.iterate(now)
+            try:
+                now = self.iterate(now)
+            except StoppedError:
+                break
             on_step(now)
+            if not now.finite:
+                break
             drawn = now.iterations > first + 1 or bool(start.states.draw.abs().amax() > 0)
             if now.step < until and drawn:
                 break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -17,11 +17,11 @@ from pdenet.discovery.refine.information import errors
 from pdenet.discovery.refine.measures import chi2_of, finer_than, quadratic_of, reason_of
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.saving import Judgement
-from pdenet.discovery.refine.session import Session
-from pdenet.discovery.refine.setup import SHORTEST, Setup
+from pdenet.discovery.refine.session import Fitted, Session
+from pdenet.discovery.refine.setup import MOST_STEPS, SHORTEST, Setup
 from pdenet.discovery.refine.uncertainty import shift
 from pdenet.discovery.terms import Library
-from pdenet.errors import DiscoveryError
+from pdenet.errors import DiscoveryError, StoppedError
 from pdenet.events import TermJudged
 from pdenet.grid import Grid
 
@@ -37,6 +37,10 @@ ATTEMPT = 6
 NEAR = 3.0
 """Iterations that a start is given to come so near its optimum, in standard errors, before the next
 one is tried."""
+
+COSTLY = 8
+"""Steps of time beside those of the quickest start from which a start has to wait: another one
+needs few and is often nearer."""
 
 SETTLED = 0.5
 """Step in standard errors at which terms can be judged."""
@@ -64,7 +68,8 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
     while True:
         first = _first(session, setup, grid, proposal)
         frames = setup.data.shape[1]
-        if frames <= SHORTEST or (first is not None and first.now.step < NEAR):
+        near = first is not None and first.now.step < NEAR
+        if near or frames <= SHORTEST or session.late():
             break
         setup = setup.in_windows(max(SHORTEST, frames // 2))
     if first is None:
@@ -75,24 +80,17 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
     return _judged(session, first, proposal)
 
 
-@dataclass(frozen=True, eq=False)
-class _Fitted:
-    """Some of the data, the grid of their states, and the fit of a whole library to them. times:
-    how many steps are taken for one that is stable."""
-
-    setup: Setup
-    grid: Grid
-    fit: Fit
-    now: Estimate
-    times: int = 1
-
-
-def _judged(session: Session, fitted: _Fitted, proposal: Proposal) -> Judgement:
+def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
     """Judge every term, fit those that stay, and again until nothing changes."""
-    library, choice = proposal.library, None
+    library, choice, now = proposal.library, None, fitted.now
     for _ in range(ROUNDS):
+        if choice is not None and session.late():
+            break
         setup, grid, now = fitted.setup, fitted.grid, fitted.now
-        quadratic = quadratic_of(now, fitted.fit.reduce(now), 1, proposal.pool)
+        try:
+            quadratic = quadratic_of(now, fitted.fit.reduce(now), 1, proposal.pool)
+        except StoppedError:
+            break
         choice = choose(quadratic, lambda a, b: library.terms[a].field == library.terms[b].field)
         _tell(session, library, choice)
         change = quadratic.best(choice.kept)
@@ -110,30 +108,47 @@ def _judged(session: Session, fitted: _Fitted, proposal: Proposal) -> Judgement:
         outside = torch.ones_like(coefficients, dtype=torch.bool)
         outside[choice.kept] = False
         coefficients[outside] = 0
-    return Judgement(coefficients, choice)
+    return Judgement(coefficients, choice, replace(fitted, now=now))
 
 
-def _first(session: Session, setup: Setup, grid: Grid, proposal: Proposal) -> _Fitted | None:
+def _first(session: Session, setup: Setup, grid: Grid, proposal: Proposal) -> Fitted | None:
     """The fit of the first of the proposed equations for which it comes near its optimum, or else
     the one nearest to the data; None where no rollout is finite."""
     nearest, least = None, math.inf
-    for start in proposal.starts:
-        now = setup.begin(grid, start)
-        dynamics = setup.dynamics(proposal.library, grid, start, now.states.at)
+    for start, now, dynamics in _by_cost(setup, grid, proposal):
         fit = Fit(_model(dynamics), session.workers)
-        finite = bool(fit.objectives(start, now.seen, now.states).isfinite().all())
-        if not finite or not _nonzero(start):
+        try:
+            finite = bool(fit.objectives(start, now.seen, now.states).isfinite().all())
+        except StoppedError:
+            break
+        if not finite:
             continue
-        fitted = _fit(session, _Fitted(setup, grid, fit, now), proposal.library, ATTEMPT)
+        fitted = _fit(session, Fitted(setup, grid, fit, now), proposal.library, ATTEMPT)
         if fitted.now.step < NEAR:
             return fitted
-        distance = chi2_of(fitted.now, setup.sigma)
+        distance = chi2_of(fitted.now, setup.sigma) if fitted.now.finite else math.inf
         if distance < least:
             nearest, least = fitted, distance
     return nearest
 
 
-def _fit(session: Session, start: _Fitted, library: Library, iterations: int) -> _Fitted:
+def _by_cost(
+    setup: Setup, grid: Grid, proposal: Proposal
+) -> list[tuple[Tensor, Estimate, Dynamics]]:
+    """The starts that are equations, in their order, but those that take many more steps of time
+    than the quickest after all others, and none that no computer could step through."""
+    found = []
+    for start in proposal.starts:
+        if _nonzero(start):
+            now = setup.begin(grid, start)
+            dynamics = setup.dynamics(proposal.library, grid, start, now.states.at)
+            if dynamics.substeps <= MOST_STEPS:
+                found.append((start, now, dynamics))
+    quickest = min((dynamics.substeps for *_, dynamics in found), default=1)
+    return sorted(found, key=lambda each: each[2].substeps > COSTLY * quickest)
+
+
+def _fit(session: Session, start: Fitted, library: Library, iterations: int) -> Fitted:
     """The fit of the terms that are not zero, as one of the whole library."""
     setup, grid, now = start.setup, start.grid, start.now
     kept = _nonzero(now.coefficients)
@@ -158,10 +173,11 @@ def _fit(session: Session, start: _Fitted, library: Library, iterations: int) ->
             part, iterations, lambda done: session.said(setup, smaller, done), until=SETTLED
         )
 
-    part = run()
-    while times < 2**DOUBLINGS and _is_coarse(fit, part):
+    begun, part = part, run()
+    while times < 2**DOUBLINGS and not session.late() and (not part.finite or _is_coarse(fit, part)):
         dynamics, times = dynamics.in_smaller_steps(2), 2 * times
         fit = replace(fit, model=_model(dynamics))
+        part = part if part.finite else begun
         part = run()
     back = torch.tensor([kept.index(k) if k in kept else -1 for k in range(len(mask))])
     coefficients = now.coefficients.new_zeros(len(mask))
@@ -169,7 +185,7 @@ def _fit(session: Session, start: _Fitted, library: Library, iterations: int) ->
     every = replace(dynamics, library=library.on(grid, setup.sigma))
     states = part.states.only(back)
     now = replace(part, coefficients=coefficients, states=states, information=None, last=None)
-    return _Fitted(setup, grid, replace(fit, model=_model(every)), now, times)
+    return Fitted(setup, grid, replace(fit, model=_model(every)), now, times)
 
 
 def _is_coarse(fit: Fit, now: Estimate) -> bool:

@@ -63,9 +63,14 @@ def refine(
     data = train if held_out is None else torch.cat([train, held_out])
     check_problem(pde, data, problem)
     started = time.perf_counter()
-    with Workers.of(data.device, config.workers) as workers:
+    deadline = time.monotonic() + config.budget
+
+    def late() -> bool:
+        return time.monotonic() > deadline
+
+    with Workers.of(data.device, config.workers, late) as workers:
         config = replace(config, workers=workers.count)
-        session = Session(Setup.of(data, problem, dt, config), workers, on_event, kept.save)
+        session = Session(Setup.of(data, problem, dt, config), workers, on_event, kept.save, late)
         proposal = propose(session, pde)
         if kept.saved is not None and "start" in kept.saved:
             judgement = restored_judgement(kept.saved)

@@ -12,16 +12,19 @@ from torch import Tensor
 from pdenet.discovery.refine.choose import Choice, Judged, Rival
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate
+from pdenet.discovery.refine.session import Fitted
 
 __all__ = ["Judgement", "Kept", "restored", "restored_judgement", "to_save"]
 
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """The terms that stay, their coefficients among all of the proposal, and why."""
+    """The terms that stay, their coefficients among all of the proposal, and why. fitted: the fit
+    that they were judged by, where it was not restored."""
 
     coefficients: Tensor
     choice: Choice | None
+    fitted: Fitted | None = None
 
     @property
     def kept(self) -> list[int]:

@@ -8,24 +8,39 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pdenet.discovery.refine.config import RefineConfig
-from pdenet.discovery.refine.fit import Estimate, Workers
+from pdenet.discovery.refine.fit import Estimate, Fit, Workers
 from pdenet.discovery.refine.measures import chi2_of
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.terms import Library
 from pdenet.events import Listener, Refining
+from pdenet.grid import Grid
 from pdenet.pde.render import to_text
 
-__all__ = ["Session"]
+__all__ = ["Fitted", "Session"]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Some of the data, the grid of their states, and the fit of a library to them. times: how many
+    steps are taken for one that is stable."""
+
+    setup: Setup
+    grid: Grid
+    fit: Fit
+    now: Estimate
+    times: int = 1
 
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """One refinement. save: called after every iteration of the final fit."""
+    """One refinement. save: called after every iteration of the final fit. late: whether its time
+    is over, so that nothing new is begun."""
 
     setup: Setup
     workers: Workers
     on_event: Listener
     save: Callable[[Mapping[str, Tensor]], None]
+    late: Callable[[], bool]
 
     @property
     def config(self) -> RefineConfig:
@@ -34,7 +49,8 @@ class Session:
 
     def said(self, setup: Setup, library: Library, now: Estimate) -> None:
         """Say how far a fit is."""
-        assert now.reduced is not None
+        if now.reduced is None:
+            return
         leading = "; ".join(to_text(library.pde(now.coefficients.tolist()), digits=5))
         chi2 = chi2_of(now, setup.sigma)
         self.on_event(Refining(now.iterations, self.config.iterations, chi2, now.step, leading))

@@ -29,6 +29,13 @@ __all__ = ["SHORTEST", "Setup", "check_problem"]
 STAGES = 0.25
 """Share of the memory in which stages of rollouts may be kept, two rollouts at once."""
 
+TOGETHER = 2**21
+"""Numbers of rollouts that are tried at once."""
+
+DOUBLINGS, MOST_STEPS = 3, 4096
+"""How often steps are halved because rollouts blow up; and steps from frame to frame, at most:
+products of high derivatives ask for any number of them, which no computer could make."""
+
 SHORTEST = 4
 """Frames of the shortest windows that trajectories are cut into where rollouts fail."""
 
@@ -185,11 +192,30 @@ class Setup:
         return (kept + moving) / (1 - STAGES) / 2**30
 
     def dynamics(self, library: Library, grid: Grid, coefficients: Tensor, at: Tensor) -> Dynamics:
-        """Rollouts on a grid, with steps that are stable for states (.., field, *waves of it)."""
+        """Rollouts on a grid, with steps that are stable for states (.., field, *waves of it): what
+        their speeds ask for, and twice, four or eight times as many where they blow up on the way,
+        because fields grow."""
         waves = self.waves_on(grid)
         stages = int(STAGES / 2 * self.config.memory * 2**30 / (self.config.workers or 1))
         found = Dynamics(library.on(grid, self.sigma), waves, self.dt, kept=stages)
-        return found.in_steps(found.steps_for(at, coefficients))
+        found = found.in_steps(found.steps_for(at, coefficients))
+        for _ in range(DOUBLINGS):
+            lost = self._lost(found, at, coefficients)
+            if not any(lost) or 2 * max(found.each) > MOST_STEPS:
+                break
+            each = zip(found.each, lost, strict=True)
+            found = found.in_steps(tuple(steps * (1 + gone) for steps, gone in each))
+        return found
+
+    def _lost(self, dynamics: Dynamics, at: Tensor, coefficients: Tensor) -> list[bool]:
+        """The trajectories whose rollouts blow up."""
+        frames, lost = self.data.shape[1], list[bool]()
+        together = max(1, TOGETHER // (frames * at[0].numel()))
+        for first in range(0, len(at), together):
+            rows = slice(first, first + together)
+            end = dynamics.part(rows).rollout(at[rows], coefficients, frames)[:, -1]
+            lost += (~torch.view_as_real(end).isfinite().flatten(1).all(1)).tolist()
+        return lost
 
     def begin(self, grid: Grid, coefficients: Tensor) -> Estimate:
         """First states: the first frames, filtered by what the data say of signal and noise."""
@@ -221,9 +247,13 @@ class Setup:
         )
         return Estimate(coefficients, states, seen)
 
+    def covered(self, other: Setup) -> bool:
+        """Whether every trajectory here begins where one of another does."""
+        return set(self.origins) <= set(other.origins)
+
     def carried(self, now: Estimate, grid: Grid, other: Setup, known: Estimate, own: Grid) -> Estimate:
         """An estimate with the initial states, and the noise, that another one knows already of the
-        same trajectories from the same frames on. own: the grid of its states."""
+        same trajectories from the same frames on. grid, own: of the states here and there."""
         places = {origin: row for row, origin in enumerate(other.origins)}
         pairs = [(k, places[o]) for k, o in enumerate(self.origins) if o in places]
         if not pairs:
