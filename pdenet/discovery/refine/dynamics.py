@@ -28,8 +28,10 @@ from pdenet.pde.jet import Jet
 
 __all__ = ["Dynamics", "Exponential", "Stage"]
 
-STABLE = 2.5
-"""h times the largest speed of change at which a step is taken: the method is stable up to 2.8."""
+STABLE, ROTATING = 2.5, 1.0
+"""h times the largest speed of change at which a step is taken: the method is stable up to 2.8. Where
+waves turn fast (dispersion) the stages of a step see them at any phase, which leaves about 1.2 of
+that: Korteweg and de Vries on 512 points blows up at 2.3 and not at 1.15."""
 
 MODERATE = 1e-15
 """Least size of numbers whose products single precision holds."""
@@ -170,18 +172,18 @@ class Dynamics:
 
     @cached_property
     def rates(self) -> dict[int, Tensor]:
-        """The symbol of each term of L, (*waves)."""
+        """The symbol of each term of L, (*waves), always of double precision: over many steps the
+        phases of waves are large numbers."""
+        waves = Waves(self.waves.grid, self.waves.like.double())
         return {
-            j: self.waves.symbol(jet.index)
-            for j, jet in enumerate(self.linear_jets)
-            if jet is not None
+            j: waves.symbol(jet.index) for j, jet in enumerate(self.linear_jets) if jet is not None
         }
 
     def linear(self, coefficients: Sequence[float] | Tensor) -> Tensor:
         """The symbol of L, (equation, field, *waves)."""
         fields = len(self.library.fields)
         shape = (fields, fields, *self.waves.shape)
-        total = torch.zeros(shape, dtype=self.symbols.dtype, device=self.symbols.device)
+        total = torch.zeros(shape, dtype=torch.complex128, device=self.symbols.device)
         for j, rate in self.rates.items():
             total[self.equation[j], self.sources[j]] += coefficients[j] * rate
         return total
@@ -229,7 +231,8 @@ class Dynamics:
 
     def exponential(self, coefficients: Sequence[float]) -> Exponential:
         """exp(L h/2)."""
-        return Exponential.of(self.linear(coefficients), self.dt / self.substeps / 2)
+        found = Exponential.of(self.linear(coefficients), self.dt / self.substeps / 2)
+        return replace(found, matrix=found.matrix.to(self.complex))
 
     def run(
         self,
@@ -279,13 +282,19 @@ class Dynamics:
         found: list[float] = total.amax(0).tolist()
         return found
 
-    def steps_for(self, start: Tensor, coefficients: Tensor) -> tuple[int, ...]:
-        """How many substeps keep the rollout of each trajectory stable."""
+    def steps_for(self, start: Tensor, coefficients: Tensor, growth: Tensor) -> tuple[int, ...]:
+        """How many substeps keep the rollout of each trajectory stable. growth: by how much fields
+        grow on the way, (trajectory,)."""
         dynamics, values = self.at(coefficients)
-        return tuple(
-            max(1, math.ceil(speed * self.dt / STABLE)) if math.isfinite(speed) else 1
-            for speed in dynamics.speeds(dynamics.values(start), values)
-        )
+        turning = float(dynamics.linear(values).imag.abs().amax()) * self.dt
+        found = []
+        for speed, more in zip(
+            dynamics.speeds(dynamics.values(start), values), growth.tolist(), strict=True
+        ):
+            steps = speed * more * self.dt / STABLE
+            steps = steps if turning < steps else steps * STABLE / ROTATING
+            found.append(max(1, math.ceil(steps)) if math.isfinite(steps) else 1)
+        return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)

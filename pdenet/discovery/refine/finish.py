@@ -53,7 +53,7 @@ another way."""
 class _Work:
     """What a final fit is to do: with which terms, from where, in windows of how many frames, on
     which grid (None: as the data's spectrum asks), and whether their number grows. known: a fit of
-    the same data whose states are used as far as they go."""
+    the same data whose states are used as far as they go. short: to give up soon."""
 
     library: Library
     start: Tensor
@@ -62,6 +62,7 @@ class _Work:
     known: Fitted | None = None
     grid: Grid | None = None
     grows: bool = False
+    short: bool = False
 
 
 def finish(
@@ -98,17 +99,18 @@ def finish(
 
 
 def _longer(session: Session, final: Final, work: _Work) -> Final:
-    """The fit of longer windows than those in which terms were judged, of whole trajectories first:
+    """The fit of ever longer windows than those in which terms were judged, up to whole trajectories:
     they say more, as far as rollouts through them are near enough to linear."""
-    frames = session.setup.data.shape[1]
-    while frames >= 2 * work.frames and is_good(final) and not session.late():
+    whole, frames = session.setup.data.shape[1], work.frames
+    while frames < whole and is_good(final) and not session.late():
+        frames = 2 * frames if 4 * frames <= whole else whole
         known = Fitted(final.setup, final.grid, final.fit, final.estimate)
         start = final.estimate.coefficients
-        found = _final(session, replace(work, start=start, frames=frames, known=known))
+        found = _final(session, replace(work, start=start, frames=frames, known=known, short=True))
         limit = chi2_of(final.estimate, final.setup.sigma) + LITTLE
-        if found.estimate.converged and chi2_of(found.estimate, found.setup.sigma) < limit:
-            return found
-        frames //= 2
+        if not found.estimate.converged or chi2_of(found.estimate, found.setup.sigma) > limit:
+            break
+        final = found
     return final
 
 
@@ -157,13 +159,16 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
         now = _grown(session, setup, library, fit, now)
     elif known is None or not setup.covered(known.setup):
         now = _states_alone(fit, now) if now.iterations == 0 else now
-    now = _settled(session, fit, now, step)
-    if not now.finite and not session.late():  # steps that are stable for the first states alone
+    now = _tried(fit, now, step) if work.short else _settled(session, fit, now, step)
+    if not now.finite and not (
+        work.short or session.late()
+    ):  # steps that are stable for the first states alone
         fit = replace(fit, model=_halved(fit.model))
         now = _settled(session, fit, setup.begin(grid, work.start), step)
-    fit, now, bias = _as_fine_as_needed(session, setup, library, fit, now, step)
     if now.reduced is None:
         raise DiscoveryError(TOO_LATE)
+    fit, now, bias = _as_fine_as_needed(session, setup, library, fit, now, step)
+    assert now.reduced is not None
     quadratic = quadratic_of(now, now.reduced, windows)
     return Final(setup, library, grid, fit, now, quadratic, bias)
 
@@ -230,6 +235,19 @@ def _as_fine_as_needed(
             fit = replace(fit, model=Model(inner, inner))
             now = _settled(session, fit, now, step)
     return fit, now, bias.nan_to_num(math.inf)  # a model that blows up says nothing
+
+
+def _tried(fit: Fit, now: Estimate, step: Callable[[Estimate, Model], None]) -> Estimate:
+    """A few iterations from a place that should be near: no more where steps are refused."""
+    for _ in range(GROWTH):
+        before = math.inf if now.reduced is None else chi2_of(now, now.seen.sigma)
+        sigma = now.seen.sigma
+        now = fit.run(now, 1, lambda done: step(done, fit.model))
+        if not now.finite or now.converged:
+            break
+        if now.step == math.inf and chi2_of(now, sigma) > STILL * before:
+            break
+    return now
 
 
 def _settled(

@@ -174,7 +174,9 @@ def _fit(session: Session, start: Fitted, library: Library, iterations: int) -> 
         )
 
     begun, part = part, run()
-    while times < 2**DOUBLINGS and not session.late() and (not part.finite or _is_coarse(fit, part)):
+    while (
+        times < 2**DOUBLINGS and not session.late() and (not part.finite or _is_coarse(fit, part))
+    ):
         dynamics, times = dynamics.in_smaller_steps(2), 2 * times
         fit = replace(fit, model=_model(dynamics))
         part = part if part.finite else begun

@@ -127,7 +127,8 @@ class Linearised:
                 zip(whole.library.terms, whole.equation, strict=True)
             ):
                 if j in whole.rates:
-                    value = (whole.rates[j] * stage.modes[:, whole.sources[j]])[:, None]
+                    rate = whole.rates[j].to(stage.modes.dtype)
+                    value = (rate * stage.modes[:, whole.sources[j]])[:, None]
                     total[:, :, j] += waves.inner(modes[:, :, equation, None], value[:, :, None])
                 else:
                     product = points[:, :, equation] * value_of(term.product)[:, None]
@@ -193,7 +194,8 @@ class Linearised:
         for place, j in enumerate(terms):
             product, equation = whole.library.terms[j].product, whole.equation[j]
             if j in whole.rates:
-                found[:, place, equation] = whole.rates[j] * stage.modes[:, whole.sources[j]]
+                rate = whole.rates[j].to(stage.modes.dtype)
+                found[:, place, equation] = rate * stage.modes[:, whole.sources[j]]
             else:
                 found[:, place, equation] = whole.waves.modes(value_of(product))
         return found

@@ -33,9 +33,7 @@ def propose(session: Session, pde: PDE | None) -> Proposal:
         return Proposal(given, (at.to(session.setup.data),))
     session.on_event(Phase("terms from the data", 0.0, "regression in weak form"))
     setup = session.setup
-    order = max(
-        [6, *(jet.order for jet in (given.jets if given is not None else ()))]
-    )
+    order = max([6, *(jet.order for jet in (given.jets if given is not None else ()))])
     ranked = rank_terms(setup.seen, setup.waves, setup.dt, order, setup.problem.fields)
     session.on_event(Phase("terms from the data", 1.0, f"{len(ranked.library.terms)} candidates"))
     if given is None or at is None:

@@ -146,9 +146,7 @@ class Setup:
         data, sigma, shown, doubt = (
             each[rows] for each in (self.data, self.sigma, self.shown, self.doubt)
         )
-        return replace(
-            self, data=data, sigma=sigma, shown=shown, doubt=doubt, origins=origins
-        )
+        return replace(self, data=data, sigma=sigma, shown=shown, doubt=doubt, origins=origins)
 
     def state_grid(self, terms: int) -> Grid:
         """The grid of the states: finer than the data's for as long as waves beyond it hold more
@@ -198,7 +196,7 @@ class Setup:
         waves = self.waves_on(grid)
         stages = int(STAGES / 2 * self.config.memory * 2**30 / (self.config.workers or 1))
         found = Dynamics(library.on(grid, self.sigma), waves, self.dt, kept=stages)
-        found = found.in_steps(found.steps_for(at, coefficients))
+        found = found.in_steps(found.steps_for(at, coefficients, self._growth()))
         for _ in range(DOUBLINGS):
             lost = self._lost(found, at, coefficients)
             if not any(lost) or 2 * max(found.each) > MOST_STEPS:
@@ -206,6 +204,12 @@ class Setup:
             each = zip(found.each, lost, strict=True)
             found = found.in_steps(tuple(steps * (1 + gone) for steps, gone in each))
         return found
+
+    def _growth(self) -> Tensor:
+        """How much larger fields become than they are in the first frame, (trajectory,)."""
+        size = self.seen.values.abs().flatten(2).amax(2)
+        first = torch.where(size[:, 0] > 0, size[:, 0], size.amax(1)).clamp_min(1e-300)
+        return size.amax(1) / first
 
     def _lost(self, dynamics: Dynamics, at: Tensor, coefficients: Tensor) -> list[bool]:
         """The trajectories whose rollouts blow up."""
@@ -251,7 +255,9 @@ class Setup:
         """Whether every trajectory here begins where one of another does."""
         return set(self.origins) <= set(other.origins)
 
-    def carried(self, now: Estimate, grid: Grid, other: Setup, known: Estimate, own: Grid) -> Estimate:
+    def carried(
+        self, now: Estimate, grid: Grid, other: Setup, known: Estimate, own: Grid
+    ) -> Estimate:
         """An estimate with the initial states, and the noise, that another one knows already of the
         same trajectories from the same frames on. grid, own: of the states here and there."""
         places = {origin: row for row, origin in enumerate(other.origins)}
@@ -260,7 +266,11 @@ class Setup:
             return now
         mine, theirs = (torch.tensor(each) for each in zip(*pairs, strict=True))
         before, after = self.waves_on(own), self.waves_on(grid)
-        at, variance, sigma = now.states.at.clone(), now.states.variance.clone(), now.seen.sigma.clone()
+        at, variance, sigma = (
+            now.states.at.clone(),
+            now.states.variance.clone(),
+            now.seen.sigma.clone(),
+        )
         at[mine] = before.resampled(known.states.at[theirs], after)
         sigma[mine] = known.seen.sigma[theirs]
         if own.shape == grid.shape:

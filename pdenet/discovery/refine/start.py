@@ -27,6 +27,7 @@ from pdenet.discovery.refine.information import inverse
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, spectrum_of_data
 from pdenet.discovery.refine.waves import Waves
+from pdenet.discovery.refine.relations import Relation, relations
 from pdenet.discovery.refine.weak import Squares, WeakForm, weak_form
 from pdenet.discovery.terms import Library, Term
 from pdenet.pde.jet import Jet, sorted_jets
@@ -79,6 +80,7 @@ class Ranked:
     pool: int
     order: int
     excess: tuple[float, ...]
+    relations: tuple[Relation, ...] = ()
 
 
 def low_products(fields: tuple[str, ...], ndim: int, order: int) -> tuple[Product, ...]:
@@ -160,7 +162,7 @@ def rank_terms(
         rungs.append(_Rung(highest, form, tuple(_choose(form, f) for f in range(len(fields)))))
         if max(each.excess for each in rungs[-1].chosen) < EXPLAINED:
             break
-    return _ranked(_enough(rungs))
+    return _ranked(_enough(rungs), relations(rungs[0].form))
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,8 +247,9 @@ def _enough(rungs: list[_Rung]) -> _Rung:
     return found
 
 
-def _ranked(rung: _Rung) -> Ranked:
-    """The terms of one order that are worth a closer look, and equations to start with."""
+def _ranked(rung: _Rung, found: tuple[Relation, ...]) -> Ranked:
+    """The terms of one order that are worth a closer look, with those of relations, and equations to
+    start with."""
     form, terms = rung.form, list[Term]()
     products, fields = form.products, form.fields
     mild = [k for k, product in enumerate(products) if _is_mild(product)]
@@ -254,6 +257,8 @@ def _ranked(rung: _Rung) -> Ranked:
     for name, each in zip(fields, rung.chosen, strict=True):
         gentle = _path(each.squares, mild)
         own = [k for k, product in enumerate(products) if _differentiates(product, name)]
+        bound = {p for relation in found if relation.field == name for p in relation.products}
+        own += [k for k, product in enumerate(products) if product in bound]
         chosen = sorted({*each.path[: _between(each.kept)], *gentle[:CANDIDATES], *own})
         terms += [Term(name, _monomial(products[k]), products[k]) for k in chosen]
         firsts = [each.path[: each.kept], *(gentle[:size] for size in SIZES)]
@@ -266,6 +271,7 @@ def _ranked(rung: _Rung) -> Ranked:
         len(products),
         rung.order,
         tuple(each.excess for each in rung.chosen),
+        found,
     )
 
 
@@ -275,7 +281,9 @@ def _monomial(product: Product) -> sympy.Expr:
 
 def _differentiates(product: Product, field: str) -> bool:
     """Whether this is a derivative of the field of order one or two, and nothing else."""
-    return len(product.jets) == 1 and product.jets[0].field == field and 0 < product.jets[0].order < 3
+    return (
+        len(product.jets) == 1 and product.jets[0].field == field and 0 < product.jets[0].order < 3
+    )
 
 
 def _is_mild(product: Product) -> bool:

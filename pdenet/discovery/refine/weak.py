@@ -138,6 +138,11 @@ class WeakForm:
 
     def noise(self, field: int, coefficients: Tensor) -> Tensor:
         """V/N at these coefficients of all products, (trajectory, function, wave)."""
+        left = self.sigma[:, field, None, None].square().expand_as(self.rates[:, field])
+        return left + self.right_noise(coefficients)
+
+    def right_noise(self, coefficients: Tensor) -> Tensor:
+        """The part of the right-hand side in V/N, (trajectory, function, wave)."""
         linear: dict[Jet, float] = {}
         slopes: dict[Jet, list[tuple[float, Product]]] = {}
         for product, value in zip(self.products, coefficients.tolist(), strict=True):
@@ -147,8 +152,7 @@ class WeakForm:
                 for jet, slope in product.derivatives(self.fields, len(self.jets[0].index)):
                     slopes.setdefault(jet, []).append((value, slope))
         right = self._linear(linear) + self._others(slopes)[:, None]
-        left = self.sigma[:, field, None, None].square().expand_as(self.rates[:, field])
-        return left + self.energy[:, None] * right[:, None]
+        return self.energy[:, None] * right[:, None]
 
     def _linear(self, linear: dict[Jet, float]) -> Tensor:
         """Σ over fields of |Λ_k|² g_k² σ², (trajectory, wave)."""
@@ -190,7 +194,10 @@ class WeakForm:
         """Squares of the residual over V for each width, 1 where V explains it, (width,)."""
         share = self.trust(field).square() * self.degrees
         square = self.residual(field, coefficients).abs().square() / variance
-        found = (share / self.points * square).sum((0, 2)), share.sum((0, 2)).expand(len(self.kinds))
+        found = (
+            (share / self.points * square).sum((0, 2)),
+            share.sum((0, 2)).expand(len(self.kinds)),
+        )
         zero = square.new_zeros(int(self.kinds.max()) + 1)
         left, count = (zero.index_add(0, self.kinds, each) for each in found)
         return left / count.clamp_min(1e-300)
@@ -202,7 +209,9 @@ class WeakForm:
         excess = self.excess(field, coefficients, variance)
         variance = variance * excess.clamp_min(1)[self.kinds][:, None]
         share = (self.trust(field).square() * self.degrees).expand_as(variance)
-        left = (share * variance.log()).sum((0, 2)) + share.sum((0, 2)) * excess.clamp(max=1)[self.kinds]
+        left = (share * variance.log()).sum((0, 2)) + share.sum((0, 2)) * excess.clamp(max=1)[
+            self.kinds
+        ]
         return float(left.sum()) / self.overlap, variance, float(excess.amax())
 
     def squares(self, field: int, variance: Tensor) -> Squares:

@@ -1,0 +1,145 @@
+"""Relations between products that hold on the data whatever the equation: a travelling wave has some.
+
+A single wave obeys u_xx = −k² u, a soliton u_xx = a u − b u², a front u_x = a u − b u². Any multiple
+of such a relation can be added to an equation, and the data cannot tell: what is identified then is
+a family. Each derivative of a field is regressed on few other products in weak form, both sides with
+their noise (`weak`); a relation holds where it leaves no more than that noise, although the
+derivative by itself stands far above it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pdenet.discovery.product import Product
+from pdenet.discovery.refine.information import inverse
+from pdenet.discovery.refine.weak import WeakForm
+from pdenet.pde.jet import Jet
+
+__all__ = ["Relation", "relations"]
+
+HOLDS = 2.0
+"""Squares that a relation leaves, over what its noise would, up to which it holds."""
+
+VISIBLE = 100.0
+"""The same of the derivative alone, from which on it is seen at all."""
+
+LEAST = 1e-3
+"""Least noise of a wave, beside the mean: derivatives have no mean, and so no noise of one."""
+
+ROUNDS = 3
+"""Of weighted least squares."""
+
+MOST_TERMS = 3
+"""Products on the other side of a relation, at most: with more, anything is related."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Σ_j c_j p_j = 0 on the data. field: whose derivative comes first, with coefficient 1."""
+
+    field: str
+    products: tuple[Product, ...]
+    coefficients: tuple[float, ...]
+
+
+def relations(form: WeakForm) -> tuple[Relation, ...]:
+    """The relations that hold, from the lowest derivative to the highest."""
+    found: list[Relation] = []
+    for place, product in enumerate(form.products):
+        jet = product.linear
+        if jet is not None and jet.order > 0:
+            known = {other.products[0] for other in found}
+            relation = _relation(form, place, jet, known)
+            found += [] if relation is None else [relation]
+    return tuple(sorted(found, key=lambda each: len(each.products[0].jets[0].name)))
+
+
+def _relation(form: WeakForm, lead: int, jet: Jet, known: set[Product]) -> Relation | None:
+    """The shortest relation of one derivative to others; known: those that have one of their own."""
+    field, size = form.fields.index(jet.field), len(form.products)
+    alone = torch.zeros(size, dtype=form.gain.dtype, device=form.gain.device)
+    alone[lead] = 1.0
+    if not _excess(form, field, alone) > VISIBLE:
+        return None
+    others = [
+        k
+        for k, product in enumerate(form.products)
+        if k != lead and product not in known and _order(product) <= jet.order
+    ]
+    path = _path(*_sums(form, field, lead, others, _noise(form, alone)))
+    for count in range(1, len(path) + 1):
+        some = [others[k] for k in path[:count]]
+        vector = _fitted(form, field, alone, some)
+        if _excess(form, field, vector) < HOLDS:
+            return _shortest(form, field, alone, some)
+    return None
+
+
+def _fitted(form: WeakForm, field: int, alone: Tensor, some: list[int]) -> Tensor:
+    """Coefficients of a relation of one product to some others: the variance depends on them."""
+    (lead,), vector = alone.nonzero()[:, 0].tolist(), alone
+    for _ in range(ROUNDS if some else 0):
+        matrix, right = _sums(form, field, lead, some, _noise(form, vector))
+        vector = alone.clone()
+        vector[some] = -inverse(matrix) @ right
+    return vector
+
+
+def _shortest(form: WeakForm, field: int, alone: Tensor, some: list[int]) -> Relation:
+    """The relation without products that it holds without."""
+    for place in list(some):
+        fewer = [k for k in some if k != place]
+        if fewer and _excess(form, field, _fitted(form, field, alone, fewer)) < HOLDS:
+            some = fewer
+    vector = _fitted(form, field, alone, some)
+    places = [int(alone.argmax()), *some]
+    products = tuple(form.products[k] for k in places)
+    return Relation(form.fields[field], products, tuple(vector[places].tolist()))
+
+
+def _noise(form: WeakForm, vector: Tensor) -> Tensor:
+    """The variance of Σ_j c_j p_j; a little even of waves of which the derivative has none."""
+    variance = form.right_noise(vector)
+    return variance + LEAST * variance.mean().clamp_min(1e-300)
+
+
+def _order(product: Product) -> int:
+    return sum(jet.order for jet in product.jets)
+
+
+def _sums(
+    form: WeakForm, field: int, lead: int, others: list[int], variance: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The normal equations of one product by others."""
+    weight = form.trust(field) * (form.degrees / form.points / variance).sqrt()
+    total = torch.zeros(len(others), len(others) + 1, dtype=form.gain.dtype, device=weight.device)
+    for row in range(len(form.tested)):
+        columns = torch.view_as_real(form.tested[row, [*others, lead]] * weight[row]).flatten(1)
+        total += columns[:-1] @ columns.T
+    return total[:, :-1], total[:, -1]
+
+
+def _path(matrix: Tensor, right: Tensor) -> list[int]:
+    """Forward selection: always that enters which leaves least, a few times."""
+    chosen: list[int] = []
+    for _ in range(min(MOST_TERMS, len(right))):
+        gains = []
+        for k in range(len(right)):
+            some = [*chosen, k]
+            gain = right[some] @ inverse(matrix[some][:, some]) @ right[some]
+            gains.append(-1.0 if k in chosen else float(gain))
+        chosen.append(max(range(len(gains)), key=lambda k: gains[k]))
+    return chosen
+
+
+def _excess(form: WeakForm, field: int, vector: Tensor) -> float:
+    """Squares of Σ_j c_j p_j over the variance of their noise."""
+    variance = _noise(form, vector)
+    left = torch.einsum("p,npmk->nmk", vector.to(form.tested), form.tested)
+    share = (form.trust(field).square() * form.degrees).expand_as(variance)
+    total = (share / form.points * left.abs().square() / variance).sum()
+    return float(total / share.sum().clamp_min(1e-300))
