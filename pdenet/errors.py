@@ -3,7 +3,8 @@
 Every one is a `PDENetError`, and also a `ValueError` (what was given is wrong) or a `RuntimeError`
 (what was given is fine, but the work could not be done), so that callers who know nothing of this
 package can still catch them. A message is one line: what was given, what is allowed, what to type
-instead.
+instead. Where that differs between Python and the command line, the error has words for both:
+Python is never told a flag, the command line never a keyword.
 """
 
 __all__ = [
@@ -22,7 +23,14 @@ __all__ = [
 
 
 class PDENetError(Exception):
-    """Base of all errors that pdenet raises on purpose."""
+    """Base of all errors that pdenet raises on purpose.
+
+    shell: the message as the command line says it, where that differs from the one for Python.
+    """
+
+    def __init__(self, message: str = "", *, shell: str = "") -> None:
+        super().__init__(message)
+        self.shell = shell or message
 
 
 class EquationError(PDENetError, ValueError):

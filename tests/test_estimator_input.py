@@ -16,8 +16,11 @@ from simulators import simulate
 QUICK = TrainingConfig(
     stages=(StageConfig(blocks=1, iterations=2),), values=200, network={"units": 1}, compile="off"
 )
-GRID = Grid((16,), (1.0,))
+GRID = Grid(16, 1.0)
 RANDOM = np.random.default_rng(0).normal(size=(4, 5, 1, 16))
+
+
+FILLED = np.where(RANDOM > 2, np.float32(9.96921e36), RANDOM)
 
 
 def with_nan() -> np.ndarray:
@@ -40,8 +43,21 @@ def with_nan() -> np.ndarray:
         (RANDOM, {"grid": GRID, "dt": math.nan}, "dt is nan"),
         (RANDOM, {"grid": GRID, "dt": 0.1, "fields": ("u", "v")}, "fields"),
         (with_nan(), {"grid": GRID, "dt": 0.1}, "nan|finite"),
-        (RANDOM.astype(complex), {"grid": GRID, "dt": 0.1}, "real numbers"),
-        (np.array(["text"]), {"grid": GRID, "dt": 0.1}, "shape"),
+        (RANDOM.astype(complex), {"grid": GRID, "dt": 0.1}, r"give states\.real"),
+        (RANDOM * (1 + 1j), {"grid": GRID, "dt": 0.1}, "real and imaginary part as two fields"),
+        (np.array(["text"]), {"grid": GRID, "dt": 0.1}, "not numbers"),
+        ([[1.0, 2.0], [3.0]], {"grid": GRID, "dt": 0.1}, "lists of equal lengths"),
+        (object(), {"grid": GRID, "dt": 0.1}, "not numbers"),
+        (RANDOM[0, :, 0], {"grid": GRID, "dt": 0.1}, r"states\[None, :, None\]"),
+        (RANDOM[0, :, 0].T, {"grid": GRID, "dt": 0.1}, r"np\.moveaxis\(states, -1, 0\)"),
+        (RANDOM, {"grid": GRID, "dt": [0.0, 0.1, 0.2]}, "3 times.* 5 frames"),
+        (RANDOM, {"grid": GRID, "dt": [0.0, 0.1, 0.2, 0.3, 0.5]}, "equally spaced"),
+        (RANDOM, {"grid": GRID, "dt": "soon"}, "dt is 'soon'"),
+        (np.ma.masked_greater(RANDOM, 2), {"grid": GRID, "dt": 0.1}, "masked.*missing=True"),
+        (FILLED, {"grid": GRID, "dt": 0.1}, "NetCDF"),
+        (RANDOM, {"grid": Grid(16, 1.0, endpoint=True), "dt": 0.1}, "Problem"),
+        (RANDOM, {"grid": GRID, "dt": 0.1, "boundary": "dirichlet=0"}, "Problem"),
+        (RANDOM, {"grid": GRID, "dt": 0.1, "truth": "w_t = w_x"}, "cannot compare"),
         (0 * RANDOM, {"grid": GRID, "dt": 0.1}, "change"),
         (0 * RANDOM + 1, {"grid": GRID, "dt": 0.1}, "change"),
         (RANDOM, {"grid": GRID, "dt": 0.1, "sead": 1}, "unknown entry sead"),

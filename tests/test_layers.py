@@ -21,13 +21,16 @@ ROOT = Path(__file__).resolve().parent.parent
 NUMERICS = frozenset({"numpy", "torch", "scipy"})
 TABLE: dict[str, tuple[float, frozenset[str]]] = {
     "errors": (0, frozenset()),
+    "words": (0, frozenset()),
     "boundary": (0.5, frozenset()),
     "events": (0.5, frozenset()),
     "grid": (0.5, frozenset({"numpy"})),
+    "seam": (0.5, frozenset({"numpy"})),
     "pde": (1, frozenset({"numpy", "sympy"})),
     "problem": (2, frozenset()),
     "storage": (3, frozenset({"numpy", "h5py"})),
     "types": (4, frozenset({"numpy", "torch"})),
+    "arrays": (4, frozenset({"numpy", "torch"})),
     "threads": (4, frozenset({"torch"})),
     "nn": (4.5, NUMERICS),
     "integrators": (4.5, NUMERICS),

@@ -48,6 +48,7 @@ from pdenet.report.prediction import (
 )
 from pdenet.storage import Data, open_data
 from pdenet.training import read_run
+from pdenet.words import counted
 from simulators import Numerics
 
 __all__ = ["Request", "command", "predict_run"]
@@ -248,7 +249,7 @@ def _errors(
 ) -> np.ndarray:
     def progress(fraction: float) -> None:
         if monitor is not None:
-            monitor(Phase(name, fraction, f"{len(observed.start)} trajectories"))
+            monitor(Phase(name, fraction, f"{counted(len(observed.start), 'trajectory')}"))
 
     return errors_of(forecast, observed.start, observed.states, observed.stored, progress)
 

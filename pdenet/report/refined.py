@@ -8,6 +8,7 @@ from pdenet.pde.expression import Monomial
 from pdenet.pde.render import Style, format_number, format_value
 from pdenet.report.evidence import Evidence
 from pdenet.report.typeset import flat_terms
+from pdenet.words import counted
 
 __all__ = [
     "RefinedRow",
@@ -104,7 +105,8 @@ def setting(refinement: Refinement) -> str:
     """What was fitted to what, in one sentence."""
     points = "×".join(str(count) for count in refinement.shape)
     return (
-        f"{refinement.values} values observed, {refinement.unknowns:.0f} numbers of initial states "
+        f"{counted(refinement.values, 'value')} observed, {refinement.unknowns:.0f} numbers of "
+        "initial states "
         f"determined by them; states on {points} points, "
         f"{_count(refinement.substeps, 'step')} from frame to frame, "
         f"{_count(refinement.iterations, 'iteration')}"

@@ -1,20 +1,29 @@
 """The one check that values are finite, for what is written and for what is read."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from pdenet.errors import DataError
 
-__all__ = ["DIVERGED", "require_finite"]
+__all__ = ["DIVERGED", "Advice", "require_finite", "without_mask"]
 
 DIVERGED = "remove that trajectory or simulate with a smaller time step"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do about a NaN. shell: the same for the command line."""
+
+    python: str
+    shell: str
 
 
 def require_finite(
     states: np.ndarray,
     fields: Sequence[str],
-    advice: str,
+    advice: Advice,
     *,
     first: tuple[int, int] = (0, 0),
     step: int = 1,
@@ -34,7 +43,19 @@ def require_finite(
         return
     n, t, field, *point = (int(i) for i in bad[0])
     value = states[tuple(bad[0])]
-    raise DataError(
+    told = (
         f"{value} in trajectory {first[0] + n}, frame {first[1] + t * step}, field "
-        f"{fields[field]}, point {tuple(point)}: {advice if np.isnan(value) else DIVERGED}"
+        f"{fields[field]}, point {tuple(point)}"
     )
+    what = advice if np.isnan(value) else Advice(DIVERGED, DIVERGED)
+    raise DataError(f"{told}: {what.python}", shell=f"{told}: {what.shell}")
+
+
+def without_mask(states: np.ndarray) -> np.ndarray:
+    """A plain array, NaN where a masked one has no value; what lies under a mask is no data."""
+    if not isinstance(states, np.ma.MaskedArray):
+        return np.asarray(states)
+    if not np.ma.is_masked(states):
+        return np.asarray(states.data)
+    kept = states if states.dtype.kind == "f" else states.astype(np.float64)
+    return np.asarray(kept.filled(np.nan))

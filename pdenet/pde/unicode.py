@@ -1,0 +1,37 @@
+"""Equations as they are printed in Unicode, written as they are typed.
+
+    u_t = −1.0003(4)·u·u_x + 1.2·10⁻⁵·u²·ν     u_t = -1.0003*u*u_x + 1.2*10**-5*u**2*nu
+
+What pdenet prints, it reads: minus, dot, superscripts, Greek letters, and standard errors in
+brackets, which say nothing about the equation and are left out. So are a few signs that word
+processors put in their places.
+"""
+
+import re
+
+from pdenet.pde.names import GREEK
+
+__all__ = ["typed"]
+
+_SIGNS = {
+    **dict.fromkeys("−–", "-"),
+    **dict.fromkeys("·⋅∙×", "*"),
+    "∕": "/",
+    "π": "pi",
+    **{letter: name for name, letter in GREEK.items()},
+    "ϵ": "epsilon",
+    "ϕ": "phi",
+    "ϑ": "theta",
+    "µ": "mu",
+}
+_SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+_POWER = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
+_ERROR = re.compile(r"(?<![A-Za-z0-9_])((?:\d+\.?\d*|\.\d+))\(\d+\)(?=e[+-]?\d|[^A-Za-z0-9_]|$)")
+
+
+def typed(text: str) -> str:
+    """The text with plain characters in place of these; all others stay."""
+    text = _POWER.sub(lambda found: "**" + found.group().translate(_SUPERSCRIPT), text)
+    for sign, plain in _SIGNS.items():
+        text = text.replace(sign, plain)
+    return _ERROR.sub(r"\1", text)
