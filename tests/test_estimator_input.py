@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from pdenet import Grid, discover
-from pdenet.errors import CheckpointError, ConfigError, DataError, EquationError, PDENetError
+from pdenet.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    EquationError,
+    GridError,
+    PDENetError,
+)
 from pdenet.estimator import extract, train
 from pdenet.events import Event
 from pdenet.pde import PDE
@@ -67,7 +74,7 @@ def with_nan() -> np.ndarray:
 )  # fmt: skip
 def test_bad_input_is_refused_in_one_line(tmp_path, states, entries, message):
     events: list[Event] = []
-    with pytest.raises((DataError, ConfigError, EquationError), match=message) as caught:
+    with pytest.raises((DataError, ConfigError, EquationError, GridError), match=message) as caught:
         discover(states, output=tmp_path / "run", config=QUICK, on_event=events.append, **entries)
     assert "\n" not in str(caught.value)
     assert events == [], "it was refused only after work was done"
@@ -97,8 +104,9 @@ def test_a_missing_file_is_refused(tmp_path):
 def test_data_with_missing_values_are_for_another_command(tmp_path):
     path = simulate("diffusion", tmp_path / "a.h5", shape=(16, 16), frames=4, missing=0.5)
     for call in (discover, lambda source, output: train(source, output)):
-        with pytest.raises(DataError, match=r"`pdenet refine EQUATION\.json .*a\.h5`"):
+        with pytest.raises(DataError, match=r"pdenet\.refine\(None, '.*a\.h5'\)") as caught:
             call(path, output=tmp_path / "run")
+        assert f"'pdenet refine {path}'" in caught.value.shell
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -114,7 +122,8 @@ def test_data_that_have_moved_are_asked_for(tmp_path):
     simulate("burgers-1d", second, seed=1, **options)
     train(first, tmp_path / "run", QUICK)
     first.rename(tmp_path / "moved.h5")
-    with pytest.raises(DataError, match=r"no longer at.*--data"):
+    with pytest.raises(DataError, match=r"no longer at.*with data=$") as caught:
         extract(tmp_path / "run")
+    assert caught.value.shell.endswith("--data")
     with pytest.raises(CheckpointError, match="does not hold the data"):
         extract(tmp_path / "run", data=second)

@@ -246,7 +246,8 @@ def _text(head: bytes) -> Kind:
 
 
 def _is_table(lines: Sequence[str], separator: str | None) -> bool:
-    """Whether most lines have as many cells as the last one, with a number among them."""
+    """Whether lines have as many cells as the last one, with numbers among them; the first may hold
+    names."""
     rows = [line.split(separator) for line in lines if not line.lstrip().startswith(("#", "%"))]
     if not rows or (len(rows[-1]) < 2 and separator is not None):
         return False
@@ -254,7 +255,7 @@ def _is_table(lines: Sequence[str], separator: str | None) -> bool:
         len(row) == len(rows[-1]) and any(re.fullmatch(_NUMBER, cell.strip('"')) for cell in row)
         for row in rows
     ]
-    return sum(numeric) >= max(1, 0.6 * len(rows))
+    return all(numeric[1:]) and any(numeric)
 
 
 def _reader(separator: str | None) -> str:
