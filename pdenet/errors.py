@@ -7,7 +7,10 @@ instead. Where that differs between Python and the command line, the error has w
 Python is never told a flag, the command line never a keyword.
 """
 
+from dataclasses import dataclass
+
 __all__ = [
+    "Advice",
     "CheckpointError",
     "ConfigError",
     "DataError",
@@ -31,6 +34,14 @@ class PDENetError(Exception):
     def __init__(self, message: str = "", *, shell: str = "") -> None:
         super().__init__(message)
         self.shell = shell or message
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Words for an error that is not raised yet. shell: those for the command line."""
+
+    python: str
+    shell: str = ""
 
 
 class EquationError(PDENetError, ValueError):

@@ -47,7 +47,7 @@ class Grid:
         if shape != given:
             raise GridError(f"grid shape {self.shape} must hold whole numbers, e.g. (64, 64)")
         if not 1 <= len(shape) <= len(AXES):
-            raise GridError(f"a grid has 1 to 3 axes, not {len(shape)}: give e.g. shape=(64, 64)")
+            raise GridError(f"a grid has 1 to 3 axes, not {len(shape)}: give e.g. (64, 64)")
         if len(lengths) != len(shape) or len(origin) != len(shape):
             raise GridError(
                 f"grid shape {shape} has {counted(len(shape), 'axis', 'axes')}, but lengths has "

@@ -32,7 +32,7 @@ def boundaries_on(grid: Grid, boundaries: Boundaries | None) -> Boundaries:
                 f"{axis} has walls, and its last point lies on one of them: make the grid with "
                 f"endpoint={asked}"
                 if wants
-                else f"{axis} is periodic, and a point at its far end would be the first one again: "
+                else f"{axis} is periodic, and a point at its far end is the first one again: "
                 f"leave it out and make the grid with endpoint={asked}; or, where there are walls, "
                 "say what holds there with Problem(None, grid, boundaries, fields)"
             )

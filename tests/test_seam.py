@@ -21,7 +21,14 @@ TAU = 2 * np.pi
 
 
 def waves(
-    points: int, *, count: int, frames: int, slope: float, highest: int, seed: int, length: float = 1
+    points: int,
+    *,
+    count: int,
+    frames: int,
+    slope: float,
+    highest: int,
+    seed: int,
+    length: float = 1,
 ) -> np.ndarray:
     """Travelling, decaying waves of period 1 at x = i length/points; (trajectory, frame, 1, x)."""
     random = np.random.default_rng(seed)
@@ -186,7 +193,7 @@ def test_every_way_in_refuses_a_window(tmp_path):
         lambda: train(path, tmp_path / "run"),
     ]
     for way in ways:
-        with pytest.raises(DataError, match="not periodic along x.*u jumps.*window") as caught:
+        with pytest.raises(DataError, match=r"not periodic along x.*u jumps.*window") as caught:
             way()
         assert "Problem(" in str(caught.value) and "Problem(" not in caught.value.shell
     assert list(tmp_path.iterdir()) == [path]

@@ -95,8 +95,9 @@ def predict_run(run: Path, request: Request, monitor: Monitor | None = None) -> 
     with open_data(_training_data(run, request.trained_on)) as data:
         if found.fields != data.fields or found.ndim != data.problem.grid.ndim:
             raise EquationError(
-                f"the equation in '{run}' is for {', '.join(found.fields)} in {found.ndim} "
-                f"dimensions, its data hold {', '.join(data.fields)} in {data.problem.grid.ndim}: "
+                f"the equation in '{run}' is for {', '.join(found.fields)} in "
+                f"{counted(found.ndim, 'dimension')}, its data hold {', '.join(data.fields)} in "
+                f"{data.problem.grid.ndim}: "
                 f"type 'pdenet extract {run}' again"
             )
         networks = {NETWORK: load_network(run, data)}

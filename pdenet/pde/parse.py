@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import sympy
 
-from pdenet.errors import EquationError
+from pdenet.errors import Advice, EquationError
 from pdenet.pde.expression import (
     FUNCTIONS,
     Expansion,
@@ -205,29 +205,34 @@ class _Walk:
         jet = jet_from_name(name, self.fields, len(self.coordinates))
         if jet is not None and jet.order <= MAX_ORDER:
             return jet.symbol
-        raise self.error(node, *self._unknown(name))
+        advice = self._unknown(name)
+        raise self.error(node, advice.python, advice.shell)
 
-    def _unknown(self, name: str) -> tuple[str] | tuple[str, str]:
-        """Why a name is unknown; for the command line in other words, where these differ."""
+    def _unknown(self, name: str) -> Advice:
+        """Why a name is unknown, and what to do."""
         field, _, axes = name.partition("_")
         if field in self.fields and axes and set(axes) <= set(AXES):
-            return (
+            return Advice(
                 f"'{name}' is no derivative here: coordinates are {', '.join(self.coordinates)}, "
-                f"up to order {MAX_ORDER}",
+                f"up to order {MAX_ORDER}"
             )
         if name in AXES:
             known = ", ".join(self.coordinates)
-            return (f"'{name}' is no coordinate here: coordinates are {known}",)
+            return Advice(f"'{name}' is no coordinate here: coordinates are {known}")
         if name in RESERVED:
-            return (f"'{name}' is a function: write {name}(...)",)
+            return Advice(f"'{name}' is a function: write {name}(...)")
         if field in self.fields and axes:
-            return (f"'{name}' is unknown: derivatives are written {field}_x, {field}_xy, ...",)
+            return Advice(
+                f"'{name}' is unknown: derivatives are written {field}_x, {field}_xy, ..."
+            )
         if re.fullmatch(rf"[A-Za-z][A-Za-z0-9]*_[{''.join(AXES)}]+", name):
-            return (f"'{name}' is unknown: no equation '{field}_t = ...' was given",)
+            return Advice(f"'{name}' is unknown: no equation '{field}_t = ...' was given")
         near = closest(name, (*self.fields, *self.parameters))
         told = f"'{name}' is not declared{near}"
-        equation = f"give '{name}_t = ...'"
-        return f"{told}: pass {name}=... or {equation}", f"{told}: --param {name}=1, or {equation}"
+        return Advice(
+            f"{told}: pass {name}=... or give '{name}_t = ...'",
+            shell=f"{told}: add --param {name}=VALUE or give '{name}_t = ...'",
+        )
 
     def _sum(self, node: ast.expr, depth: int) -> sympy.Expr:
         # A sum of n terms is a tree of depth n that leans left: walk down its spine in a loop.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pdenet.errors import EquationError
 from pdenet.pde.expression import FUNCTIONS
 from pdenet.pde.unicode import typed
+from pdenet.words import counted
 
 __all__ = ["MAX_LENGTH", "Source", "marked_error"]
 
@@ -40,7 +41,9 @@ class Source:
         if not isinstance(text, str):
             raise EquationError(f"an equation is text like 'u_t = 0.1*u_xx', not {text!r:.60}")
         if len(text) > MAX_LENGTH:
-            raise EquationError(f"the equation has {len(text)} characters: at most {MAX_LENGTH}")
+            raise EquationError(
+                f"the equation has {counted(len(text), 'character')}: at most {MAX_LENGTH}"
+            )
         text = typed(re.sub(r"\s", " ", text).strip()).replace("^", "**")
         foreign = _FOREIGN.search(text)
         if foreign:
@@ -102,7 +105,9 @@ def _refuse_higher(text: str, found: set[str]) -> None:
     if higher is None or (found and higher.group(1) not in found):
         return
     field, rate = higher.group(1), next(name for name in _RATES if f"{name}_t" not in text)
-    message = f"{higher.group()} is a higher derivative in time: write equations of first order, with "
+    message = (
+        f"{higher.group()} is a higher derivative in time: write equations of first order, with "
+    )
     message += f"one more field, '{field}_t = {rate}' and '{rate}_t = ...'"
     raise marked_error(text, higher.start(), higher.end(), message)
 

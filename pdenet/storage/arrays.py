@@ -13,6 +13,7 @@ from pdenet.problem import Problem
 from pdenet.storage.finite import without_mask
 from pdenet.storage.header import check_times
 from pdenet.storage.write import create
+from pdenet.words import counted
 
 __all__ = ["write_arrays"]
 
@@ -56,7 +57,8 @@ def write_arrays(
     names = known.fields if known is not None else tuple(fields or _FIELDS[: states.shape[2]])
     if len(names) != states.shape[2]:
         raise DataError(
-            f"states have {states.shape[2]} fields, but the names are {names}: name each field"
+            f"states have {counted(states.shape[2], 'field')}, but the names are {names}: name "
+            "each field"
         )
     problem = known or Problem(None, grid, periodic(grid.ndim), names)
     with create(
@@ -127,7 +129,8 @@ def _times(dt: float | Sequence[float] | np.ndarray, frames: int) -> np.ndarray:
     times = given.ravel()
     if times.shape != (frames,) or given.size != max(given.shape):
         raise DataError(
-            f"dt holds {given.size} times (shape {given.shape}), but states have {frames} frames: "
+            f"dt holds {given.size} times (shape {given.shape}), but states have "
+            f"{counted(frames, 'frame')}: "
             "give the time of each frame, or transpose the states if time is another axis"
         )
     check_times(times, "dt")

@@ -1,23 +1,14 @@
 """The one check that values are finite, for what is written and for what is read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from pdenet.errors import DataError
+from pdenet.errors import Advice, DataError
 
-__all__ = ["DIVERGED", "Advice", "require_finite", "without_mask"]
+__all__ = ["DIVERGED", "require_finite", "without_mask"]
 
 DIVERGED = "remove that trajectory or simulate with a smaller time step"
-
-
-@dataclass(frozen=True)
-class Advice:
-    """What to do about a NaN. shell: the same for the command line."""
-
-    python: str
-    shell: str
 
 
 def require_finite(
@@ -47,8 +38,8 @@ def require_finite(
         f"{value} in trajectory {first[0] + n}, frame {first[1] + t * step}, field "
         f"{fields[field]}, point {tuple(point)}"
     )
-    what = advice if np.isnan(value) else Advice(DIVERGED, DIVERGED)
-    raise DataError(f"{told}: {what.python}", shell=f"{told}: {what.shell}")
+    what = advice if np.isnan(value) else Advice(DIVERGED)
+    raise DataError(f"{told}: {what.python}", shell=f"{told}: {what.shell or what.python}")
 
 
 def without_mask(states: np.ndarray) -> np.ndarray:

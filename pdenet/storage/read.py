@@ -10,10 +10,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pdenet.errors import DataError
+from pdenet.errors import Advice, DataError
 from pdenet.problem import Problem
 from pdenet.storage import split
-from pdenet.storage.finite import DIVERGED, Advice, require_finite
+from pdenet.storage.finite import DIVERGED, require_finite
 from pdenet.storage.foreign import WELL, hdf5_kind, how_to_bring
 from pdenet.storage.hdf5 import one_line, open_file, reading
 from pdenet.storage.header import Header, interpret
@@ -23,13 +23,15 @@ __all__ = ["Data", "check", "open_data"]
 
 _log = logging.getLogger(__name__)
 
-_USES = "pdenet.refine(None, file) can use such data"
-_USE = "'pdenet refine DATA.h5' can use such data"
-_MISSING = Advice(
-    f"the value is missing, read with missing=True; {_USES}", f"it is missing; {_USE}"
-)
 _WRITE = "if NaN stands for a missing value, write the file with write_arrays(.., missing=True)"
-_NAN = Advice(f"{DIVERGED}; {_WRITE}: {_USES}", f"{DIVERGED}; {_WRITE}: {_USE}")
+_MISSING = Advice(
+    "the value is missing, read with missing=True; pdenet.refine(None, file) can use such data",
+    shell="the value is missing; 'pdenet refine DATA.h5' can use such data",
+)
+_NAN = Advice(
+    f"{DIVERGED}; {_WRITE}: pdenet.refine(None, file) can use such data",
+    shell=f"{DIVERGED}; {_WRITE}: 'pdenet refine DATA.h5' can use such data",
+)
 
 
 def open_data(path: Path | str) -> "Data":

@@ -10,11 +10,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pdenet.errors import DataError, OutputError
+from pdenet.errors import Advice, DataError, OutputError
 from pdenet.problem import Problem
 from pdenet.storage import split
 from pdenet.storage.atomic import PartialFile, check_target, writing
-from pdenet.storage.finite import DIVERGED, Advice, require_finite, without_mask
+from pdenet.storage.finite import DIVERGED, require_finite, without_mask
 from pdenet.storage.header import describe, json_text
 from pdenet.storage.schema import SCHEMA, Place, places
 from pdenet.words import counted
@@ -26,7 +26,8 @@ _CACHE = 1 << 26  # bytes of chunks kept open, so that frame after frame may be 
 _HEADER = 1 << 20  # room for all but the fields
 _DTYPES = ("float64", "float32")
 _ADVICE = Advice(
-    f"{DIVERGED}; if NaN stands for a value that is missing, write with missing=True", DIVERGED
+    f"{DIVERGED}; if NaN stands for a value that is missing, write with missing=True",
+    shell=DIVERGED,
 )
 
 

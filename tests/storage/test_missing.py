@@ -52,7 +52,7 @@ def test_any_gaps_survive(tmp_path: Path, share: float, whole: list[bool], dtype
     with open_data(path) as data:
         assert data.missing and same(data.read(missing=True), states)
         if holes.any():
-            with pytest.raises(DataError, match="pdenet.refine"):
+            with pytest.raises(DataError, match=r"pdenet\.refine"):
                 data.read()
         else:
             assert same(data.read(), states)
