@@ -6,6 +6,7 @@ and _ . + - * / ^ ( ) = , reach it, so there are no strings, brackets, comments 
 
 import ast
 import itertools
+import keyword
 import re
 import warnings
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def _tree(text: str, start: int, stop: int) -> ast.expr:
             warnings.simplefilter("ignore")
             tree = ast.parse(side, mode="eval").body
     except SyntaxError as error:
-        _mark_missing_sign(text, shift, shift + len(side))
+        _explain(text, shift, shift + len(side))
         place = min(shift + max((error.offset or 1) - 1, 0), len(text) - 1)
         message = f"this is no formula ({error.msg})"
         raise marked_error(text, place, place + 1, message) from None
@@ -112,8 +113,13 @@ def _refuse_higher(text: str, found: set[str]) -> None:
     raise marked_error(text, higher.start(), higher.end(), message)
 
 
-def _mark_missing_sign(text: str, start: int, stop: int) -> None:
-    """Raise an error that marks the first two factors which nothing joins: u u_x, 2u, (u) v."""
+def _explain(text: str, start: int, stop: int) -> None:
+    """Raise an error that marks a name which Python keeps to itself, or else the first two factors
+    which nothing joins: u u_x, 2u, (u) v."""
+    for token in _TOKEN.finditer(text, start, stop):
+        if keyword.iskeyword(token.group()):
+            message = f"'{token.group()}' is a word of Python and no name: choose another"
+            raise marked_error(text, token.start(), token.end(), message) from None
     for left, right in itertools.pairwise(_TOKEN.finditer(text, start, stop)):
         if re.match(r"[\w.)]", left.group()) and re.match(r"[\w.]", right.group()):
             a, b = left.group().replace(")", "(...)"), right.group()

@@ -1,6 +1,6 @@
 """Equations as they are printed in Unicode, written as they are typed.
 
-    u_t = −1.0003(4)·u·u_x + 1.2·10⁻⁵·u²·ν     u_t = -1.0003*u*u_x + 1.2*10**-5*u**2*nu
+    u_t = −1.0003(4)·u·u_x + 1.2·10⁻⁵·u²·ν     u_t = -1.0003*u*u_x + 1.2e-5*u**2*nu
 
 What pdenet prints, it reads: minus, dot, superscripts, Greek letters, and standard errors in
 brackets, which say nothing about the equation and are left out. So are a few signs that word
@@ -19,6 +19,7 @@ _SIGNS = {
     "∕": "/",
     "π": "pi",
     **{letter: name for name, letter in GREEK.items()},
+    "λ": "lam",  # lambda is a word of Python, whose parser reads the text
     "ϵ": "epsilon",
     "ϕ": "phi",
     "ϑ": "theta",
@@ -26,11 +27,15 @@ _SIGNS = {
 }
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _POWER = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
-_ERROR = re.compile(r"(?<![A-Za-z0-9_])((?:\d+\.?\d*|\.\d+))\(\d+\)(?=e[+-]?\d|[^A-Za-z0-9_]|$)")
+_NUMBER = r"(?<![A-Za-z0-9_.])(\d+\.?\d*|\.\d+)"
+_SCALED = re.compile(_NUMBER + r"(?:\(\d+\))?·10([⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)")
+_ERROR = re.compile(_NUMBER + r"\(\d+\)(?=e[+-]?\d|[^A-Za-z0-9_]|$)")
 
 
 def typed(text: str) -> str:
     """The text with plain characters in place of these; all others stay."""
+    # 1.2·10⁻⁵ is the number 1.2e-5, to the last digit, and no product.
+    text = _SCALED.sub(lambda found: f"{found[1]}e{found[2].translate(_SUPERSCRIPT)}", text)
     text = _POWER.sub(lambda found: "**" + found.group().translate(_SUPERSCRIPT), text)
     for sign, plain in _SIGNS.items():
         text = text.replace(sign, plain)

@@ -48,5 +48,5 @@ def without_mask(states: np.ndarray) -> np.ndarray:
         return np.asarray(states)
     if not np.ma.is_masked(states):
         return np.asarray(states.data)
-    kept = states if states.dtype.kind == "f" else states.astype(np.float64)
-    return np.asarray(kept.filled(np.nan))
+    dtype = states.dtype if states.dtype.kind == "f" else np.float64
+    return np.asarray(np.ma.filled(states.astype(dtype), np.nan))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import h5py
 
-__all__ = ["WELL", "folder_kind", "hdf5_kind", "how_to_bring", "kind_of"]
+__all__ = ["MAGIC", "WELL", "folder_kind", "hdf5_kind", "how_to_bring", "kind_of"]
 
 WELL = "a file in the layout of The Well"
 
@@ -23,7 +23,7 @@ _WALKED = 500  # objects of an HDF5 file that are looked at
 
 _UNPACK = "unpack it"
 # What a file begins with, what it then is, and what to do first in Python.
-_MAGIC: tuple[tuple[bytes, str, str], ...] = (
+MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (b"\x93NUMPY", "a NumPy array (.npy)", "read it in Python with numpy.load(path)"),
     (
         b"MATLAB 5.0 MAT-file",
@@ -81,7 +81,7 @@ def kind_of(path: Path) -> Kind:
         head = stream.read(_HEAD)
         stream.seek(-min(path.stat().st_size, 1), 2)
         last = stream.read(1)
-    for magic, what, reader in _MAGIC:
+    for magic, what, reader in MAGIC:
         if head.startswith(magic):
             return what, reader
     if head.startswith(b"PK\x03\x04"):
