@@ -198,8 +198,8 @@ def require_substeps(dt: float, substeps: int, limit: float, time: float) -> Non
         return
     needed = math.ceil(dt / limit) if limit > 0 else 0
     told = (
-        f"a step of {dt / substeps:.4g} (dt {dt:g} in {counted(substeps, 'substep')}) is unstable, "
-        f"where at most {limit:.4g} is allowed (time {time:.4g}): use"
+        f"a step of {dt / substeps:.4g} (dt {dt:g} in {counted(substeps, 'substep')}) is unstable "
+        f"at time {time:.4g}, where at most {limit:.4g} is allowed: use"
     )
     raise StabilityError(
         f"{told} substeps={needed} or more, or substeps=None to have it chosen",

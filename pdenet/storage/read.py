@@ -195,6 +195,7 @@ class Data:
         for row in range(self.trajectories):
             with reading(self.path):
                 self._fill(states, 0, row, range(self.frames))
+                require_finite(states, self.fields, _NAN, first=(row, 0), missing=True)
             parts += np.isnan(states[0]).mean(axis=(0, *range(2, states.ndim - 1)))
         return dict(zip(self.fields, (parts / self.trajectories).tolist(), strict=True))
 
