@@ -48,7 +48,7 @@ def with_nan() -> np.ndarray:
         (RANDOM[:0], {"grid": GRID, "dt": 0.1}, "0 trajectories"),
         (RANDOM, {"grid": GRID, "dt": 0.0}, "dt is 0"),
         (RANDOM, {"grid": GRID, "dt": math.nan}, "dt is nan"),
-        (RANDOM, {"grid": GRID, "dt": 0.1, "fields": ("u", "v")}, "fields"),
+        (RANDOM, {"grid": GRID, "dt": 0.1, "fields": ("u", "v")}, "name each field"),
         (with_nan(), {"grid": GRID, "dt": 0.1}, "nan|finite"),
         (RANDOM.astype(complex), {"grid": GRID, "dt": 0.1}, r"give states\.real"),
         (RANDOM * (1 + 1j), {"grid": GRID, "dt": 0.1}, "real and imaginary part as two fields"),
