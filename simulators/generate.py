@@ -18,6 +18,7 @@ from torch import Tensor
 
 from pdenet.errors import ConfigError, GridError
 from pdenet.pde.definition import PDE
+from pdenet.words import counted
 from simulators.config import SimulationConfig, resolve_device
 from simulators.initial import initial_state, trajectory_generator
 from simulators.solver import Solver
@@ -66,8 +67,8 @@ def generate(pde: PDE, config: SimulationConfig, *, chunk: int | None = None) ->
     grid = config.grid
     if grid.ndim != pde.ndim:
         raise GridError(
-            f"the equation has {pde.ndim} space dimensions, the grid {config.shape} has "
-            f"{grid.ndim}: give shape and lengths with {pde.ndim} numbers"
+            f"the equation has {counted(pde.ndim, 'space dimension')}, the grid {config.shape} has "
+            f"{grid.ndim}: give shape and lengths with {counted(pde.ndim, 'number')}"
         )
     if grid.shape != tuple(config.shape):
         raise ConfigError(f"shape must hold whole numbers, given {config.shape}")

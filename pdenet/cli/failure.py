@@ -40,7 +40,9 @@ class _Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = record.levelname.lower()
-        print(f"pdenet: {level}: {one_line(record.getMessage())}", file=sys.stderr)
+        # Like an error, a record may have other words for the command line.
+        message = getattr(record, "shell", "") or record.getMessage()
+        print(f"pdenet: {level}: {one_line(message)}", file=sys.stderr)
 
 
 def describe(error: BaseException) -> tuple[str, int]:
@@ -55,7 +57,7 @@ def describe(error: BaseException) -> tuple[str, int]:
     if isinstance(error, click.ClickException):
         return error.format_message(), WRONG_INPUT
     if isinstance(error, PDENetError):
-        return str(error), WRONG_INPUT
+        return error.shell, WRONG_INPUT
     if isinstance(error, OSError):
         return _describe_os_error(error), WRONG_INPUT
     # torch has its own error for a full GPU; it is known by name, so that torch is not loaded here.

@@ -8,13 +8,13 @@ from typing import Any
 from pdenet.boundary import to_text
 from pdenet.cli.console import print_json, print_rows
 from pdenet.cli.runs import MEMBERS, read_log, read_record
-from pdenet.storage import open_data
+from pdenet.storage import Data, open_data
 
 __all__ = ["describe_data", "describe_run", "work"]
 
 
 def describe_data(path: Path) -> dict[str, Any]:
-    """The facts of a data file; no field is read unless values may be missing, to count them."""
+    """The facts of a data file; fields are read only where values may be NaN, to count them."""
     with open_data(path) as data:
         problem = data.problem
         grid = problem.grid
@@ -33,10 +33,21 @@ def describe_data(path: Path) -> dict[str, Any]:
             "frames": data.frames,
             "dt": data.dt if data.frames > 1 else None,
             "noise": data.noise,
-            "missing": data.gaps() if data.missing else None,
+            "missing": _gaps(data),
+            "renamed": dict(data.renamed) or None,
+            "left_out": dict(data.left_out) or None,
             "split": {name: len(members) for name, members in data.split.items()},
             "metadata": {name: item for name, item in data.metadata.items() if name != "noise"},
         }
+
+
+def _gaps(data: Data) -> dict[str, float] | None:
+    """The part of the values that is NaN, by field. pdenet writes none where it does not say so; a
+    foreign file may hold some, and is then refused by whatever needs every value."""
+    if not data.missing and not data.foreign:
+        return None
+    gaps = data.gaps()
+    return gaps if data.missing or any(gaps.values()) else None
 
 
 def describe_run(run: Path) -> dict[str, Any]:

@@ -48,6 +48,7 @@ from pdenet.report.prediction import (
 )
 from pdenet.storage import Data, open_data
 from pdenet.training import read_run
+from pdenet.words import counted
 from simulators import Numerics
 
 __all__ = ["Request", "predict_run", "work"]
@@ -94,8 +95,9 @@ def predict_run(run: Path, request: Request, monitor: Monitor | None = None) -> 
     with open_data(_training_data(run, request.trained_on)) as data:
         if found.fields != data.fields or found.ndim != data.problem.grid.ndim:
             raise EquationError(
-                f"the equation in '{run}' is for {', '.join(found.fields)} in {found.ndim} "
-                f"dimensions, its data hold {', '.join(data.fields)} in {data.problem.grid.ndim}: "
+                f"the equation in '{run}' is for {', '.join(found.fields)} in "
+                f"{counted(found.ndim, 'dimension')}, its data hold {', '.join(data.fields)} in "
+                f"{data.problem.grid.ndim}: "
                 f"type 'pdenet extract {run}' again"
             )
         networks = {NETWORK: load_network(run, data)}
@@ -248,7 +250,7 @@ def _errors(
 ) -> np.ndarray:
     def progress(fraction: float) -> None:
         if monitor is not None:
-            monitor(Phase(name, fraction, f"{len(observed.start)} trajectories"))
+            monitor(Phase(name, fraction, f"{counted(len(observed.start), 'trajectory')}"))
 
     return errors_of(forecast, observed.start, observed.states, observed.stored, progress)
 

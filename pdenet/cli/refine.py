@@ -21,6 +21,7 @@ from pdenet.estimator import refine
 from pdenet.pde import PDE
 from pdenet.storage import open_data
 from pdenet.storage.claim import claimed_file
+from pdenet.words import counted
 
 __all__ = ["work"]
 
@@ -79,7 +80,8 @@ def _sources(sources: tuple[Path, ...]) -> tuple[Path | None, Path]:
     """The file of an equation, if there is one, and that of the data; a run stands for its own."""
     if len(sources) > 2:
         raise ConfigError(
-            f"{len(sources)} files were given: give one of an equation and one of data, or data "
+            f"{counted(len(sources), 'file')} were given: give one of an equation and one of "
+            "data, or data "
             "alone"
         )
     *equations, data = sources

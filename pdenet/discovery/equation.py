@@ -171,8 +171,8 @@ def load_equation(path: Path) -> DiscoveredEquation:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = "an entry is missing: " * isinstance(error, KeyError) + str(error)
         raise CheckpointError(
-            f"'{path}' holds no equation that can be read ({' '.join(reason.split())}): run "
-            "'pdenet extract' again"
+            f"'{path}' holds no equation that can be read ({' '.join(reason.split())}): read it "
+            "from its run again"
         ) from error
 
 

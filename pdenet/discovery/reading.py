@@ -34,6 +34,7 @@ from pdenet.pde import PDE
 from pdenet.pde.jet import AXES
 from pdenet.pde.render import to_text
 from pdenet.types import Trajectory
+from pdenet.words import counted
 
 __all__ = [
     "NOTHING_HELPS",
@@ -132,7 +133,7 @@ class Reading:
             windows,
             iterations=iterations,
             on_progress=lambda done, x: self.progress(
-                "selection", 0.8 * done, f"fitting {len(terms)} terms"
+                "selection", 0.8 * done, f"fitting {counted(len(terms), 'term')}"
             ),
         )
         x, normal = fit.at, fit.normal
@@ -159,7 +160,7 @@ class Reading:
                     f"error changes by {100 * step.growth:+.2g} %",
                 )
             )
-        self.progress("selection", 1.0, f"{len(terms) - len(leaving)} terms stay")
+        self.progress("selection", 1.0, f"{counted(len(terms) - len(leaving), 'term')} left")
         kept = [k not in leaving for k in range(len(terms))]
         smaller = self.problem(library.only(kept))
         coefficients = fit.x[: len(terms)][torch.tensor(kept, device=x.device)]

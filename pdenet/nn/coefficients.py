@@ -16,6 +16,7 @@ from pdenet.boundary import Boundaries, Periodic, periodic
 from pdenet.errors import ConfigError
 from pdenet.grid import Grid
 from pdenet.nn import splines
+from pdenet.words import counted
 
 __all__ = ["CoefficientMaps"]
 
@@ -50,9 +51,11 @@ class CoefficientMaps(nn.Module):
             if size > grid.shape[axis]:
                 most = grid.shape[axis] - (0 if joined else degree)
                 raise ConfigError(
-                    f"a coefficient mesh of {pieces} pieces of degree {degree} has {size} unknowns "
-                    f"along {grid.axes[axis]}, where the data have {grid.shape[axis]} points: use "
-                    f"at most {most} pieces"
+                    f"a coefficient mesh of {counted(pieces, 'piece')} of degree {degree} has "
+                    f"{counted(size, 'unknown')} "
+                    f"along {grid.axes[axis]}, where the data have "
+                    f"{counted(grid.shape[axis], 'point')}: use "
+                    f"at most {counted(most, 'piece')}"
                 )
             start = grid.origin[axis]
             values = splines.values_at(

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from pdenet.errors import ConfigError
 from pdenet.nn import splines
 from pdenet.types import State
+from pdenet.words import counted
 
 __all__ = ["PiecewiseSource"]
 
@@ -41,7 +42,8 @@ class PiecewiseSource(nn.Module):
         super().__init__()
         if fields < 1 or pieces < 1 or degree < 1:
             raise ConfigError(
-                f"a source of {fields} fields with {pieces} pieces of degree {degree} was asked "
+                f"a source of {counted(fields, 'field')} with {counted(pieces, 'piece')} of "
+                f"degree {degree} was asked "
                 "for; give at least one of each"
             )
         self.fields, self.pieces, self.degree = fields, pieces, degree

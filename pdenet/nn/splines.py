@@ -15,6 +15,7 @@ from scipy.interpolate import BSpline
 from torch import Tensor
 
 from pdenet.errors import ConfigError
+from pdenet.words import counted
 
 __all__ = ["functions", "knots", "values_at"]
 
@@ -31,7 +32,8 @@ def knots(low: float, high: float, pieces: int, degree: int) -> np.ndarray:
     """
     if not (high > low and pieces >= 1 and degree >= 0):
         raise ConfigError(
-            f"splines of degree {degree} on {pieces} pieces of [{low}, {high}] do not exist: give "
+            f"splines of degree {degree} on {counted(pieces, 'piece')} of [{low}, {high}] do not "
+            "exist: give "
             "at least one piece and a degree of at least 0"
         )
     step = (high - low) / pieces

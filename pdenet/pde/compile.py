@@ -19,6 +19,7 @@ from pdenet.errors import EquationError
 from pdenet.pde.definition import PDE
 from pdenet.pde.expression import FUNCTIONS
 from pdenet.pde.jet import Jet
+from pdenet.words import counted
 
 __all__ = ["compile_rhs"]
 
@@ -79,7 +80,9 @@ class _Line:
             self.known[jet.symbol] = register
         self.zero = self._register()
         if coordinates is not None and len(coordinates) != pde.ndim:
-            raise EquationError(f"{len(coordinates)} coordinates for {pde.ndim} space dimensions")
+            raise EquationError(
+                f"{len(coordinates)} coordinates for {counted(pde.ndim, 'space dimension')}"
+            )
         for name, values in zip(pde.coordinates, coordinates or (), strict=False):
             self.known[sympy.Symbol(name, real=True)] = self._register(values)
 

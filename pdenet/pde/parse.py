@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import sympy
 
-from pdenet.errors import EquationError
+from pdenet.errors import Advice, EquationError
 from pdenet.pde.expression import (
     FUNCTIONS,
     Expansion,
@@ -103,8 +103,10 @@ def _infer(names: Sequence[str], fields: Sequence[str]) -> tuple[str, ...]:
             used.update(letters)
     axes = [k for k, axis in enumerate(AXES) if axis in used]
     if not axes and "laplace" in names:
+        told = "laplace() needs the space dimension, and the equation names no coordinate"
         raise EquationError(
-            "laplace() needs the space dimension: pass coordinates=('x', 'y') or write u_xx + u_yy"
+            f"{told}: pass coordinates=('x', 'y'), or write u_xx + u_yy",
+            shell=f"{told}: give the grid too (--grid 64x64), or write u_xx + u_yy",
         )
     return AXES[: max(axes, default=0) + 1]
 
@@ -149,10 +151,10 @@ class _Walk:
             raise self.error(self.source.left, f"{message}: write '{self.time.name} = ...'")
         return -whole.xreplace({self.time: sympy.Integer(0)}) / factor
 
-    def error(self, node: ast.expr, message: str) -> EquationError:
-        """An error that marks the node."""
+    def error(self, node: ast.expr, message: str, shell: str = "") -> EquationError:
+        """An error that marks the node. shell: the message for the command line."""
         stop = node.end_col_offset or node.col_offset + 1
-        return marked_error(self.source.text, node.col_offset, stop, message)
+        return marked_error(self.source.text, node.col_offset, stop, message, shell)
 
     def expression(self, node: ast.expr, depth: int) -> sympy.Expr:
         """The SymPy expression of a node."""
@@ -203,25 +205,34 @@ class _Walk:
         jet = jet_from_name(name, self.fields, len(self.coordinates))
         if jet is not None and jet.order <= MAX_ORDER:
             return jet.symbol
-        raise self.error(node, self._unknown(name))
+        advice = self._unknown(name)
+        raise self.error(node, advice.python, advice.shell)
 
-    def _unknown(self, name: str) -> str:
+    def _unknown(self, name: str) -> Advice:
+        """Why a name is unknown, and what to do."""
         field, _, axes = name.partition("_")
         if field in self.fields and axes and set(axes) <= set(AXES):
-            return (
+            return Advice(
                 f"'{name}' is no derivative here: coordinates are {', '.join(self.coordinates)}, "
                 f"up to order {MAX_ORDER}"
             )
         if name in AXES:
-            return f"'{name}' is no coordinate here: coordinates are {', '.join(self.coordinates)}"
+            known = ", ".join(self.coordinates)
+            return Advice(f"'{name}' is no coordinate here: coordinates are {known}")
         if name in RESERVED:
-            return f"'{name}' is a function: write {name}(...)"
+            return Advice(f"'{name}' is a function: write {name}(...)")
         if field in self.fields and axes:
-            return f"'{name}' is unknown: derivatives are written {field}_x, {field}_xy, ..."
+            return Advice(
+                f"'{name}' is unknown: derivatives are written {field}_x, {field}_xy, ..."
+            )
         if re.fullmatch(rf"[A-Za-z][A-Za-z0-9]*_[{''.join(AXES)}]+", name):
-            return f"'{name}' is unknown: no equation '{field}_t = ...' was given"
+            return Advice(f"'{name}' is unknown: no equation '{field}_t = ...' was given")
         near = closest(name, (*self.fields, *self.parameters))
-        return f"'{name}' is not declared{near}: pass {name}=... or give '{name}_t = ...'"
+        told = f"'{name}' is not declared{near}"
+        return Advice(
+            f"{told}: pass {name}=... or give '{name}_t = ...'",
+            shell=f"{told}: add --param {name}=VALUE or give '{name}_t = ...'",
+        )
 
     def _sum(self, node: ast.expr, depth: int) -> sympy.Expr:
         # A sum of n terms is a tree of depth n that leans left: walk down its spine in a loop.
@@ -263,11 +274,11 @@ class _Walk:
         if self.calls > MAX_CALLS:
             raise self.error(node, f"the equation has more than {MAX_CALLS} function calls")
         if name not in known:
-            message = (
-                f"'{name}' is no function here{closest(name, known)}"
-                if name
-                else ("only a named function can be called (is a '*' missing?)")
-            )
+            message = "only a named function can be called (is a '*' missing?)"
+            if name:
+                factor = name in self.parameters or name.partition("_")[0] in self.fields
+                hint = f": is a '*' missing? write {name}*(...)" if factor else closest(name, known)
+                message = f"'{name}' is no function here{hint}"
             raise self.error(node.func, f"{message}; functions are {', '.join(known)}")
         if len(node.args) != 1 or node.keywords:
             raise self.error(node, f"{name}() takes one expression")

@@ -31,20 +31,23 @@ def check_places(folder: Path, animation: Path | None, *, overwrite: bool) -> No
     if animation is not None:
         require_writer(animation)
         if animation.exists() and (animation.is_dir() or not overwrite):
-            raise OutputError(f"'{animation}' exists: add --overwrite, or choose another name")
+            raise OutputError(
+                f"'{animation}' exists: pass overwrite=True, or choose another name",
+                shell=f"'{animation}' exists: add --overwrite, or choose another name",
+            )
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise OutputError(f"'{folder}' is a file, not a folder: choose another folder with -o")
+        raise OutputError(f"'{folder}' is a file, not a folder: choose another folder")
     if not any(folder.iterdir()):
         return
     if not any((folder / name).exists() for name in FILES):
-        raise OutputError(
-            f"'{folder}' holds other files and no prediction: choose another folder with -o"
-        )
+        raise OutputError(f"'{folder}' holds other files and no prediction: choose another folder")
     if not overwrite:
         raise OutputError(
-            f"'{folder}' exists: add --overwrite to replace it, or choose another folder with -o"
+            f"'{folder}' exists: pass overwrite=True to replace it, or choose another folder",
+            shell=f"'{folder}' exists: add --overwrite to replace it, or choose another folder "
+            "with -o",
         )
 
 

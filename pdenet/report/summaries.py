@@ -13,6 +13,7 @@ from pdenet.pde.compare import FieldError, root_mean_square
 from pdenet.pde.render import format_monomial, format_number
 from pdenet.report.coefficients import Coefficient, Source
 from pdenet.report.tables import percent
+from pdenet.words import counted
 
 __all__ = [
     "CoefficientRow",
@@ -177,7 +178,7 @@ def _note(coefficient: Coefficient, found: PDE) -> str:
     expansion = found.expansions().get(fitted.field, {})
     series = {format_monomial(monomial): len(bases) for monomial, bases in expansion.items()}
     count = series.get(fitted.term, 0)
-    instead = f": the equation has a series of {count} terms instead" if count else ""
+    instead = f": the equation has a series of {counted(count, 'term')} instead" if count else ""
     return f"No formula predicts held-out data as well as the map{instead}."
 
 

@@ -62,7 +62,8 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         if not path.is_file():
             raise OutputError(f"cannot write {path}: it is no regular file, choose another name")
     if not overwrite:
-        raise OutputError(f"{path} exists: choose another name, or replace it with --overwrite")
+        told = f"{path} exists: choose another name, or replace it with"
+        raise OutputError(f"{told} overwrite=True", shell=f"{told} --overwrite")
 
 
 class PartialFile:

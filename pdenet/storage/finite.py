@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pdenet.errors import DataError
+from pdenet.errors import Advice, DataError
 
-__all__ = ["DIVERGED", "require_finite"]
+__all__ = ["DIVERGED", "require_finite", "without_mask"]
 
 DIVERGED = "remove that trajectory or simulate with a smaller time step"
 
@@ -14,7 +14,7 @@ DIVERGED = "remove that trajectory or simulate with a smaller time step"
 def require_finite(
     states: np.ndarray,
     fields: Sequence[str],
-    advice: str,
+    advice: Advice,
     *,
     first: tuple[int, int] = (0, 0),
     step: int = 1,
@@ -34,7 +34,19 @@ def require_finite(
         return
     n, t, field, *point = (int(i) for i in bad[0])
     value = states[tuple(bad[0])]
-    raise DataError(
+    told = (
         f"{value} in trajectory {first[0] + n}, frame {first[1] + t * step}, field "
-        f"{fields[field]}, point {tuple(point)}: {advice if np.isnan(value) else DIVERGED}"
+        f"{fields[field]}, point {tuple(point)}"
     )
+    what = advice if np.isnan(value) else Advice(DIVERGED)
+    raise DataError(f"{told}: {what.python}", shell=f"{told}: {what.shell or what.python}")
+
+
+def without_mask(states: np.ndarray) -> np.ndarray:
+    """A plain array, NaN where a masked one has no value; what lies under a mask is no data."""
+    if not isinstance(states, np.ma.MaskedArray):
+        return np.asarray(states)
+    if not np.ma.is_masked(states):
+        return np.asarray(states.data)
+    dtype = states.dtype if states.dtype.kind == "f" else np.float64
+    return np.asarray(np.ma.filled(states.astype(dtype), np.nan))

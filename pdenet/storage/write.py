@@ -10,13 +10,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pdenet.errors import DataError, OutputError
+from pdenet.errors import Advice, DataError, OutputError
 from pdenet.problem import Problem
 from pdenet.storage import split
 from pdenet.storage.atomic import PartialFile, check_target, writing
-from pdenet.storage.finite import DIVERGED, require_finite
+from pdenet.storage.finite import DIVERGED, require_finite, without_mask
 from pdenet.storage.header import describe, json_text
 from pdenet.storage.schema import SCHEMA, Place, places
+from pdenet.words import counted
 
 __all__ = ["Writer", "create"]
 
@@ -24,7 +25,10 @@ _CHUNK = 1 << 18  # bytes of a chunk: some frames of one trajectory, whole in sp
 _CACHE = 1 << 26  # bytes of chunks kept open, so that frame after frame may be written
 _HEADER = 1 << 20  # room for all but the fields
 _DTYPES = ("float64", "float32")
-_ADVICE = f"{DIVERGED}; if NaN stands for a value that is missing, write with missing=True"
+_ADVICE = Advice(
+    f"{DIVERGED}; if NaN stands for a value that is missing, write with missing=True",
+    shell=DIVERGED,
+)
 
 
 def create(
@@ -55,7 +59,7 @@ def create(
     """
     times = np.asarray(times, dtype=np.float64)
     if trajectories < 1:
-        raise DataError(f"{trajectories} trajectories cannot be stored: give at least 1")
+        raise DataError(f"{counted(trajectories, 'trajectory')} cannot be stored: give at least 1")
     if times.ndim != 1 or len(times) < 2 or not np.isfinite(times).all():
         raise DataError(
             f"times of shape {times.shape} cannot be stored: give at least 2 finite numbers, "
@@ -163,7 +167,7 @@ class Writer:
         self._file = self._partial = None
 
     def _block(self, trajectory: int, frame: int, states: np.ndarray) -> np.ndarray:
-        given = np.asarray(states)
+        given = without_mask(np.asanyarray(states))
         fields = self._problem.fields
         total = (*self._shape[:2], len(fields), *self._shape[2:])
         if given.ndim != len(total) or given.shape[2:] != total[2:]:
@@ -175,7 +179,7 @@ class Writer:
         if min(trajectory, frame) < 0 or last[0] > total[0] or last[1] > total[1]:
             raise DataError(
                 f"states from trajectory {trajectory} and frame {frame} to {last} do not fit into "
-                f"{total[0]} trajectories of {total[1]} frames"
+                f"{counted(total[0], 'trajectory')} of {counted(total[1], 'frame')}"
             )
         if given.dtype.kind not in "fiu":
             raise DataError(f"states of dtype {given.dtype} cannot be stored: give real numbers")

@@ -35,6 +35,7 @@ from pdenet.training.config import (
     validated,
 )
 from pdenet.training.trainer import Progress
+from pdenet.words import counted
 
 __all__ = ["Run", "device_named", "network_for", "read_run", "start_run", "versions"]
 
@@ -187,9 +188,9 @@ def read_run(folder: Path) -> Run:
         source = {key: str(record["data"][key]) for key in ("path", "digest")}
         config = validated(record["config"], f"the configuration in '{path}'")
     except FileNotFoundError:
+        told = f"'{folder}' is no run: it has no config.json; make one with"
         raise CheckpointError(
-            f"'{folder}' is no run: it has no config.json; make one with 'pdenet train DATA -o "
-            f"{folder}'"
+            f"{told} train(data, {str(folder)!r})", shell=f"{told} 'pdenet train DATA -o {folder}'"
         ) from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(
@@ -225,7 +226,8 @@ def network_for(data: Data, config: TrainingConfig, generator: torch.Generator) 
     for axis, n, wall in zip(data.problem.grid.axes, data.problem.grid.shape, walled, strict=True):
         if wall and 2 * config.margin >= n:
             raise ConfigError(
-                f"a margin of {config.margin} points leaves none of the {n} points along {axis} to "
+                f"a margin of {counted(config.margin, 'point')} leaves none of the "
+                f"{counted(n, 'point')} along {axis} to "
                 f"the loss: use at most {(n - 1) // 2}"
             )
     shape = NetworkShape(

@@ -236,3 +236,17 @@ def test_an_interrupt_leaves_nothing(tmp_path, number, code, until):
     assert process.returncode == code
     assert told == "pdenet: interrupted; nothing was written to 'data.h5'\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_laplace_takes_its_dimension_from_the_grid(tmp_path, refused):
+    small = ("--trajectories", "1", "--frames", "2", "--dt", "0.001")
+    for grid, axes in (("8", "x"), ("8x8", "xy"), ("8x8x8", "xyz")):
+        path = tmp_path / f"{axes}.h5"
+        pde = ("--pde", "u_t = 0.1*laplace(u)", "--grid", grid)
+        assert main(["simulate", *pde, *small, "-o", str(path)]) == 0
+        with open_data(path) as data:
+            assert data.problem.grid.axes == tuple(axes)
+            assert set(data.problem.pde.jets) and data.problem.pde.ndim == len(axes)
+    new = ("simulate", "-o", str(tmp_path / "no.h5"))
+    assert "--grid 64x64" in refused([*new, "--pde", "u_t = laplace(u)"])
+    assert "--param D=VALUE" in refused([*new, "--pde", "u_t = D*u_xx"])

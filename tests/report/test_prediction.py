@@ -206,5 +206,5 @@ def test_the_same_prediction_gives_the_same_files(tmp_path):
     for name in ("prediction.json", "error.png", "gallery.png"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
     assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         write_prediction(prediction, document, folders[0])
