@@ -3,13 +3,13 @@
     python benchmarks/kills.py               # 60 kills, 20 of them in the first half second
     python benchmarks/kills.py --kills 12    # fewer
 
-Each kill is a SIGKILL to a process of its own, at a time that is spread evenly: over the first half
-second for a third of them, over the whole of the command for the rest. Then the same command goes
-on in the same folder, in turn with --resume and with --overwrite (`extract`, which has neither, as
-it is), and has to end with what a command gives that nobody killed: the same weights, bit by bit,
-and the same equation within a tenth of its standard errors, where a fit ends. Where an earlier run
-was to be replaced, it has to be whole until the new one has a checkpoint. Hidden files must not
-stay. Results: benchmarks/results/kills.json.
+Each kill is a SIGKILL to a process of its own, at a time that is spread evenly: for a third of them
+over the first half second after its start, for the rest over all of its work, in a process that
+has everything loaded when it starts. Then the same command goes on in the same folder, in turn with
+--resume and with --overwrite (`extract`, which has neither, as it is), and has to end with what a
+command gives that nobody killed: the same weights, bit by bit, and the same equation within a tenth
+of its standard errors, where a fit ends. Where an earlier run was to be replaced, it has to be whole
+until the new one has a checkpoint. Hidden files must not stay. Results: results/kills.json.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
+import os
 import shutil
 import signal
 import subprocess
@@ -25,6 +27,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from _record import record
 
@@ -55,6 +58,66 @@ fit_values = 8192
 EQUATION = ["--pde", "u_t = 0.1*u_xx - 0.5*u_x", "--grid", "64", "--frames", "11"]
 DATA = [*EQUATION, "--trajectories", "6", "--refine", "1", "--noise", "0.001"]
 SEED = {"old": "1", "new": "0"}
+
+
+# Loads everything once; each line on stdin forks a process that runs a command.
+LOADED = """
+import importlib, json, os, sys
+from pdenet.cli import main
+for name in ("train", "discover", "extract", "refine"):
+    importlib.import_module(f"pdenet.cli.{name}")
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        os._exit(main(json.loads(line)))
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Victims:
+    """Processes that run a command and are killed, if they live so long."""
+
+    def __init__(self) -> None:
+        self._loaded = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", LOADED],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def killed(self, arguments: list[str], after: float, *, early: bool) -> bool:
+        """Kill a command so many seconds after its start; whether it had ended before."""
+        return (self._unloaded if early else self._at_work)(arguments, after)
+
+    def _unloaded(self, arguments: list[str], after: float) -> bool:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pdenet.cli", *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(after)
+        process.kill()
+        return process.wait() == 0
+
+    def _at_work(self, arguments: list[str], after: float) -> bool:
+        pipe, told = self._loaded.stdin, self._loaded.stdout
+        assert pipe is not None and told is not None
+        pipe.write(json.dumps(arguments) + "\n")
+        pipe.flush()
+        child = int(told.readline())
+        time.sleep(after)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        return int(told.readline()) == 0
+
+    def close(self) -> None:
+        """End what waits for commands."""
+        assert self._loaded.stdin is not None
+        self._loaded.stdin.close()
+        self._loaded.wait()
 
 
 @dataclass(frozen=True)
@@ -132,29 +195,21 @@ def prepared(root: Path) -> Place:
         place.prepare(name, folder)
         arguments = [*place.command(name, folder), *["--overwrite"] * (name == "replace")]
         started = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "pdenet.cli", *arguments, "-q"], check=True, capture_output=True
-        )
+        assert quietly(arguments)[0] == 0
         place.seconds[name] = time.perf_counter() - started
     return place
 
 
-def one(place: Place, name: str, after: float, resume: bool) -> list[str]:
-    """Kill a command and go on; what was wrong after that."""
-    wrong = []
+def one(
+    place: Place, victims: Victims, name: str, after: float, *, early: bool, resume: bool
+) -> dict[str, Any]:
+    """Kill a command and go on; what came of it."""
+    wrong: list[str] = []
     with tempfile.TemporaryDirectory(dir=place.root) as parent:
         folder = Path(parent) / "run"
         place.prepare(name, folder)
         arguments = [*place.command(name, folder), *["--overwrite"] * (name == "replace")]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pdenet.cli", *arguments, "-q"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(after)
-        process.send_signal(signal.SIGKILL)
-        finished = process.wait() == 0
+        ended = victims.killed([*arguments, "-q"], after, early=early)
         if name == "replace":
             wrong += old_or_new(place, folder)
         for flag in ["--resume", "--overwrite"] if resume else ["--overwrite"]:
@@ -168,8 +223,8 @@ def one(place: Place, name: str, after: float, resume: bool) -> list[str]:
             wrong.append(f"the outcome is another one: {different}")
         left = [str(path.relative_to(folder)) for path in folder.rglob(".*")]
         wrong += [f"left behind: {', '.join(left)}"] if left else []
-    print(f"{name:9s} {'ended before' if finished else f'after {after:.2f} s'} {wrong or 'ok'}")
-    return wrong
+    print(f"{name:9s} {'ended before' if ended else f'{after:.2f} s'} {wrong or 'ok'}", flush=True)
+    return {"command": name, "after": round(after, 3), "ended_before": ended, "wrong": wrong}
 
 
 def old_or_new(place: Place, folder: Path) -> list[str]:
@@ -186,25 +241,21 @@ def old_or_new(place: Place, folder: Path) -> list[str]:
 
 def run(kills: int) -> None:
     """All kills, and the record of them."""
-    with tempfile.TemporaryDirectory() as name:
-        place = prepared(Path(name))
-        early, rows = kills // 3, []
+    with tempfile.TemporaryDirectory() as name, contextlib.closing(Victims()) as victims:
+        place, rows = prepared(Path(name)), []
         for k in range(kills):
             command = list(place.seconds)[k % len(place.seconds)]
-            if k < early:
-                after = EARLY * (k + 0.5) / early
-            else:
-                share = (k - early + 0.5) / (kills - early)
-                after = EARLY + share * (place.seconds[command] - EARLY)
+            early, first = kills // 3, k < kills // 3
+            share = (k + 0.5) / early if first else (k - early + 0.5) / (kills - early)
+            after = share * (EARLY if first else place.seconds[command])
             resume = (k // len(place.seconds)) % 2 == 0
-            wrong = one(place, command, after, resume)
-            rows.append({"command": command, "after": round(after, 3), "wrong": wrong})
+            rows.append(one(place, victims, command, after, early=first, resume=resume))
     bad = [row for row in rows if row["wrong"]]
     payload = {
         "kills": kills,
-        "in_the_first_half_second": early,
+        "in_the_first_half_second": kills // 3,
         "went_on": kills - len(bad),
-        "seconds_of_a_whole_command": {n: round(s, 1) for n, s in place.seconds.items()},
+        "seconds_of_a_whole_command": {n: round(s, 2) for n, s in place.seconds.items()},
         "results": rows,
     }
     print(f"{kills - len(bad)} of {kills} went on; {record('kills', payload)}")
