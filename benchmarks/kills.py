@@ -8,8 +8,8 @@ over the first half second after its start, for the rest over all of its work, i
 has everything loaded when it starts. Then the same command goes on in the same folder, in turn with
 --resume and with --overwrite (`extract`, which has neither, as it is), and has to end with what a
 command gives that nobody killed: the same weights, bit by bit, and the same equation within a tenth
-of its standard errors, where a fit ends. Where an earlier run was to be replaced, it has to be whole
-until the new one has a checkpoint. Hidden files must not stay. Results: results/kills.json.
+of its standard errors, where a fit ends. Where an earlier run was to be replaced, it has to be
+whole until the new one has a checkpoint. Hidden files must not stay. Results: results/kills.json.
 """
 
 from __future__ import annotations
