@@ -22,7 +22,7 @@ from pdenet.cli.fresh import (
     simulated,
 )
 from pdenet.cli.options import given
-from pdenet.cli.progress import Monitor
+from pdenet.cli.progress import monitored
 from pdenet.cli.reporting import stage_curves
 from pdenet.cli.rollouts import (
     Forecast,
@@ -37,6 +37,7 @@ from pdenet.discovery import DiscoveredEquation, load_equation
 from pdenet.errors import CheckpointError, ConfigError, DataError, EquationError
 from pdenet.events import Phase
 from pdenet.pde import PDE
+from pdenet.progress import Monitor
 from pdenet.report.outlook import check_places, write_prediction
 from pdenet.report.prediction import (
     EQUATION,
@@ -296,7 +297,7 @@ def work(run: Path, output: Path | None, as_json: bool, **options: Any) -> None:
     context.meta["pdenet.resume"] = f"nothing was written to '{folder}'"
     request = Request(**chosen, trained_on=options["trained_on"])
     seconds: dict[str, float] = {}
-    with Monitor("simulate", "read") as monitor:
+    with monitored("simulate", "read") as monitor:
         with _timed(seconds, "predict"):
             prediction = predict_run(run, request, monitor)
         document = {**record(prediction), "seconds": seconds}

@@ -11,7 +11,7 @@ import click
 
 from pdenet.cli.console import note
 from pdenet.cli.options import given
-from pdenet.cli.progress import Monitor
+from pdenet.cli.progress import monitored
 from pdenet.cli.reporting import check_report, check_target, result_of, write_report
 from pdenet.cli.results import Result
 from pdenet.discovery import save_equation
@@ -54,7 +54,7 @@ def _refined(
     context = click.get_current_context()
     context.meta["pdenet.resume"] = lambda: _how_to_go_on(state)
     started = time.perf_counter()
-    with Monitor("read", "refine") as monitor:
+    with monitored("read", "refine") as monitor:
         found = refine(
             begun,
             data,

@@ -12,11 +12,12 @@ import click
 from pdenet.boundary import join
 from pdenet.cli.console import note
 from pdenet.cli.options import given
-from pdenet.cli.progress import Monitor
+from pdenet.cli.progress import monitored
 from pdenet.errors import ConfigError, EquationError, GridError
 from pdenet.grid import AXES
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import get
+from pdenet.progress import Monitor
 from pdenet.words import counted
 from simulators import configure, simulate
 
@@ -111,6 +112,6 @@ def work(name: str | None, output: Path, **options: Any) -> None:
     """Solve an equation and write the data to an HDF5 file."""
     context = click.get_current_context()
     context.meta["pdenet.resume"] = f"nothing was written to '{output}'"
-    with Monitor("simulate") as monitor:
+    with monitored("simulate") as monitor:
         written = generate(name, output, options, monitor)
     note(f"wrote {written}")

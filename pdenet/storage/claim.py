@@ -73,12 +73,14 @@ def claimed_file(path: Path) -> Iterator[Claim]:
 
     Raises OutputError where another command has claimed it, or where it cannot be written.
     """
-    hidden = path.with_name(f".{path.name}.lock")
     with writing(path):
+        if path.is_dir():
+            raise OutputError(f"'{path}' is a folder: name a file")
         if not path.absolute().parent.is_dir():
             raise OutputError(f"there is no folder '{path.parent}': make it, or choose another")
     with claimed_folder(path.absolute().parent, shared=True):
         with writing(path):
+            hidden = path.with_name(f".{path.name}.lock")
             descriptor = _locked(hidden, os.O_RDWR | os.O_CREAT, exclusive=True, what=path)
         with _holding(path, descriptor, hidden) as claim:
             yield claim

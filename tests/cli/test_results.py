@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from pdenet.cli.options import FORMATS
 from pdenet.cli.reporting import result_of, write_report
-from pdenet.cli.results import FORMATS, Result
+from pdenet.cli.results import Result
 from pdenet.discovery import DiscoveredEquation, FittedCurve, FittedMap
 from pdenet.discovery.refine.result import Alternative, Refinement
 from pdenet.errors import DataError

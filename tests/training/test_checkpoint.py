@@ -62,7 +62,9 @@ def test_a_generator_continues_where_it_was(tmp_path: Path) -> None:
 
 def test_saving_again_leaves_one_pair_and_no_strangers(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    (tmp_path / "weights-0123456789abcdef.safetensors.new").write_text("left by a killed writer")
+    (tmp_path / ".weights-0123456789abcdef.safetensors.0123abcd.partial").write_text(
+        "left by a killed writer"
+    )
     for k in range(3):
         save(tmp_path, {"x": torch.full((3,), float(k))}, {"k": k})
     names = sorted(path.name for path in tmp_path.iterdir())
@@ -163,7 +165,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(
         save(tmp_path, {"x": torch.zeros(2)}, {"k": 2})
     monkeypatch.undo()
     assert load(tmp_path)[1] == {"k": 1}
-    assert not list(tmp_path.glob("*.new"))
+    assert not list(tmp_path.glob(".*"))
 
 
 # Imports torch once; each line on stdin forks a writer that saves until it is killed.
