@@ -25,6 +25,7 @@ def test_example_is_short(name):
     assert 60 <= len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) <= 120
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(TERMS))
 def test_example_finds_its_equation(name, tmp_path):
     ran = subprocess.run(

@@ -11,6 +11,8 @@ import pytest
 
 from pdenet.cli import main
 
+pytestmark = pytest.mark.slow
+
 # Many short iterations: an interrupt finds the training at work.
 LONG = """
 values = 4096

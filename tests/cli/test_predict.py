@@ -16,6 +16,8 @@ from pdenet.pde import PDE
 from pdenet.problem import Problem
 from pdenet.storage import open_data, write_arrays
 
+pytestmark = pytest.mark.slow
+
 FEW = ["--trajectories", "4", "--quiet"]
 
 

@@ -16,6 +16,8 @@ from pdenet.cli.repeats import load_repeat
 from pdenet.discovery import load_equation
 from pdenet.storage import open_data
 
+pytestmark = pytest.mark.slow
+
 TINY = [
     *("--pde", "u_t = 0.1*u_xx - 0.5*u_x", "--grid", "32", "--trajectories", "4"),
     *("--frames", "9", "--refine", "1", "--noise", "0.001"),

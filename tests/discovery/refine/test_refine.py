@@ -32,6 +32,8 @@ from pdenet.problem import Problem
 from pdenet.storage import open_data
 from simulators import simulate
 
+pytestmark = pytest.mark.slow
+
 TRUTH = PDE("u_t = -u*u_x + 0.1*u_xx")
 
 
