@@ -17,6 +17,8 @@ from pdenet.pde import PDE
 from pdenet.pde.render import format_value
 from pdenet.storage import open_data, write_arrays
 
+pytestmark = pytest.mark.slow
+
 BURGERS = [
     *("burgers-1d", "--grid", "64", "--trajectories", "6", "--frames", "21", "--dt", "0.02"),
     *("--noise", "0.01"),

@@ -214,6 +214,7 @@ def spawn(arguments, **settings):
     )
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing(tmp_path):
     process = spawn(
         ["simulate", "diffusion", "-o", "data.h5", "--grid", "64", "--refine", "1"],
@@ -226,6 +227,7 @@ def test_a_full_disk_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_leaves_nothing(tmp_path, number, code, until):
     arguments = ["simulate", "burgers", "-o", "data.h5", "--frames", "2000", "--grid", "128"]

@@ -124,6 +124,7 @@ def test_the_equation_that_comes_out_compiles(varying):
     assert found.shape == (1, 1, 48)
 
 
+@pytest.mark.slow
 def test_a_source_between_walls():
     initial = FourierInitial(waves=3, amplitude=3.0, constant=0.5)
     train, held_out = data(SOURCE, 0.005, boundaries=WALLS, initial=initial)

@@ -287,6 +287,7 @@ def test_a_value_that_walls_hold_does_not_hide_how_often_others_are_visited(monk
     assert axes.figure.axes[1].get_ylim()[1] < 10 * 0.005
 
 
+@pytest.mark.slow
 def test_sections_stand_in_the_page_only_where_there_is_something():
     plain = build(VARIANTS["burgers"]())
     for text in (plain.html(), plain.markdown(), plain.latex()):

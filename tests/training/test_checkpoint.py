@@ -186,6 +186,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_kill_at_any_time_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 
 from pdenet import discover
@@ -48,6 +49,7 @@ def test_windows_start_without_noise_and_predict_what_was_seen():
     assert torch.allclose(same[:, 0], truth, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_where_noise_is_most_of_a_change_only_the_warm_up_learns(tmp_path, caplog):
     """What filters and longer windows would have learned the refinement takes from the data."""
     path = tmp_path / "data.h5"

@@ -136,6 +136,7 @@ def test_a_source_gets_the_range_of_the_data_in_its_checkpoint(walled_data, tmp_
     assert float(saved["model.rhs.source.high"]) == float(states.amax())
 
 
+@pytest.mark.slow
 def test_a_nonlinear_source_is_learned_between_walls(walled_data, tmp_path):
     """With a source the data are explained far better than by what is linear in the jets."""
     losses = []
