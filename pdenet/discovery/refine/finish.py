@@ -161,7 +161,7 @@ def _as_fine_as_needed(
             halved, inner = halved + 1, inner.in_smaller_steps(2)
             fit = replace(fit, model=Model(inner, inner))
             now = _settled(fit, now, session.config.iterations, step)
-    return fit, now, bias.nan_to_num(0.0)  # a model that blows up says nothing
+    return fit, now, bias.nan_to_num(0.0).cpu()  # a model that blows up says nothing
 
 
 def _settled(
