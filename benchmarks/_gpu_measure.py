@@ -35,7 +35,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from pdenet.discovery.refine.fit import Workers
 from pdenet.events import Event
 
-__all__ = ["FORMULA", "child"]
+__all__ = ["FORMULA", "Counts", "child"]
 
 FORMULA = "sum over operations that are no views of bytes of arguments + bytes of results"
 SLICE = 1.0
@@ -81,23 +81,25 @@ def child(job: Job, kind: str, out: Path, limit: float) -> None:
 
 
 def timed(job: Job, found: dict[str, Any]) -> Answer:
-    """Seconds of a job and its peak memory, after a tiny one that loads what is loaded once."""
+    """Seconds of a job and its peak memory; on a GPU after a tiny one, which loads what is loaded
+    once."""
     prepare(job)
     found["threads"] = torch.get_num_threads()
-    if job.small.case != job.case:
+    cuda = torch.device(job.device).type == "cuda"
+    if cuda and job.small.case != job.case:
         started = time.perf_counter()
         prepare(job.small)
         work(job.small, _silent)
         _wait(job.device)
         found["seconds_of_a_first_tiny_job"] = _rounded(time.perf_counter() - started)
         shutil.rmtree(job.small.folder, ignore_errors=True)
-    cuda = torch.device(job.device).type == "cuda"
     if cuda:
         torch.cuda.reset_peak_memory_stats()
-    started = time.perf_counter()
+    started, busy = time.perf_counter(), time.process_time()
     answer = work(job, _silent)
     _wait(job.device)
     found["seconds"] = _rounded(time.perf_counter() - started)
+    found["cpu_seconds"] = _rounded(time.process_time() - busy)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 2**10
     found["peak_bytes"] = torch.cuda.max_memory_allocated() if cuda else peak
     return answer
@@ -106,7 +108,7 @@ def timed(job: Job, found: dict[str, Any]) -> Answer:
 def counted(job: Job, found: dict[str, Any]) -> Answer:
     """What a job asks of its device: operations, bytes, waits of the host, kernels."""
     prepare(job)
-    counter = _Counter(torch.device(job.device).type)
+    counter, busy = Counts(torch.device(job.device).type), time.process_time()
     part = _Slice(counter)
     seen = Workers.map
 
@@ -120,6 +122,7 @@ def counted(job: Job, found: dict[str, Any]) -> Answer:
             answer = work(job, part)
     finally:
         Workers.map = seen  # type: ignore[method-assign]
+        found["cpu_seconds"] = _rounded(time.process_time() - busy)
         found["bytes"] = counter.bytes
         found["operations"] = counter.operations
         found["waits"] = dict(counter.waits.most_common())
@@ -156,7 +159,7 @@ def bandwidth(device: torch.device) -> dict[str, Any]:
     }
 
 
-class _Counter(TorchDispatchMode):
+class Counts(TorchDispatchMode):
     """Operations on a device, bytes by `FORMULA`, and what makes the host wait for the device."""
 
     def __init__(self, device: str) -> None:
@@ -196,7 +199,7 @@ class _Slice:
     """Listens to a job, and profiles the device from its first event to one that is at least
     `SLICE` seconds later."""
 
-    def __init__(self, counter: _Counter) -> None:
+    def __init__(self, counter: Counts) -> None:
         self._counter, self._profile = counter, None
         self._done: dict[str, Any] = {}
         self._started, self._first = 0.0, 0
