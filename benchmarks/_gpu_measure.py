@@ -38,6 +38,7 @@ from pdenet.events import Event
 __all__ = ["FORMULA", "Counts", "child"]
 
 FORMULA = "sum over operations that are no views of bytes of arguments + bytes of results"
+ROOT = Path(__file__).resolve().parent.parent
 SLICE = 1.0
 """Seconds of a job that the profiler sees, at least, if it has events."""
 UNPAID = (
@@ -74,7 +75,7 @@ def child(job: Job, kind: str, out: Path, limit: float) -> None:
             answer = timed(job, found) if kind == "time" else counted(job, found)
             np.savez(f"{out}.npz", **answer)  # type: ignore[arg-type]
     except BaseException:
-        found["failed"] = traceback.format_exc()
+        found["failed"] = traceback.format_exc().replace(f"{ROOT}/", "")
     Path(f"{out}.part").write_text(json.dumps(found), encoding="utf-8")
     os.replace(f"{out}.part", f"{out}.json")
     faulthandler.cancel_dump_traceback_later()
@@ -219,7 +220,7 @@ class _Slice:
     def summary(self) -> dict[str, Any]:
         """Operations, kernels, seconds of kernels, and calls that wait for the device."""
         if self._done or self._profile is None:
-            return self._done
+            return self._done  # a job without events has none
         torch.cuda.synchronize()
         operations = self._counter.operations - self._first
         seconds = time.perf_counter() - self._started
