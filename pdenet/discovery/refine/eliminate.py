@@ -358,9 +358,8 @@ def conjugate_gradients(
 ) -> tuple[Tensor, Tensor]:
     """Solutions (batch, vector, ..) of many systems at once, and their residuals r.
 
-    bound: (batch, vector). A solution goes on for as long as <r, M r> with the preconditioner M,
-    the square of its error, is above its bound. It then stays as it is, though others in the batch
-    go on: what is found does not depend on which systems are solved together.
+    bound: (batch, vector). A vector goes on for as long as <r, M r> with the preconditioner M, the
+    square of its error, is above its bound anywhere in the batch.
     """
     shape = [right.shape[0], -1] + [1] * (right.dim() - 2)
     x, residual = start.clone(), right.clone()
@@ -375,8 +374,7 @@ def conjugate_gradients(
         if not len(going):
             break
         image = apply(direction)
-        length = energy / inner(direction, image).clamp_min(1e-300)
-        length = torch.where(energy > bound[:, going], length, 0.0).reshape(shape)
+        length = (energy / inner(direction, image).clamp_min(1e-300)).reshape(shape)
         x[:, going] += length * direction
         residual[:, going] -= length * image
         z = precondition(residual[:, going])

@@ -221,21 +221,6 @@ def test_conjugate_gradients_solve_each_system_by_itself() -> None:
     torch.testing.assert_close(left, b - found @ a, rtol=0, atol=1e-9)
 
 
-def test_trajectories_solved_together_are_solved_as_alone(small: Callable[..., object]) -> None:
-    problem = small("u_t = -u*u_x + 0.1*u_xx", n=5)
-    data = problem.data(6, 0.05)
-    data[3:] += 0.3  # two that need more iterations than the others
-    seen = Observations.of(data, torch.full((5, 1), 0.05, dtype=torch.float64))
-    states, theta = states_of(problem, data, 0.5), problem.coefficients
-    model = Model(problem.dynamics, problem.dynamics, single=False)
-    together = reduce_states(model, theta, seen, states, 10, 0.1)
-    rows = [slice(k, k + 1) for k in range(5)]
-    alone = [reduce_states(model, theta, seen.part(k), states.part(k), 10, 0.1) for k in rows]
-    for name in ("matrix", "gradient", "step", "draw"):
-        each = torch.cat([getattr(part, name) for part in alone])
-        torch.testing.assert_close(getattr(together, name), each, rtol=1e-9, atol=1e-9)
-
-
 @pytest.mark.parametrize("missing", [0.0, 0.5])
 def test_the_noise_is_read_off_differences_in_time(missing: float) -> None:
     generator = torch.Generator().manual_seed(5)
