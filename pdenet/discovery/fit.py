@@ -60,6 +60,11 @@ class Normal:
     gradient: Tensor
     misfit: Tensor
 
+    @property
+    def on_cpu(self) -> Normal:
+        """The same in the memory of the CPU."""
+        return Normal(self.matrix.cpu(), self.gradient.cpu(), self.misfit.cpu())
+
 
 @dataclass(frozen=True)
 class Rollouts:

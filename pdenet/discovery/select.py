@@ -55,8 +55,10 @@ def eliminate(
 
     x: the unknowns at which both problems are linearised, the first `terms` of them coefficients;
     the others (moments of the filters) always stay. tolerance: by how much of itself the lowest
-    held-out misfit may be exceeded, at least `TOLERANCE`.
+    held-out misfit may be exceeded, at least `TOLERANCE`. All of it is done on the CPU: these are
+    many operations on few numbers, which a GPU takes longer to start than a CPU to do.
     """
+    x, train, held_out = x.cpu(), train.on_cpu, held_out.on_cpu
     matrix, gradient = train.matrix.mean(0), train.gradient.mean(0)
     best = x + _solve(matrix, gradient)
     kept = list(range(len(x)))

@@ -234,7 +234,7 @@ def _as_fine_as_needed(
             halved, inner = halved + 1, inner.in_smaller_steps(2)
             fit = replace(fit, model=Model(inner, inner))
             now = _settled(session, fit, now, step)
-    return fit, now, bias.nan_to_num(math.inf)  # a model that blows up says nothing
+    return fit, now, bias.nan_to_num(math.inf).cpu()  # a model that blows up says nothing
 
 
 def _tried(fit: Fit, now: Estimate, step: Callable[[Estimate, Model], None]) -> Estimate:

@@ -96,7 +96,7 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
         change = quadratic.best(choice.kept)
         settled = set(choice.kept) == set(_nonzero(now.coefficients))
         finer = finer_than(grid, setup, now) if settled else None
-        now = replace(now, coefficients=quadratic.at + change)
+        now = replace(now, coefficients=(quadratic.at + change).to(now.coefficients))
         if settled and finer is None:
             break
         if finer is not None:
