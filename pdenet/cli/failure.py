@@ -81,7 +81,9 @@ def _describe_os_error(error: OSError) -> str:
     where = f" '{error.filename}'" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"no space left to write{where}; free some, or choose another place with -o"
-    if error.errno == errno.EACCES:
+    if error.errno == errno.EROFS:
+        return f"the file system{' of' if where else ''}{where} is read-only; choose another place"
+    if error.errno in (errno.EACCES, errno.EPERM):
         return f"no permission for{where or ' this file'}; choose another place"
     return f"{error.strerror or error}{':' if where else ''}{where}"
 

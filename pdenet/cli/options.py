@@ -17,6 +17,7 @@ import click
 
 from pdenet.boundary import Boundary, parse
 from pdenet.errors import GridError
+from pdenet.storage.schema import LONGEST
 
 __all__ = [
     "BOUNDARY",
@@ -39,6 +40,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 DATA = click.Path(path_type=Path)
 OUTPUT = click.Path(path_type=Path)
 
+DIGITS = 20
+"""Of a whole number that is looked at."""
+
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _LENGTH = re.compile(rf"(?P<number>{_NUMBER})?\s*\*?\s*(?P<pi>pi|π)?")
 
@@ -50,8 +54,14 @@ class _Shape(click.ParamType[tuple[int, ...]]):
         if isinstance(value, tuple):
             return value
         parts = re.split(r"[x×,]", str(value))
-        if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-            self.fail(f"{value!r} is not a grid: type e.g. 64, 64x64 or 32x32x32", param, ctx)
+        whole = all(part.strip().isdecimal() and len(part) <= DIGITS for part in parts)
+        if not whole or not all(0 < int(part) <= LONGEST for part in parts):
+            self.fail(
+                f"{value!r:.60} is not a grid: type e.g. 64, 64x64 or 32x32x32, with up to "
+                f"{LONGEST} points along an axis",
+                param,
+                ctx,
+            )
         return tuple(int(part) for part in parts)
 
 

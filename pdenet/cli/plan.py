@@ -97,7 +97,13 @@ class Plan:
         if record.get("source") != self.source:
             return f"{_shown(record.get('source'))}, not {_shown(self.source)}"
         made = record.get("made")
-        made = made if isinstance(made, dict) else {}
+        lists = made.values() if isinstance(made, dict) else [None]
+        if not all(
+            isinstance(each, list) and all(isinstance(t, str) for t in each) for each in lists
+        ):
+            raise CheckpointError(
+                f"'{folder / PLAN}' is damaged: it does not say what was typed; begin anew"
+            )
         for name in (*made, *self.made):
             if made.get(name) != self.made.get(name):
                 before, now = (" ".join(table.get(name) or ()) for table in (made, self.made))

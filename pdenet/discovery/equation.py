@@ -19,6 +19,8 @@ from pdenet.events import TermDropped
 from pdenet.pde import PDE
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import format_monomial
+from pdenet.storage.atomic import reason
+from pdenet.storage.records import read_json
 
 __all__ = [
     "DiscoveredEquation",
@@ -144,15 +146,13 @@ def save_equation(found: DiscoveredEquation, path: Path) -> None:
     """
     temporary = path.with_name(f".{path.name}.part")
     try:
+        found.pde.require_readable()
         text = json.dumps(found.record(), indent=1, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"'{path}' cannot be written ({error.strerror or error}): free some space or choose "
-            "another folder"
-        ) from error
+        raise OutputError(f"'{path}' cannot be written: {reason(error)}") from error
 
 
 def load_equation(path: Path) -> DiscoveredEquation:
@@ -161,12 +161,12 @@ def load_equation(path: Path) -> DiscoveredEquation:
     Raises CheckpointError where it is missing or damaged.
     """
     try:
-        record = as_kind(dict, json.loads(path.read_text(encoding="utf-8")))
+        record = as_kind(dict, read_json(path))
         version = as_kind(int, record["format_version"])
         if record["format"] != FORMAT or version not in (*_OLDER, FORMAT_VERSION):
             raise ValueError(f"it is no {FORMAT} of version {FORMAT_VERSION}")
         return _from_record({**record, **_OLDER.get(version, {})})
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         reason = "an entry is missing: " * isinstance(error, KeyError) + str(error)
         raise CheckpointError(
             f"'{path}' holds no equation that can be read ({' '.join(reason.split())}): run "
@@ -183,7 +183,7 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         for name, table in pde.expansions().items()
     }
     seconds, refinement = as_kind(dict, record["seconds"]), record["refinement"]
-    return DiscoveredEquation(
+    found = DiscoveredEquation(
         pde=pde,
         stderr=as_table(record["stderr"], named),
         dropped=tuple(map(_dropped, as_kind(list, record["dropped"]))),
@@ -195,6 +195,12 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         curves=tuple(map(_curve, as_kind(list, record["curves"]))),
         refinement=None if refinement is None else refinement_from(refinement, named),
     )
+    for part in (*found.dropped, *found.maps, *found.curves):
+        if part.field not in pde.fields:
+            raise ValueError(f"{part.field[:40]!r} is no field of the equation")
+    if any(part.values.ndim != pde.ndim for part in found.maps):
+        raise ValueError(f"a coefficient is given on no grid of {pde.ndim} axes")
+    return found
 
 
 def _dropped(record: Any) -> TermDropped:
@@ -227,6 +233,8 @@ def _curve(record: Any) -> FittedCurve:
     )
     if not points.shape == values.shape == density.shape or points.ndim != 1:
         raise ValueError("the points and values of a curve do not fit")
+    if len(points) < 2 or not (np.diff(points) > 0).all():
+        raise ValueError("the points of a curve do not ascend")
     return FittedCurve(as_kind(str, record["field"]), points, values, density, _formula(record))
 
 

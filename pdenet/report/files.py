@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from pdenet.errors import OutputError
+from pdenet.storage.atomic import reason
 
 __all__ = ["write_png", "write_text"]
 
@@ -20,7 +21,7 @@ def write_text(path: Path, text: str, *, overwrite: bool = False) -> Path:
     A missing folder is made. Raises OutputError when the file exists (unless `overwrite`) or
     cannot be written; what was there before stays.
     """
-    return _write(path, text.encode(), overwrite=overwrite)
+    return _write(path, text.encode(errors="replace"), overwrite=overwrite)
 
 
 def write_png(path: Path, figure: Figure, *, overwrite: bool = False) -> Path:
@@ -43,7 +44,7 @@ def _write(path: Path, content: bytes, *, overwrite: bool) -> Path:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise OutputError(f"{path} cannot be written: {reason(error)}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -8,6 +8,9 @@ from pdenet.errors import DataError
 
 __all__ = ["DIVERGED", "require_finite"]
 
+LARGEST = 1e100
+"""Of a value: squares and products of larger ones are no finite numbers."""
+
 DIVERGED = "remove that trajectory or simulate with a smaller time step"
 
 
@@ -20,21 +23,29 @@ def require_finite(
     step: int = 1,
     missing: bool = False,
 ) -> None:
-    """Raise DataError with the place of the first NaN or infinity in (n, frames, field, *space).
+    """Raise DataError with the place of the first NaN or infinity in (n, frames, field, *space), or
+    of the first value beyond `LARGEST`.
 
     advice: what to do about a NaN, for the message. first: numbers of the first trajectory and of
     the first frame; step: between frames. missing: NaN stands for a missing value and is no error.
     """
-    # A sum is not finite if a term is not, and costs no second array; it may also overflow.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(states.sum()):
+    if not states.size:
+        return
+    # Extremes are NaN if a value is, and cost no second array.
+    with np.errstate(invalid="ignore"):
+        low, high = (np.fmin, np.fmax) if missing else (np.minimum, np.maximum)
+        if low.reduce(states, axis=None) >= -LARGEST and high.reduce(states, axis=None) <= LARGEST:
             return
-    bad = np.argwhere(np.isinf(states) if missing else ~np.isfinite(states))
+        large = np.abs(states) > LARGEST
+    bad = np.argwhere(large if missing else large | np.isnan(states))
     if not len(bad):
         return
     n, t, field, *point = (int(i) for i in bad[0])
     value = states[tuple(bad[0])]
+    told = advice if np.isnan(value) else DIVERGED
+    if np.isfinite(value):
+        told = f"at most {LARGEST:g} can be computed with: remove it, or choose other units"
     raise DataError(
         f"{value} in trajectory {first[0] + n}, frame {first[1] + t * step}, field "
-        f"{fields[field]}, point {tuple(point)}: {advice if np.isnan(value) else DIVERGED}"
+        f"{fields[field]}, point {tuple(point)}: {told}"
     )
