@@ -18,7 +18,7 @@ from pdenet.cli.plan import Typed
 from pdenet.cli.progress import Monitor
 from pdenet.cli.repeats import Repeated, repeat
 from pdenet.cli.reporting import apart, result_of, write_report
-from pdenet.cli.runs import how_to_go_on, new_run
+from pdenet.cli.runs import how_to_go_on, new_run, read_log
 from pdenet.cli.settings import check_resumed, training_config
 from pdenet.cli.simulate import generate
 from pdenet.errors import ConfigError
@@ -118,6 +118,7 @@ def _discover(
         context.meta["pdenet.resume"] = how_to_go_on(
             output, "go on with the same command and --resume"
         )
+        read_log(output)  # damaged, it would end the run when all is done
         with timed(seconds, "train"):
             resume = resume and (output / "checkpoint").exists()
             train(data, output, config, resume=resume, on_event=monitor)

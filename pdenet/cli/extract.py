@@ -82,10 +82,10 @@ def command(run: Path, form: str | None, as_json: bool, **options: Any) -> None:
     context.meta["pdenet.resume"] = how_to_go_on(
         run, "the same command goes on with the refinement", REFINING, otherwise="nothing was read"
     )
+    seconds = {"train": seconds_of_training(run)}
     started = time.perf_counter()
     with Monitor() as monitor:
         found = extract(run, data=source, refine=options["refine"], on_event=monitor)
-    seconds = {"train": seconds_of_training(run)}
     seconds |= apart(found, time.perf_counter() - started)
     result = result_of(found, source, seconds, read_run(run).config.refine.noise)
     result.tell()
