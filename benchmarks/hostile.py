@@ -157,6 +157,7 @@ def files(numbers: range, good: Path, scratch: Path) -> Iterator[tuple[int, list
             ["info", "--json", str(path)],
             random.choice(
                 (
+                    ["info", str(path)],
                     ["train", str(path), "-o", str(scratch / "out"), "--config", settings],
                     ["refine", str(path), "--pde", GOOD[0], "--keep-terms"],
                     ["predict", str(good / "run"), str(path), "-o", str(scratch / "out")],
@@ -181,7 +182,8 @@ def folders(numbers: range, good: Path, scratch: Path) -> Iterator[tuple[int, li
             ["info", str(run)],
             random.choice(
                 (
-                    ["extract", str(run), "--no-refine", "--report", str(scratch / "out.html")],
+                    ["info", "--json", str(run)],
+                    ["extract", str(run), "--no-refine"],
                     ["predict", str(run), "--trajectories", "1", "--times", "1"],
                     ["train", data, "-o", str(run), "--config", settings, "--resume"],
                     ["refine", str(run), data, "--keep-terms"],
@@ -191,7 +193,6 @@ def folders(numbers: range, good: Path, scratch: Path) -> Iterator[tuple[int, li
         ):
             yield number, words, called(words)
         _remove(run)
-        _remove(scratch / "out.html")
 
 
 def _remove(path: Path) -> None:

@@ -17,6 +17,9 @@ from simulators.stepping import SCHEMES
 
 __all__ = ["Numerics", "SimulationConfig", "resolve_device"]
 
+_FINEST = 1024
+"""Times finer than observed: an equation of second order then takes 10⁶ times as many steps."""
+
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
@@ -89,8 +92,9 @@ class SimulationConfig(Numerics):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("frames", "trajectories", "refine"):
+        for name in ("frames", "trajectories"):
             _whole(name, getattr(self, name), 1, most=LONGEST)
+        _whole("refine", self.refine, 1, most=_FINEST)
         _whole("seed", self.seed, 0, most=2**63 - 1)
         for name, least in (("dt", "> 0"), ("noise", ">= 0"), ("late_start", ">= 0")):
             value = getattr(self, name)

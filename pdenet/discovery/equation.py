@@ -233,8 +233,8 @@ def _curve(record: Any) -> FittedCurve:
     )
     if not points.shape == values.shape == density.shape or points.ndim != 1:
         raise ValueError("the points and values of a curve do not fit")
-    if len(points) < 2 or not (np.diff(points) > 0).all():
-        raise ValueError("the points of a curve do not ascend")
+    if len(points) < 2:
+        raise ValueError("a curve has fewer than two points")
     return FittedCurve(as_kind(str, record["field"]), points, values, density, _formula(record))
 
 

@@ -43,7 +43,7 @@ Expansion: TypeAlias = dict[Monomial, dict[Basis, float]]
 FUNCTIONS = {"sin": sympy.sin, "cos": sympy.cos, "exp": sympy.exp, "tanh": sympy.tanh}
 MAX_TERMS = 2000
 MAX_PRODUCT = 500
-MAX_WEIGHT = 10_000
+MAX_WEIGHT = 6000
 """Numbers and symbols of an equation that is multiplied out: SymPy takes 0.1 ms for each."""
 
 MAX_POWER = 64

@@ -31,12 +31,13 @@ def require_finite(
     """
     if not states.size:
         return
-    # Extremes are NaN if a value is, and cost no second array.
+    # Extremes are NaN if a value is, and cost no second array; float32 ends before LARGEST.
+    most = min(LARGEST, float(np.finfo(states.dtype).max))
+    low, high = (np.fmin, np.fmax) if missing else (np.minimum, np.maximum)
     with np.errstate(invalid="ignore"):
-        low, high = (np.fmin, np.fmax) if missing else (np.minimum, np.maximum)
-        if low.reduce(states, axis=None) >= -LARGEST and high.reduce(states, axis=None) <= LARGEST:
+        if low.reduce(states, axis=None) >= -most and high.reduce(states, axis=None) <= most:
             return
-        large = np.abs(states) > LARGEST
+        large = np.abs(states) > most
     bad = np.argwhere(large if missing else large | np.isnan(states))
     if not len(bad):
         return
