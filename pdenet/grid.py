@@ -19,7 +19,8 @@ __all__ = ["AXES", "LARGEST", "Grid"]
 AXES = ("x", "y", "z")
 
 LARGEST = 1e30
-"""Of a length or a time, whose smallest is one over it: powers of them stay finite numbers."""
+"""Of lengths, times and values, whose smallest is one over it: powers of them, of which terms are
+made, and their squares stay finite numbers."""
 
 
 @dataclass(frozen=True)

@@ -195,9 +195,10 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         curves=tuple(map(_curve, as_kind(list, record["curves"]))),
         refinement=None if refinement is None else refinement_from(refinement, named),
     )
-    for part in (*found.dropped, *found.maps, *found.curves):
-        if part.field not in pde.fields:
-            raise ValueError(f"{part.field[:40]!r} is no field of the equation")
+    parts = (found.dropped, found.maps, found.curves)
+    for name in (part.field for each in parts for part in each):
+        if name not in pde.fields:
+            raise ValueError(f"{name[:40]!r} is no field of the equation")
     if any(part.values.ndim != pde.ndim for part in found.maps):
         raise ValueError(f"a coefficient is given on no grid of {pde.ndim} axes")
     return found

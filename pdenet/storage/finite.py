@@ -5,11 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from pdenet.errors import DataError
+from pdenet.grid import LARGEST
 
 __all__ = ["DIVERGED", "require_finite"]
-
-LARGEST = 1e100
-"""Of a value: squares and products of larger ones are no finite numbers."""
 
 DIVERGED = "remove that trajectory or simulate with a smaller time step"
 

@@ -9,16 +9,22 @@ import sys
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdenet.cli import main
 from pdenet.discovery import DiscoveredEquation, save_equation
-from pdenet.errors import ConfigError, OutputError
+from pdenet.errors import ConfigError, DataError, OutputError
 from pdenet.events import Refining, StageFinished, TermDropped, from_record, to_record
+from pdenet.grid import Grid
+from pdenet.optimise import LBFGSState
 from pdenet.pde import PDE
 from pdenet.report.files import write_text
+from pdenet.storage import write_arrays
+from pdenet.training import checkpoint
 from simulators import SimulationConfig, configure
 from simulators.generate import generate
 
@@ -204,3 +210,71 @@ def test_a_reader_that_leaves_ends_a_command_quietly(words, tmp_path):
     ended = subprocess.run(command, stdout=writer, cwd=tmp_path, check=False, **broken)
     os.close(writer)
     assert ended.returncode == 141 and not ended.stderr
+
+
+def transported(points, frames=4, size=1.0, fields=1):
+    """A wave in `fields` fields, some trajectories of it."""
+    x, t = 2 * np.pi * np.arange(points) / points, 0.1 * np.arange(frames)[:, None]
+    waves = [[np.sin(x - t + k + f) for f in range(fields)] for k in range(3)]
+    return size * np.moveaxis(np.array(waves), 1, 2)
+
+
+ZERO = transported(16, fields=2)
+ZERO[:, :, 1] = 0.0
+
+
+@pytest.mark.parametrize(
+    "states, says",
+    [
+        (transported(2), "2 points"),
+        (transported(3), "3 points"),
+        (np.full((3, 4, 1, 16), 3.5), "u is 3.5 everywhere"),
+        (ZERO, "v is 0 everywhere"),
+        (transported(16, size=1e-200), "other units"),
+        (transported(16, size=1e-310), "other units"),
+    ],
+)
+def test_what_cannot_be_refined_says_why(states, says, refused, tmp_path):
+    path = tmp_path / "data.h5"
+    write_arrays(path, states, Grid.square(states.shape[-1], 1), 0.1)
+    assert says in refused(["refine", path])
+
+
+@pytest.mark.parametrize("value", [1e308, -1e308, 1e150, -1e31])
+def test_values_that_no_square_holds_are_refused(value, tmp_path):
+    states = transported(16)
+    states[1, 2, 0, 3] = value
+    with pytest.raises(DataError, match=r"trajectory 1, frame 2, field u, point .*other units"):
+        write_arrays(tmp_path / "data.h5", states, Grid.square(16, 1), 0.1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"windows": torch.tensor([0.5])},
+        {"windows": torch.tensor([10**9])},
+        {"windows": torch.tensor([-3])},
+        {"windows": torch.zeros(0, dtype=torch.int64)},
+        {"optimiser.position": torch.zeros(3, dtype=torch.float64)},
+        {"optimiser.pairs": torch.tensor(-1)},
+        {"stage": -3},
+        {"stage": 99},
+        {"substeps": 10**6},
+        {"substeps": 0},
+        {"doublings": 60},
+        {"seconds": "x"},
+    ],
+    ids=lambda changes: ascii(next(iter(changes.items())))[:40],
+)
+def test_a_checkpoint_must_fit_its_run(changes, run, data, refused):
+    tensors, state = checkpoint.load(run / "checkpoint")
+    if next(iter(changes)).startswith("optimiser"):
+        some = torch.zeros(2, dtype=torch.float64)
+        begun = LBFGSState(some, some[0], some, *(some.expand(20, 2),) * 2)
+        tensors |= {f"optimiser.{name}": tensor for name, tensor in begun.tensors().items()}
+    tensors["windows"] = torch.arange(3)
+    state["stage"] = 0
+    for name, value in changes.items():
+        (state if name in state else tensors)[name] = value
+    checkpoint.save(run / "checkpoint", tensors, state)
+    assert "train again" in refused(["train", data, "-o", run, "--resume"])

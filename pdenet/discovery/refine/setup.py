@@ -36,6 +36,10 @@ REPRESENTED = 1e-6
 coefficients by less than 0.1 %."""
 
 
+FEWEST = 4
+"""Points along an axis: fewer hold no wave beside the longest, so that no spectrum is seen."""
+
+
 def check_problem(pde: PDE | None, data: Tensor, problem: Problem) -> None:
     """Raise DiscoveryError for what cannot be refined."""
     for axis, ends in zip(problem.grid.axes, problem.boundaries, strict=True):
@@ -43,6 +47,12 @@ def check_problem(pde: PDE | None, data: Tensor, problem: Problem) -> None:
             raise DiscoveryError(
                 f"{axis} has walls, and a refinement rolls states out on periodic axes: read the "
                 "equation without it (--no-refine)"
+            )
+    for axis, points in zip(problem.grid.axes, problem.grid.shape, strict=True):
+        if points < FEWEST:
+            raise DiscoveryError(
+                f"{axis} has {points} points, and a refinement needs at least {FEWEST} along each "
+                "axis: give a finer grid"
             )
     if pde is not None and pde.fields != problem.fields:
         raise DiscoveryError(
@@ -54,6 +64,13 @@ def check_problem(pde: PDE | None, data: Tensor, problem: Problem) -> None:
             f"the equation has {pde.ndim} space dimensions, the data {problem.grid.ndim}: give an "
             "equation on the data's axes"
         )
+    for f, name in enumerate(problem.fields):
+        values = data[:, :, f][data[:, :, f].isfinite()]
+        if len(values) and bool((values == values[0]).all()):
+            raise DiscoveryError(
+                f"{name} is {float(values[0]):.4g} everywhere at all times, so that nothing can "
+                "be learned of it: leave it out of the data"
+            )
     seen = int(data.isfinite().sum())
     unknown = data[:, 0].numel()
     if seen <= unknown:
