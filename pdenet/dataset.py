@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from pdenet.errors import ConfigError, DataError
+from pdenet.grid import LARGEST
 from pdenet.storage import Data
 from pdenet.types import Trajectory
 from pdenet.words import counted
@@ -56,6 +57,13 @@ def load(
         data.read([row], out=(target if on_cpu else staging).numpy(), missing=missing)
         if not on_cpu:
             target.copy_(staging)
+    for f, name in enumerate(data.fields):
+        size = float(states[:, :, f].abs().nan_to_num(0.0).amax())
+        if 0 < size < 1 / LARGEST:
+            raise DataError(
+                f"{data.path}: the values of {name} reach {size:.3g}, and squares and products of "
+                "them are no numbers any more: choose other units"
+            )
     return states
 
 

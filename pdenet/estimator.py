@@ -128,6 +128,7 @@ def _train(
     with threads_for(states[0][0, 0].numel(), states[0].device):
         if resume:
             progress = current.restore(model, generator)
+            trainer.check(progress)
         else:
             trainer.set_scales()
             progress = Progress()

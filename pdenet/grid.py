@@ -15,9 +15,13 @@ import numpy as np
 from pdenet.errors import GridError
 from pdenet.words import counted
 
-__all__ = ["AXES", "Grid"]
+__all__ = ["AXES", "LARGEST", "Grid"]
 
 AXES = ("x", "y", "z")
+
+LARGEST = 1e30
+"""Of lengths, times and values, whose smallest is one over it: powers of them, of which terms are
+made, and their squares stay finite numbers."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,15 @@ class Grid:
             )
         if min(shape) < 2:
             raise GridError(f"grid shape {shape} needs at least 2 points along every axis")
-        if not all(math.isfinite(length) and length > 0 for length in lengths):
-            raise GridError(f"grid lengths {lengths} must be positive and finite")
-        if not all(math.isfinite(x) for x in origin):
-            raise GridError(f"grid origin {origin} must be finite")
+        if not all(1 / LARGEST <= length <= LARGEST for length in lengths):
+            raise GridError(
+                f"grid lengths {lengths} must be positive and finite, from {1 / LARGEST:g} to "
+                f"{LARGEST:g}: choose other units"
+            )
+        if not all(abs(x) <= LARGEST for x in origin):
+            raise GridError(
+                f"grid origin {origin} must be finite, up to {LARGEST:g}: choose other units"
+            )
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "lengths", lengths)
         object.__setattr__(self, "origin", origin)

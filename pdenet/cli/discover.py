@@ -17,7 +17,7 @@ from pdenet.cli.origin import check_origin, check_resumed_data, data_file
 from pdenet.cli.progress import monitored
 from pdenet.cli.repeats import Repeated, repeat
 from pdenet.cli.reporting import apart, result_of, write_report
-from pdenet.cli.runs import RUN, how_to_go_on, new_run
+from pdenet.cli.runs import RUN, how_to_go_on, new_run, read_log
 from pdenet.cli.settings import check_resumed, training_config
 from pdenet.cli.simulate import generate
 from pdenet.errors import ConfigError
@@ -85,6 +85,7 @@ def _discover(
         context.meta["pdenet.resume"] = how_to_go_on(
             output, "go on with the same command and --resume"
         )
+        read_log(output)  # damaged, it would end the run when all is done
         with timed(seconds, "train"):
             resume = resume and RUN.begun(output)
             train(data, output, config, resume=resume, on_event=monitor)

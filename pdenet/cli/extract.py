@@ -68,6 +68,7 @@ def _read(run: Path, options: dict[str, Any]) -> Result:
     context.meta["pdenet.resume"] = how_to_go_on(
         run, "the same command goes on with the refinement", REFINING, otherwise="nothing was read"
     )
+    trained = seconds_of_training(run)  # a damaged log is refused before the work
     started = time.perf_counter()
     found = None if options["anew"] else _kept(run, source, options["refine"])
     if found is not None:
@@ -76,7 +77,7 @@ def _read(run: Path, options: dict[str, Any]) -> Result:
         with monitored("read", "refine") as monitor:
             found = extract(run, data=source, refine=options["refine"], on_event=monitor)
         spent = time.perf_counter() - started
-    seconds = {"train": seconds_of_training(run), **apart(found, spent)}
+    seconds = {"train": trained, **apart(found, spent)}
     result = result_of(found, source, seconds, read_run(run).config.refine.noise)
     result.tell()
     if report is not None:

@@ -1,6 +1,7 @@
 """What the user sees when something goes wrong: one line on stderr, and an exit code.
 
-0 done · 1 a fault of pdenet itself · 2 wrong input or a full disk · 130 Ctrl-C · 143 SIGTERM.
+0 done · 1 a fault of pdenet itself · 2 wrong input or a full disk · 130 Ctrl-C · 143 SIGTERM ·
+141 whoever read the output has left, as in `pdenet info run | head -1`; nothing is said then.
 `--debug`, or PDENET_DEBUG=1, shows the traceback instead.
 """
 
@@ -23,7 +24,7 @@ from pdenet.foreign import one_line, printable
 
 __all__ = ["Interrupted", "describe", "run"]
 
-FAULT, WRONG_INPUT, CTRL_C, TERMINATED = 1, 2, 130, 143
+FAULT, WRONG_INPUT, CTRL_C, UNREAD, TERMINATED = 1, 2, 130, 141, 143
 
 
 class Interrupted(Exception):
@@ -71,7 +72,9 @@ def _describe_os_error(error: OSError) -> str:
     where = f" '{error.filename}'" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"no space left to write{where}; free some, or choose another place with -o"
-    if error.errno == errno.EACCES:
+    if error.errno == errno.EROFS:
+        return f"the file system{' of' if where else ''}{where} is read-only; choose another place"
+    if error.errno in (errno.EACCES, errno.EPERM):
         return f"no permission for{where or ' this file'}; choose another place"
     return f"{error.strerror or error}{':' if where else ''}{where}"
 
@@ -88,6 +91,10 @@ def run(group: click.Group, arguments: list[str], signals: Signals | None = None
     with _logging(debug), signals or Signals() as signals:
         try:
             code = group.main(arguments, prog_name="pdenet", standalone_mode=False, obj=signals)
+            sys.stdout.flush()
+        except (BrokenPipeError, SystemExit):
+            # click, which exits for nothing else here, makes exit code 1 of a reader that has left.
+            return _unread()
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             return WRONG_INPUT
@@ -99,8 +106,22 @@ def run(group: click.Group, arguments: list[str], signals: Signals | None = None
                 return FAULT
             message, code = describe(error)
             label = "" if code in (CTRL_C, TERMINATED) else "error: "
-            print(f"pdenet: {label}{one_line(message)}", file=sys.stderr)
+            try:
+                print(f"pdenet: {label}{one_line(message)}", file=sys.stderr)
+            except BrokenPipeError:
+                return _unread()
     return code if isinstance(code, int) else 0
+
+
+def _unread() -> int:
+    """Write what is left to nowhere, or Python would complain at its end that nobody reads it."""
+    for stream in filter(None, (sys.__stdout__, sys.__stderr__)):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
+    return UNREAD
 
 
 @contextmanager

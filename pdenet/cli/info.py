@@ -8,7 +8,9 @@ from typing import Any
 from pdenet.boundary import to_text
 from pdenet.cli.console import print_json, print_rows
 from pdenet.cli.runs import MEMBERS, read_log, read_record
+from pdenet.discovery import load_equation
 from pdenet.storage import Data, open_data
+from pdenet.training.run import read_run
 
 __all__ = ["describe_data", "describe_run", "work"]
 
@@ -52,6 +54,7 @@ def _gaps(data: Data) -> dict[str, float] | None:
 
 def describe_run(run: Path) -> dict[str, Any]:
     """The facts of a run folder: settings, stages done, and the equation if it was read."""
+    read_run(run)  # what it holds must be that of a run
     stages = [
         {key: record[key] for key in ("stage", "loss", "validation")}
         for record in read_log(run)
@@ -63,20 +66,20 @@ def describe_run(run: Path) -> dict[str, Any]:
         "holds": [name for name in MEMBERS if (run / name).exists()],
         "config": read_record(run, "config.json"),
         "stages": stages,
-        "equation": _equation(read_record(run, "equation.json")) if equation.exists() else None,
+        "equation": _equation(load_equation(equation).record()) if equation.exists() else None,
     }
 
 
 def _equation(record: dict[str, Any]) -> dict[str, Any]:
     """An equation's record without the kernels and reasons, which fill pages."""
     kept = {name: value for name, value in record.items() if name != "filters"}
-    refinement = record.get("refinement")
-    if isinstance(refinement, dict):
-        counted = {name: len(refinement.get(name, ())) for name in ("decisions", "alternatives")}
+    refinement = record["refinement"]
+    if refinement is not None:
+        counted = {name: len(refinement[name]) for name in ("decisions", "alternatives")}
         tables = ("bound", "bootstrap", "bias")
         short = {name: value for name, value in refinement.items() if name not in tables}
         kept["refinement"] = {**short, **counted}
-    return {**kept, "dropped": len(record.get("dropped", ()))}
+    return {**kept, "dropped": len(record["dropped"])}
 
 
 def _lines(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

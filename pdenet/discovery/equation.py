@@ -18,7 +18,8 @@ from pdenet.events import TermDropped
 from pdenet.pde import PDE
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import format_monomial
-from pdenet.storage.atomic import replace_file
+from pdenet.storage.atomic import reason, replace_file
+from pdenet.storage.records import read_json
 
 __all__ = [
     "DiscoveredEquation",
@@ -146,15 +147,13 @@ def save_equation(
 
     Raises OutputError where it cannot be written.
     """
+    found.pde.require_readable()
     record = {**found.record(), "origin": dict(found.origin if origin is None else origin)}
     text = json.dumps(record, indent=1, allow_nan=False)
     try:
         replace_file(path, f"{text}\n".encode())
     except OSError as error:
-        raise OutputError(
-            f"'{path}' cannot be written ({error.strerror or error}): free some space or choose "
-            "another folder"
-        ) from error
+        raise OutputError(f"'{path}' cannot be written: {reason(error)}") from error
 
 
 def load_equation(path: Path) -> DiscoveredEquation:
@@ -163,12 +162,12 @@ def load_equation(path: Path) -> DiscoveredEquation:
     Raises CheckpointError where it is missing or damaged.
     """
     try:
-        record = as_kind(dict, json.loads(path.read_text(encoding="utf-8")))
+        record = as_kind(dict, read_json(path))
         version = as_kind(int, record["format_version"])
         if record["format"] != FORMAT or version not in (*_OLDER, FORMAT_VERSION):
             raise ValueError(f"it is no {FORMAT} of version {FORMAT_VERSION}")
         return _from_record({**record, **_OLDER.get(version, {})})
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         reason = "an entry is missing: " * isinstance(error, KeyError) + str(error)
         raise CheckpointError(
             f"'{path}' holds no equation that can be read ({' '.join(reason.split())}): read it "
@@ -185,7 +184,7 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         for name, table in pde.expansions().items()
     }
     seconds, refinement = as_kind(dict, record["seconds"]), record["refinement"]
-    return DiscoveredEquation(
+    found = DiscoveredEquation(
         pde=pde,
         stderr=as_table(record["stderr"], named),
         dropped=tuple(map(_dropped, as_kind(list, record["dropped"]))),
@@ -198,6 +197,13 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         refinement=None if refinement is None else refinement_from(refinement, named),
         origin=_origin(record.get("origin")),
     )
+    parts = (found.dropped, found.maps, found.curves)
+    for name in (part.field for each in parts for part in each):
+        if name not in pde.fields:
+            raise ValueError(f"{name[:40]!r} is no field of the equation")
+    if any(part.values.ndim != pde.ndim for part in found.maps):
+        raise ValueError(f"a coefficient is given on no grid of {pde.ndim} axes")
+    return found
 
 
 def _origin(record: Any) -> dict[str, str]:
@@ -234,6 +240,8 @@ def _curve(record: Any) -> FittedCurve:
     )
     if not points.shape == values.shape == density.shape or points.ndim != 1:
         raise ValueError("the points and values of a curve do not fit")
+    if len(points) < 2:
+        raise ValueError("a curve has fewer than two points")
     return FittedCurve(as_kind(str, record["field"]), points, values, density, _formula(record))
 
 

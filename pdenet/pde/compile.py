@@ -255,10 +255,15 @@ class _Line:
             if needs_zero:
                 some = jets.shape[1] > 0
                 values[zero] = module.zeros_like(jets[:, 0]) if some else jets.sum(1)
-            for register, function, arguments, spent in program:
-                values[register] = function(*[values[k] for k in arguments])
-                for k in spent:
-                    values[k] = None
+            try:
+                for register, function, arguments, spent in program:
+                    values[register] = function(*[values[k] for k in arguments])
+                    for k in spent:
+                        values[k] = None
+            except (ZeroDivisionError, OverflowError):  # of numbers; arrays become infinite
+                raise EquationError(
+                    f"a coefficient of the equation is not finite at time {t:.4g}"
+                ) from None
             return module.stack([values[k] for k in outputs], 1)
 
         return rhs

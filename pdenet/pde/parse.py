@@ -20,6 +20,7 @@ import sympy
 from pdenet.errors import Advice, EquationError
 from pdenet.pde.expression import (
     FUNCTIONS,
+    MAX_POWER,
     Expansion,
     check_size,
     evaluate,
@@ -42,17 +43,15 @@ __all__ = [
     "MAX_CALLS",
     "MAX_DEPTH",
     "MAX_DERIVED",
-    "MAX_EXPONENT",
     "MAX_ORDER",
     "ParsedSystem",
     "parse",
 ]
 
 MAX_DEPTH = 60
-MAX_EXPONENT = 16
 MAX_ORDER = 12
-MAX_CALLS = 100
-MAX_DERIVED = 300
+MAX_CALLS = 200
+MAX_DERIVED = 1000
 
 _LARGEST = sympy.Integer(10) ** 300
 
@@ -125,7 +124,7 @@ class _Walk:
         self.fields = fields
         self.coordinates = coordinates
         self.parameters = parameters
-        self.calls = 0
+        self.calls: set[sympy.Expr] = set()
         self.derived = 0
         self.time = sympy.Symbol(f"{source.field}_t", real=True)
 
@@ -259,8 +258,8 @@ class _Walk:
 
     def _power(self, node: ast.BinOp, depth: int) -> sympy.Expr:
         power = self.expression(node.right, depth)
-        if not power.is_Integer or abs(power) > MAX_EXPONENT:
-            message = f"powers are whole numbers from -{MAX_EXPONENT} to {MAX_EXPONENT}"
+        if not power.is_Integer or abs(power) > MAX_POWER:
+            message = f"powers are whole numbers from -{MAX_POWER} to {MAX_POWER}"
             raise self.error(node.right, message)
         base = self.expression(node.left, depth)
         if base.is_zero and power < 0:
@@ -270,9 +269,6 @@ class _Walk:
     def _call(self, node: ast.Call, depth: int) -> sympy.Expr:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         known = (*FUNCTIONS, *OPERATORS)
-        self.calls += 1
-        if self.calls > MAX_CALLS:
-            raise self.error(node, f"the equation has more than {MAX_CALLS} function calls")
         if name not in known:
             message = "only a named function can be called (is a '*' missing?)"
             if name:
@@ -290,7 +286,10 @@ class _Walk:
         if inside.is_number:
             # exp(exp(1000)) must not reach arbitrary precision.
             return number(self._value(node, FUNCTIONS[name], inside))
-        return FUNCTIONS[name](inside)
+        self.calls.add(result := FUNCTIONS[name](inside))
+        if len(self.calls) > MAX_CALLS:
+            raise self.error(node, f"the equation has more than {MAX_CALLS} different functions")
+        return result
 
     def _value(self, node: ast.expr, function: sympy.Function, inside: sympy.Expr) -> float:
         try:
@@ -317,8 +316,8 @@ class _Walk:
 
     def _bounded(self, node: ast.expr, inside: sympy.Expr) -> sympy.Expr:
         """The expanded expression, unless this and earlier derivatives are too much work."""
-        self.derived += check_size(inside)
+        self.derived += check_size(inside)[1]
         if self.derived > MAX_DERIVED:
-            message = f"derivatives of more than {MAX_DERIVED} terms"
+            message = f"derivatives of more than {MAX_DERIVED} numbers and symbols"
             raise self.error(node, f"{message}: write the derivatives as u_x, u_xx, ...")
         return expand(inside)

@@ -19,6 +19,7 @@ from pdenet.report.forecast import error_figure
 from pdenet.report.gallery import gallery_figure
 from pdenet.report.prediction import Prediction, to_text
 from pdenet.report.style import styled
+from pdenet.storage.atomic import reason
 
 __all__ = ["FILES", "check_places", "write_prediction"]
 
@@ -71,7 +72,7 @@ def write_prediction(
         aside = _beside(folder, stack)
         with styled():
             contents = {
-                "prediction.json": to_text(document).encode(),
+                "prediction.json": to_text(document).encode(errors="replace"),
                 "error.png": _png(error_figure(prediction)),
                 "gallery.png": _png(gallery_figure(prediction)),
             }
@@ -94,7 +95,7 @@ def _writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         place = error.filename or folder
-        raise OutputError(f"'{place}' cannot be written: {error.strerror or error}") from error
+        raise OutputError(f"'{place}' cannot be written: {reason(error)}") from error
 
 
 def _beside(place: Path, stack: contextlib.ExitStack) -> Path:

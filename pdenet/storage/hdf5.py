@@ -17,6 +17,7 @@ import numpy as np
 from pdenet.errors import DataError, PDENetError
 from pdenet.storage.foreign import folder_kind, how_to_bring, kind_of
 from pdenet.storage.heap import check_heaps
+from pdenet.storage.schema import LONGEST
 
 __all__ = ["Node", "attribute", "children", "find", "honest", "open_file", "reading", "small"]
 
@@ -29,7 +30,7 @@ _RAISED = (OSError, LookupError, RuntimeError, ValueError, TypeError, OverflowEr
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _FILTERS |= {h5py.h5z.FILTER_LZF}
 _LARGEST_RATIO = 1100  # deflate reaches at most 1032:1
-_SMALL = 1 << 20  # elements of an attribute, a coordinate vector, a list of names
+_SMALL = LONGEST  # elements of an attribute, a coordinate vector, a list of names
 
 
 @contextmanager

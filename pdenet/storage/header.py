@@ -66,6 +66,8 @@ def describe(
     missing: whether values may be missing; what is said of it is left out where they may not.
     """
     pde, grid = problem.pde, problem.grid
+    if pde is not None:
+        pde.require_readable()
     parameters = {} if pde is None else dict(pde.parameters)
     taken = sorted({item.address.removeprefix("/@") for item in SCHEMA} & set(parameters))
     if taken:
@@ -298,6 +300,14 @@ def _metadata(values: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(rest, dict):
         raise DataError("/pdenet@metadata must be a JSON object")
     own = {key: values.get(f"/pdenet@{key}") for key in _OWN}
+    for key, value in own.items():
+        whole = type(value) is int if key == "seed" else isinstance(value, dict)
+        if value is not None and not whole:
+            kind = "a whole number" if key == "seed" else "a JSON object"
+            raise DataError(f"/pdenet@{key} is {str(value)[:40]!r}, and must be {kind} or null")
+    level = (own["noise"] or {}).get("level", 0.0)
+    if type(level) not in (int, float) or not level >= 0:
+        raise DataError(f"/pdenet@noise has the level {str(level)[:40]!r}: a number >= 0 expected")
     return {**rest, **{key: value for key, value in own.items() if value is not None}}
 
 

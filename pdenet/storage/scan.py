@@ -1,16 +1,15 @@
 """Walk a file along the schema: the values that are there, and everything that is wrong."""
 
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 import h5py
 import numpy as np
 
 from pdenet.errors import DataError
 from pdenet.storage.hdf5 import Node, attribute, children, find, honest, one_line, small
+from pdenet.storage.records import as_json
 from pdenet.storage.schema import (
     FORMAT_VERSION,
     MISSING_VERSION,
@@ -185,20 +184,10 @@ def _plain(value: np.ndarray, place: Place) -> Any:
 
 
 def _json(text: str, place: Place) -> Any:
-    def refuse(constant: str) -> NoReturn:
-        raise DataError(f"{place.address} holds {constant}, numbers must be finite")
-
-    def number(digits: str) -> float:
-        value = float(digits)
-        return value if math.isfinite(value) else refuse(digits)
-
     try:
-        value = json.loads(text, parse_constant=refuse, parse_float=number)
-    except DataError:
-        raise
-    except (ValueError, RecursionError) as error:
+        return as_json(text)
+    except ValueError as error:
         raise DataError(f"{place.address} is not JSON ({one_line(error)})") from None
-    return value
 
 
 def _names(listed: Sequence[str], place: Place) -> tuple[str, ...]:

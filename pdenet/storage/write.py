@@ -16,7 +16,7 @@ from pdenet.storage import split
 from pdenet.storage.atomic import PartialFile, check_target, writing
 from pdenet.storage.finite import DIVERGED, require_finite, without_mask
 from pdenet.storage.header import describe, json_text
-from pdenet.storage.schema import SCHEMA, Place, places
+from pdenet.storage.schema import LONGEST, SCHEMA, Place, places
 from pdenet.words import counted
 
 __all__ = ["Writer", "create"]
@@ -65,6 +65,11 @@ def create(
             f"times of shape {times.shape} cannot be stored: give at least 2 finite numbers, "
             "a time derivative needs two frames"
         )
+    if max(trajectories, len(times), *problem.grid.shape) > LONGEST:
+        raise DataError(
+            f"{trajectories} trajectories of {len(times)} frames on {problem.grid.shape} points "
+            f"cannot be stored: at most {LONGEST} of each; use several files"
+        )
     if dtype not in _DTYPES:
         raise DataError(f"dtype {dtype!r} cannot be stored: use one of {', '.join(_DTYPES)}")
     target = Path(path)
@@ -100,7 +105,9 @@ class Writer:
         self._datasets: list[Any] = []
         seed = metadata.get("seed")
         codes = split.assign(trajectories, seed if isinstance(seed, int) else 0)
-        self._values = describe(problem, codes, times, metadata, path.stem, missing=missing)
+        # A name for people; what no terminal shows, the reader refuses.
+        name = "".join(c if c.isprintable() else "?" for c in path.stem)
+        self._values = describe(problem, codes, times, metadata, name, missing=missing)
 
     def __enter__(self) -> "Writer":
         partial = self._partial = PartialFile(self.path, overwrite=self._overwrite)

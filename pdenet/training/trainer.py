@@ -24,7 +24,7 @@ from pdenet.discovery.noise import noise_of
 from pdenet.discovery.refine.prior import FIRST_FRAMES
 from pdenet.discovery.smooth import Smoothing, periodic_axes
 from pdenet.discovery.units import function_candidates
-from pdenet.errors import TrainingError
+from pdenet.errors import CheckpointError, TrainingError
 from pdenet.events import Iteration, Listener, StageFinished, StageStarted, StepUndone
 from pdenet.model import PDENet, spectral_radius, stable_substeps
 from pdenet.optimise import LBFGS, LBFGSState
@@ -156,6 +156,25 @@ class Trainer:
                 progress = self._next(progress)
             self.save(progress)
         return progress
+
+    def check(self, progress: Progress) -> None:
+        """Raise CheckpointError where a progress is not of this network, or of other data."""
+        windows, optimiser = progress.windows, progress.optimiser
+        if progress.stage >= len(self.config.stages) or windows is None:
+            fits = windows is None and optimiser is None
+        else:
+            stage = self.config.stages[progress.stage]
+            fits = stage.blocks < self.train.shape[1] and windows.numel() > 0
+            if fits:
+                every = len(self._all_windows(self.train, stage))
+                fits = int(windows.min()) >= 0 and int(windows.max()) < every
+        if fits and optimiser is not None:
+            here, there = self._parameters(stage), optimiser.position
+            fits = (here.shape, here.dtype) == (there.shape, there.dtype)
+        if not fits:
+            raise CheckpointError(
+                "the checkpoint does not fit the network and the data of its run: train again"
+            )
 
     def _stage(self, stage: StageConfig, progress: Progress) -> Progress:
         name, started = self._name(progress), time.perf_counter()

@@ -100,7 +100,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "binary state": (lambda f: (f / "state.json").write_bytes(b"\xff\xfe\x00"), "cannot be read"),
     "nested state": (lambda f: (f / "state.json").write_text("[" * 100_000), "cannot be read"),
-    "NaN": (lambda f: (f / "state.json").write_text('{"format": NaN}'), "NaN is not JSON"),
+    "NaN": (lambda f: (f / "state.json").write_text('{"format": NaN}'), "NaN is no number"),
     "twice": (lambda f: (f / "state.json").write_text('{"a": 1, "a": 2}'), "occurs twice"),
     "list": (lambda f: (f / "state.json").write_text("[1, 2]"), "is no pdenet checkpoint"),
     "foreign": (lambda f: (f / "state.json").write_text('{"a": 1}'), "is no pdenet checkpoint"),
@@ -161,7 +161,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OutputError, match="No space left"):
+    with pytest.raises(OutputError, match="the disk is full: free some space"):
         save(tmp_path, {"x": torch.zeros(2)}, {"k": 2})
     monkeypatch.undo()
     assert load(tmp_path)[1] == {"k": 1}

@@ -45,6 +45,10 @@ REPRESENTED = 1e-6
 coefficients by less than 0.1 %."""
 
 
+FEWEST = 4
+"""Points along an axis: fewer hold no wave beside the longest, so that no spectrum is seen."""
+
+
 def check_problem(pde: PDE | None, data: Tensor, problem: Problem) -> None:
     """Raise DiscoveryError for what cannot be refined."""
     for axis, ends in zip(problem.grid.axes, problem.boundaries, strict=True):
@@ -57,6 +61,12 @@ def check_problem(pde: PDE | None, data: Tensor, problem: Problem) -> None:
                 f"{told}, discover(data, refine=False)",
                 shell=f"{told}, 'pdenet discover DATA.h5 -o RUN --no-refine'",
             )
+    for axis, points in zip(problem.grid.axes, problem.grid.shape, strict=True):
+        if points < FEWEST:
+            raise DiscoveryError(
+                f"{axis} has {points} points, and a refinement needs at least {FEWEST} along each "
+                "axis: give a finer grid"
+            )
     if pde is not None and pde.fields != problem.fields:
         raise DiscoveryError(
             f"the equation is for {', '.join(pde.fields)}, the data hold "
@@ -68,6 +78,13 @@ def check_problem(pde: PDE | None, data: Tensor, problem: Problem) -> None:
             f"{problem.grid.ndim}: give an "
             "equation on the data's axes"
         )
+    for f, name in enumerate(problem.fields):
+        values = data[:, :, f][data[:, :, f].isfinite()]
+        if len(values) and bool((values == values[0]).all()):
+            raise DiscoveryError(
+                f"{name} is {float(values[0]):.4g} everywhere at all times, so that nothing can "
+                "be learned of it: leave it out of the data"
+            )
     seen = int(data.isfinite().sum())
     unknown = data[:, 0].numel()
     if seen <= unknown:
