@@ -43,8 +43,8 @@ HIGHEST = 40
 RATIOS = (0.25, 1.0, 4.0, 16.0)
 """How high degrees in time are for each wave in space."""
 
-JUDGES = 3
-JUDGED = 2**15
+JUDGES = 2
+JUDGED = 2**13
 """The functions are chosen, for all trajectories, by so many of them at least, and by more as long
 as they hold no more values together."""
 
@@ -57,8 +57,9 @@ def by_least_squares(values: Tensor, periodic: Sequence[bool]) -> tuple[Tensor, 
 
     values: (trajectory, frame, *space), NaN where missing, some values in each trajectory.
     periodic: which space axes are. Of all sets of functions those that leave more per degree of
-    freedom than the best one, by more than its error, hold less than the signal; of the others the
-    smallest set is taken. Trajectories of which too little is left count as noise altogether.
+    freedom than the best one, by more than twice its error, hold less than the signal; of the
+    others the one that leaves most degrees of freedom is taken. Trajectories of which too little is
+    left count as noise altogether.
     """
     number = values.isfinite().flatten(1).sum(1).to(values)
     judges = max(JUDGES, int(JUDGED / number.mean()))
@@ -68,8 +69,9 @@ def by_least_squares(values: Tensor, periodic: Sequence[bool]) -> tuple[Tensor, 
     half = count.clamp_min(1) / 2
     level = (power / (2 * half)).clamp_min(1e-300).log() - half.digamma() + half.log()
     typical = level.masked_fill(count < FEWEST, torch.inf).mean(0)
-    allowed = typical.amin() + (2 / count[:, typical.argmin()].sum().clamp_min(1)).sqrt()
-    best = int(count.sum(0).masked_fill(typical > allowed, -1.0).argmax())
+    total = count.sum(0)
+    allowed = (typical + 2 * (2 / total.clamp_min(1)).sqrt()).amin()
+    best = int(total.masked_fill(typical > allowed, -1.0).argmax())
     left = torch.stack([_remainders(each, periodic, best)[:, 0] for each in values])
     mean = values.flatten(1).nanmean(1).reshape([-1] + [1] * (values.dim() - 1))
     whole = torch.stack([(values - mean).square().flatten(1).nansum(1), number - 1], 1)

@@ -15,6 +15,7 @@ structure: errors of the filters where the grid is too coarse, or terms that are
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ from pdenet.discovery.gaps import by_least_squares
 from pdenet.discovery.rounding import rounding_of
 from pdenet.types import Trajectory
 
-__all__ = ["Noise", "noise_of", "structured_share"]
+__all__ = ["Noise", "chi2_error", "noise_of", "structured_share"]
 
 LEAST = 1e-9
 """Least noise beside the size of a field: no solution of an equation is more exact."""
@@ -67,6 +68,24 @@ def noise_of(data: Tensor, periodic: Sequence[bool] | None = None) -> Noise:
         sigma[rows, f] = variance.clamp_min(least).sqrt()
         doubt[rows, f] = (2 / freedom).sqrt()
     return Noise(sigma.to(data), doubt.to(data))
+
+
+def chi2_error(doubt: Tensor, values: Tensor, unknowns: float) -> float:
+    """Standard deviation of chi² per degree of freedom where σ was found in the same data.
+
+    doubt: relative standard error of each σ² (`Noise`). values: how many values there are, of the
+    same shape. unknowns: how many numbers were fitted. With the share w of each trajectory and
+    field in the values, and n values less unknowns,
+
+        variance = Σ w² doubt² − 2/n,
+
+    because the residuals are the same noise, seen by an estimate that uses all of it: what both say
+    in common divides out (Hausman, Econometrica 46 (1978) 1251-1271). It is not taken to be less
+    than a tenth of the first term.
+    """
+    total = values.sum().clamp_min(1)
+    own = float((values / total * doubt).square().sum())
+    return math.sqrt(max(own - 2 / max(1.0, float(total) - unknowns), own / 10))
 
 
 def _size(values: Tensor) -> float:
