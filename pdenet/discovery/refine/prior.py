@@ -194,13 +194,10 @@ def _continued(
     """S on the shells of a grid from what shells of the data's grid show beyond the noise, with
     their neighbours and alone, (.., own group) -> (.., group). floor: the variance of the noise,
     (.., 1)."""
-    freedom = own.waves_in().clamp_min(1) * frames
-    chance = FALSE_ALARMS / raw.numel()
-    ninth = 2 / (9 * freedom)
-    highest = (1 - ninth + NormalDist().inv_cdf(1 - chance) * ninth.sqrt()) ** 3
-    # A shell that neighbours alone lift does not stand above the noise.
-    clear = alone > floor * (2 / (own.count * frames).clamp_min(1)).sqrt()
-    above = clear & (raw > floor * (highest - 1))
+    freedom, single = (each.clamp_min(1) * frames for each in (own.waves_in(), own.count))
+    above = raw > floor * _excess(FALSE_ALARMS / raw.numel(), freedom)
+    # A shell that its neighbours alone lift does not stand above the noise.
+    above = above & (alone > floor * _excess(FALSE_ALARMS, single))
     weight = own.count * frames / (2 * floor.square()).clamp_min(1e-300)
     parts = (raw, above, floor * (2 / freedom).sqrt(), alone, weight)
     rows = [each.unflatten(-1, (own.sectors, own.number)) for each in parts]
@@ -211,6 +208,12 @@ def _continued(
         seen = last[sector] + 1
         result[at] = _row(*(row[at][:seen] for row in rows), along[sector], shells.radius)
     return positive(result, 1).flatten(-2)
+
+
+def _excess(chance: float, freedom: Tensor) -> Tensor:
+    """What a mean of so many squares exceeds its expectation by with this probability, over it."""
+    ninth = 2 / (9 * freedom)
+    return (1 - ninth + NormalDist().inv_cdf(1 - chance) * ninth.sqrt()) ** 3 - 1
 
 
 def _row(
@@ -239,7 +242,7 @@ def _row(
     end = torch.maximum(raw[last], error[last]).clamp_min(1e-300).log()
     result = (end + slope * (radius - radius[last])).clamp_max(700).exp()
     result[: last + 1] = torch.where(above, raw, torch.maximum(raw, error))[: last + 1]
-    if last < edge:  # the noise is reached: beyond it is at most what could hide
+    if last < edge - 1:  # the noise is reached: beyond it is at most what could hide
         rest = slice(last + 1, len(raw))
         result[rest] = torch.minimum(result[rest], torch.maximum(alone, error)[rest])
         total = weight[rest].sum().clamp_min(1e-300)
