@@ -113,28 +113,29 @@ class Shells:
         """How many waves each mean is made of."""
         return self._widened(self.count)
 
-    def _reaches(self) -> list[tuple[int, int, int]]:
-        """(group, first, end) of the groups that are widened over neighbours in their sector, until
-        they hold `PER_SHELL` waves."""
-        count, found = self.count.tolist(), []
+    def _reaches(self) -> tuple[Tensor, Tensor]:
+        """Which groups are in the mean of which: a group alone, or widened over neighbours in its
+        sector until they hold `PER_SHELL` waves."""
+        members: list[int] = []
+        groups: list[int] = []
+        below = [0.0, *self.count.cumsum(0).tolist()]
         for group in range(len(self)):
             shell = group % self.number
             base, reach = group - shell, 0
             first, end = group, group + 1
-            while shell and sum(count[first:end]) < PER_SHELL and reach <= self.number:
+            while shell and below[end] - below[first] < PER_SHELL and reach <= self.number:
                 reach += 1
                 first = base + max(1, shell - reach)
                 end = base + min(self.number, shell + reach + 1)
-            if end - first > 1:
-                found.append((group, first, end))
-        return found
+            members += range(first, end)
+            groups += [group] * (end - first)
+        device = self.of.device
+        return torch.tensor(members, device=device), torch.tensor(groups, device=device)
 
     def _widened(self, total: Tensor) -> Tensor:
         """Sums over groups and their neighbours."""
-        result = total.clone()
-        for group, first, end in self._reach:
-            result[..., group] = total[..., first:end].sum(-1)
-        return result
+        members, groups = self._reach
+        return torch.zeros_like(total).index_add_(-1, groups, total[..., members])
 
     def spread(self, spectrum: Tensor) -> Tensor:
         """The value of each wave's group: (.., group) -> (.., *waves)."""
