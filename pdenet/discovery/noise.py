@@ -75,17 +75,18 @@ def chi2_error(doubt: Tensor, values: Tensor, unknowns: float) -> float:
 
     doubt: relative standard error of each σ² (`Noise`). values: how many values there are, of the
     same shape. unknowns: how many numbers were fitted. With the share w of each trajectory and
-    field in the values, and n values less unknowns,
+    field in the n values, and p unknowns,
 
-        variance = Σ w² doubt² − 2/n,
+        variance = Σ w² doubt² + 2/(n − p) − 4/n.
 
-    because the residuals are the same noise, seen by an estimate that uses all of it: what both say
-    in common divides out (Hausman, Econometrica 46 (1978) 1251-1271). It is not taken to be less
-    than a tenth of the first term.
+    Residuals and σ are seen in the same noise, which divides out of their ratio; the last term is
+    what they share where the fit takes its part p/n from all waves and frames alike. Without
+    unknowns it leaves the difference of the variances of an estimate and of the best one (Hausman,
+    Econometrica 46 (1978) 1251-1271).
     """
-    total = values.sum().clamp_min(1)
-    own = float((values / total * doubt).square().sum())
-    return math.sqrt(max(own - 2 / max(1.0, float(total) - unknowns), own / 10))
+    n = float(values.sum().clamp_min(1))
+    own = float((values / n * doubt).square().sum())
+    return math.sqrt(max(0.0, own + 2 / max(1.0, n - unknowns) - 4 / n))
 
 
 def _size(values: Tensor) -> float:
