@@ -10,7 +10,9 @@ along each axis, and of the blocks that these make those count which agree with 
 
 so that no shape of the signal's spectrum is assumed: a band, a ring or one wave leave out what they
 touch. Blocks beside one that holds signal do not count, because its flanks are below what one
-block can show, and together they are not. Signal can only raise it, unless noise is correlated.
+block can show, and together they are not. Signal can only raise it. Noise that is correlated in
+space, as in data that were smoothed or interpolated, is white in time alone: where waves have
+floors of their own over half of the bands of time, far above the lowest one, σ² is their mean.
 
 Source: Gram, J. reine angew. Math. 94 (1883) 41-73 (orthogonal polynomials on points); Paulson,
 Ann. Math. Stat. 13 (1942) 233-235 (whether two variances agree).
@@ -18,6 +20,7 @@ Ann. Math. Stat. 13 (1942) 233-235 (whether two variances agree).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -37,6 +40,13 @@ LIMIT = 3.0
 noise alone 0.1 % are left out, which moves σ² by less than a thousandth of its error."""
 
 MOST_STEPS = 100
+
+FEWEST_BANDS = 4
+"""Bands of time from which on noise is told from signal by them alone."""
+
+ABOVE = 10.0
+"""Ratio of variances from which on noise counts as correlated in space. A mean over neighbours
+makes it 30 to 50; signals that travel by more than a point a frame were seen to make it 3."""
 
 
 def chebyshev(s: Tensor, degree: int) -> Tensor:
@@ -60,10 +70,30 @@ def by_spectrum(values: Tensor, seen: Tensor, periodic: Sequence[bool]) -> tuple
         rows = (number == frames).nonzero().flatten()
         found = [_blocks_of(values[row, seen[row]], times[seen[row]], periodic) for row in rows]
         power = torch.stack([power for power, _ in found])
-        chosen = _agreeing(power, found[0][1])
-        freedom[rows] = found[0][1][chosen].sum()
+        count = found[0][1]
+        chosen = _agreeing(power, count)
+        freedom[rows] = count[chosen].sum()
         variance[rows] = power[:, chosen].sum(1) / freedom[rows]
+        own, squares = _by_waves(power, count)
+        if float((own / variance[rows].clamp_min(1e-300)).log().mean()) > math.log(ABOVE):
+            variance[rows], freedom[rows] = own, squares
     return variance, freedom
+
+
+def _by_waves(power: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """σ² of noise that is white in time alone, and its degrees of freedom, (trajectory,) each.
+
+    Each band of waves has its own floor, if at least half of the bands of time agree with it: the
+    power of a signal changes from one to the next.
+    """
+    bands, own = power.shape[1], power.flatten(2)
+    total, number = own.new_zeros(len(own)), own.new_zeros(len(own))
+    for waves, values in zip(count.flatten(1).T, own.movedim(2, 0), strict=True):
+        chosen = _agreeing(values, waves, distant=False)
+        if bands >= FEWEST_BANDS and int(chosen.sum()) * 2 >= bands:
+            total += values[:, chosen].sum(1) / waves[chosen].sum() * waves.sum()
+            number += waves[chosen].sum()
+    return total / count.sum(), number
 
 
 def _blocks_of(frames: Tensor, times: Tensor, periodic: Sequence[bool]) -> tuple[Tensor, Tensor]:
@@ -112,11 +142,12 @@ def _band(n: int, bands: int, like: Tensor, waves: bool = False) -> Tensor:
     return torch.nn.functional.one_hot(chosen, number).to(like.dtype)
 
 
-def _agreeing(power: Tensor, count: Tensor) -> Tensor:
+def _agreeing(power: Tensor, count: Tensor, distant: bool = True) -> Tensor:
     """Which blocks are noise alone, (*block).
 
     power: sums of squares, (trajectory, *block). count: how many they are made of, (*block). Each
     trajectory has a level of its own; whether a block agrees is asked of all of them together.
+    distant: whether blocks beside one that holds signal are left out.
     """
     n, half = len(power), count / 2
     level = (power / count).clamp_min(1e-300)
@@ -125,13 +156,13 @@ def _agreeing(power: Tensor, count: Tensor) -> Tensor:
     lowest = typical + 2 * (torch.polygamma(1, half) / n).sqrt()
     chosen = lowest == lowest.amin()
     # First all that agree, and then without those beside what does not.
-    for distant in (False, True):
+    for apart in (False, True)[: 1 + distant]:
         for _ in range(MOST_STEPS):
             own = (power * chosen).flatten(1).sum(1) / (count * chosen).sum()
             own = own.clamp_min(1e-300).reshape([-1] + [1] * count.dim())
             relative, total = (power / own).sum(0), n * (count * chosen).sum()
             found = _deviations(relative, n * count, total) <= LIMIT
-            if distant:
+            if apart:
                 found = found & ~_beside(~found)
                 found = found & ~_flanks(relative * found, n * count * found, total)
             if bool((found == chosen).all()) or not bool(found.any()):

@@ -4,9 +4,9 @@ Noise is taken to be white: independent in every value, with a standard deviatio
 each trajectory and field. Signal is what is smooth in space or in time. Of complete data σ is the
 floor of their spectrum in space and time (`floor`); of data with gaps it is what least squares
 leave (`gaps`), of those sets of functions that leave least. Both can only be raised by signal that
-is resolved neither in space nor in time. Where noise is correlated, as in data that were smoothed
-or interpolated, σ comes out too small. Numbers that were rounded have at least that error
-(`rounding`), and σ is taken to be no less than 10⁻⁹ of the size of a field.
+is resolved neither in space nor in time. Where noise is correlated in space, as in data that were
+smoothed or interpolated, σ is known to a factor of about two. Numbers that were rounded have at
+least that error (`rounding`), and σ is taken to be no less than 10⁻⁹ of the size of a field.
 
 What noise does to a residual y_k − û_k is σ² from y_k plus what the rollout makes of the noise in
 its first frame, found by adding one draw of that noise to it. What a residual holds beyond this is

@@ -123,6 +123,21 @@ def test_fronts_and_what_is_no_period() -> None:
         assert abs(off) < 4 * error < 0.6
 
 
+@pytest.mark.parametrize("kind", ["smoothed", "interpolated"])
+def test_noise_that_is_correlated_in_space(kind: str) -> None:
+    """Within a factor of 1.5, where the floor alone is ten and a million times too low."""
+    clean = waves((64,), 21, 4, 0, (1, 2))
+    noise = 0.05 * white(tuple(clean.shape), 1)
+    if kind == "smoothed":
+        noise = (noise + noise.roll(1, -1) + noise.roll(-1, -1)) / 3
+    else:
+        modes = torch.fft.rfft(noise)
+        modes[..., 16:] = 0
+        noise = torch.fft.irfft(modes, 64)
+    found = noise_of(clean + noise, (True,)).sigma
+    assert 1 / 1.5 < float(found.square().mean().sqrt() / noise.std()) < 1.5
+
+
 def test_each_trajectory_and_field_has_its_own() -> None:
     sigma = torch.tensor([[1e-3, 0.1], [0.1, 1e-3], [0.01, 0.01]], dtype=torch.float64)
     clean = waves((32, 32), 9, 3, 0).expand(3, 9, 2, 32, 32)
