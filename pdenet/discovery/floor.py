@@ -153,21 +153,32 @@ def _agreeing(power: Tensor, count: Tensor, distant: bool = True) -> Tensor:
     level = (power / count).clamp_min(1e-300)
     # Means of logarithms of few squares are low by a known amount.
     typical = (level.log() - half.digamma() + half.log()).mean(0)
-    lowest = typical + 2 * (torch.polygamma(1, half) / n).sqrt()
+    variance = torch.polygamma(1, half) / n
+    lowest = typical + 2 * variance.sqrt()
     chosen = lowest == lowest.amin()
-    # First all that agree, and then without those beside what does not.
-    for apart in (False, True)[: 1 + distant]:
-        for _ in range(MOST_STEPS):
-            own = (power * chosen).flatten(1).sum(1) / (count * chosen).sum()
-            own = own.clamp_min(1e-300).reshape([-1] + [1] * count.dim())
-            relative, total = (power / own).sum(0), n * (count * chosen).sum()
-            found = _deviations(relative, n * count, total) <= LIMIT
-            if apart:
-                found = found & ~_beside(~found)
-                found = found & ~_flanks(relative * found, n * count * found, total)
-            if bool((found == chosen).all()) or not bool(found.any()):
-                break
-            chosen = found
+    for _ in range(MOST_STEPS):
+        precision = (chosen / variance).sum()
+        away = typical - (typical * chosen / variance).sum() / precision
+        found = away <= LIMIT * (variance + 1 / precision).sqrt()
+        if bool((found == chosen).all()):
+            break
+        chosen = found
+    return _apart(power, count, chosen) if distant else chosen
+
+
+def _apart(power: Tensor, count: Tensor, chosen: Tensor) -> Tensor:
+    """Of blocks that may be noise alone those that are, and are not beside any that is not."""
+    n = len(power)
+    for _ in range(MOST_STEPS):
+        own = (power * chosen).flatten(1).sum(1) / (count * chosen).sum()
+        own = own.clamp_min(1e-300).reshape([-1] + [1] * count.dim())
+        relative, total = (power / own).sum(0), n * (count * chosen).sum()
+        found = _deviations(relative, n * count, total) <= LIMIT
+        found = found & ~_beside(~found)
+        found = found & ~_flanks(relative * found, n * count * found, total)
+        if bool((found == chosen).all()) or not bool(found.any()):
+            break
+        chosen = found
     return chosen
 
 
@@ -176,8 +187,8 @@ def _flanks(power: Tensor, count: Tensor, total: Tensor) -> Tensor:
     found = torch.zeros_like(power, dtype=torch.bool)
     for axis in range(power.dim()):
         others = [other for other in range(power.dim()) if other != axis]
-        band = [each.sum(others, keepdim=True) for each in (power, count)]
-        found = found | (_deviations(*band, total) > LIMIT)
+        band, number = (each.sum(others, keepdim=True) for each in (power, count))
+        found = found | (_deviations(band, number, total) > LIMIT)
     return found
 
 

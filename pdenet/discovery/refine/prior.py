@@ -207,7 +207,9 @@ def _continued(
     for place in torch.cartesian_prod(*map(torch.arange, result.shape[:-1])).tolist():
         sector, at = place[-1], tuple(place)
         seen = last[sector] + 1
-        result[at] = _row(*(row[at][:seen] for row in rows), along[sector], shells.radius)
+        shown, clear, error, single, precision = (row[at][:seen] for row in rows)
+        data = (shown, clear, error, single, precision)
+        result[at] = _row(*data, along[sector], shells.radius)
     return positive(result, 1).flatten(-2)
 
 
