@@ -5,7 +5,7 @@ each trajectory and field. Signal is what is smooth in space or in time. Of comp
 floor of their spectrum in space and time (`floor`); of data with gaps it is what least squares
 leave (`gaps`), of those sets of functions that leave least. Both can only be raised by signal that
 is resolved neither in space nor in time. Where noise is correlated in space, as in data that were
-smoothed or interpolated, σ is known to a factor of about two. Numbers that were rounded have at
+smoothed or interpolated, σ is known to a factor of two or three. Numbers that were rounded have at
 least that error (`rounding`), and σ is taken to be no less than 10⁻⁹ of the size of a field.
 
 What noise does to a residual y_k − û_k is σ² from y_k plus what the rollout makes of the noise in
@@ -63,9 +63,11 @@ def noise_of(data: Tensor, periodic: Sequence[bool] | None = None) -> Noise:
         if not len(rows):
             continue
         own = values[rows, :, f]
-        variance, freedom = _variances(own, periodic)
-        least = max(_rounding(own, data.dtype), (LEAST * _size(own)) ** 2, 1e-300)
-        sigma[rows, f] = variance.clamp_min(least).sqrt()
+        middle, size = _middle_and_size(own)
+        size = size or 1e-140  # of a field at rest: 1/σ² is finite
+        variance, freedom = _variances((own - middle) / size, periodic)
+        least = max(math.sqrt(_rounding(own, data.dtype)) / size, LEAST)
+        sigma[rows, f] = size * variance.sqrt().clamp_min(least)
         doubt[rows, f] = (2 / freedom).sqrt()
     return Noise(sigma.to(data), doubt.to(data))
 
@@ -89,10 +91,11 @@ def chi2_error(doubt: Tensor, values: Tensor, unknowns: float) -> float:
     return math.sqrt(max(0.0, own + 2 / max(1.0, n - unknowns) - 4 / n))
 
 
-def _size(values: Tensor) -> float:
-    """The largest deviation of a field from its mean."""
+def _middle_and_size(values: Tensor) -> tuple[float, float]:
+    """The middle between the largest and the smallest value of a field, and their distance to it."""
     seen = values[values.isfinite()]
-    return float((seen - seen.mean()).abs().max())
+    low, high = float(seen.min()) / 2, float(seen.max()) / 2
+    return high + low, high - low
 
 
 def _rounding(values: Tensor, dtype: torch.dtype) -> float:

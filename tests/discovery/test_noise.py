@@ -155,12 +155,20 @@ def test_rounding_is_noise() -> None:
     assert bool((noise_of(slow / 255, (True,)).sigma < 0.3 / 255).all())
 
 
-@pytest.mark.parametrize("value", [0.0, 300.0])
+@pytest.mark.parametrize("value", [0.0, 300.0, 1e30])
 def test_a_field_at_rest(value: float) -> None:
     still = torch.full((2, 5, 1, 16), value, dtype=torch.float64)
     found = noise_of(still, (True,))
     assert bool((found.sigma > 0).all()) and float(found.sigma.amax()) <= 1e-13 * max(value, 1)
     assert bool((1 / found.sigma.square()).isfinite().all())
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-30, 1e30, 1e150])
+def test_units_do_not_matter(scale: float) -> None:
+    data = waves((64,), 9, 3, 0) + 0.05 * white((3, 9, 1, 64), 1)
+    one, other = noise_of(data, (True,)), noise_of(scale * data, (True,))
+    torch.testing.assert_close(other.sigma / scale, one.sigma)
+    torch.testing.assert_close(other.doubt, one.doubt)
 
 
 def test_chi2_is_as_certain_as_is_said() -> None:
