@@ -356,8 +356,8 @@ class Trainer:
         """The variance of the noise over the mean square of changes between frames, of that field
         of which least is noise."""
         change = self.train.diff(dim=1).square().movedim(2, 0).flatten(1).mean(1)
-        share = self._noise(self.train).square().mean(0) / change.clamp_min(1e-300)
-        return float(share.nan_to_num(0.0).amin())
+        share = self._noise(self.train).square().mean(0) / change
+        return float(torch.where(change > 0, share, 0.0).amin())
 
     def _noise(self, states: Trajectory) -> Tensor:
         """The noise of each trajectory and field, found once."""

@@ -180,7 +180,7 @@ def test_an_interrupted_refinement_goes_on_to_the_same_result(
     burgers: tuple[Tensor, Problem, float],
 ) -> None:
     states, problem, dt = burgers
-    data = noisy(states[:, :9], 0.05)
+    data = noisy(states[:, :9], 0.2)
     saves: list[Mapping[str, Tensor]] = []
     whole = refine(TRUTH, data, None, problem, dt, kept=Kept(None, lambda s: saves.append(dict(s))))
     assert len(saves) >= 2
