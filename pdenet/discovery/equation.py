@@ -30,10 +30,11 @@ __all__ = [
 ]
 
 FORMAT = "pdenet-equation"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 _OLDER: dict[int, dict[str, Any]] = {
     1: {"maps": [], "curves": [], "refinement": None},
     2: {"refinement": None},
+    3: {},
 }
 """What records of earlier formats, which are still read, lack."""
 
@@ -53,8 +54,9 @@ class FittedMap:
 
     field: whose equation. term: what it multiplies, as text ("u_x"). kind: how it was found to be.
     values: (*space), in physical units; constant for "constant", 0 for "zero". formula: the
-    expression that stands for it in the equation, as text; None where no formula predicts held-out
-    data as well as the map, and the equation has a series instead.
+    expression that stands for it in the equation, as text; None where no formula can be trusted:
+    the map itself is then the answer, and the equation lacks this term. errors: the standard error
+    at every point then, None where unknown. reason: why there is no formula.
     """
 
     field: str
@@ -62,6 +64,8 @@ class FittedMap:
     kind: Literal["varying", "constant", "zero"]
     values: np.ndarray
     formula: str | None = None
+    errors: np.ndarray | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +74,8 @@ class FittedCurve:
 
     field: whose equation, and the argument. points, values: u and f(u), over the range that the
     data visit (all but the rarest 0.1 % of values at either end); beyond it the formula is an
-    extrapolation. density: share of the data's values near
-    each point. formula: as in `FittedMap`.
+    extrapolation. density: share of the data's values near each point. formula, errors, reason: as
+    in `FittedMap`.
     """
 
     field: str
@@ -79,6 +83,8 @@ class FittedCurve:
     values: np.ndarray
     density: np.ndarray
     formula: str | None = None
+    errors: np.ndarray | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +130,8 @@ class DiscoveredEquation:
             "steps": self.steps,
             "misfit": self.misfit if np.isfinite(self.misfit) else None,
             "seconds": dict(self.seconds),
-            "maps": [{**vars(m), "values": m.values.tolist()} for m in self.maps],
-            "curves": [{**vars(c), **_lists(c, _CURVE_ARRAYS)} for c in self.curves],
+            "maps": [{**vars(m), **_lists(m, ("values", "errors"))} for m in self.maps],
+            "curves": [{**vars(c), **_lists(c, (*_CURVE_ARRAYS, "errors"))} for c in self.curves],
             "refinement": self.refinement and refinement_record(self.refinement),
         }
 
@@ -134,7 +140,9 @@ _CURVE_ARRAYS = ("points", "values", "density")
 
 
 def _lists(value: object, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(value, name).tolist() for name in names}
+    """Arrays as lists, and None as it is."""
+    arrays = {name: getattr(value, name) for name in names}
+    return {name: None if array is None else array.tolist() for name, array in arrays.items()}
 
 
 def save_equation(found: DiscoveredEquation, path: Path) -> None:
@@ -218,7 +226,7 @@ def _map(record: Any) -> FittedMap:
         raise ValueError(f"a coefficient is of no kind {kind!r}")
     values = np.array(nested_numbers(as_kind(list, record["values"])))
     field, term = (as_kind(str, record[name]) for name in ("field", "term"))
-    return FittedMap(field, term, kind, values, _formula(record))
+    return FittedMap(field, term, kind, values, *_described(record, values))
 
 
 def _curve(record: Any) -> FittedCurve:
@@ -227,8 +235,18 @@ def _curve(record: Any) -> FittedCurve:
     )
     if not points.shape == values.shape == density.shape or points.ndim != 1:
         raise ValueError("the points and values of a curve do not fit")
-    return FittedCurve(as_kind(str, record["field"]), points, values, density, _formula(record))
+    field = as_kind(str, record["field"])
+    return FittedCurve(field, points, values, density, *_described(record, values))
 
 
-def _formula(record: Any) -> str | None:
-    return None if record["formula"] is None else as_kind(str, record["formula"])
+def _described(record: Any, values: np.ndarray) -> tuple[str | None, np.ndarray | None, str | None]:
+    """The formula of a function, its errors at all of its values, and why it has no formula."""
+    # Earlier formats have no errors and no reason.
+    said = (record["formula"], record.get("reason"))
+    formula, reason = (None if text is None else as_kind(str, text) for text in said)
+    if record.get("errors") is None:
+        return formula, None, reason
+    errors = np.array(nested_numbers(as_kind(list, record["errors"])))
+    if errors.shape != values.shape:
+        raise ValueError("the values of a function and their errors do not fit")
+    return formula, errors, reason

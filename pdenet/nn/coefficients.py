@@ -77,11 +77,22 @@ class CoefficientMaps(nn.Module):
 
     def fit(self, k: int, values: Tensor) -> None:
         """Bring function k as near to `values` (*space) as the mesh allows, by least squares."""
+        with torch.no_grad():
+            self.weights[k] = self.nearest(values)
+
+    def nearest(self, values: Tensor) -> Tensor:
+        """The weights of the function that comes nearest to `values` (*space)."""
         for axis in range(self.weights.dim() - 1):
             inverse = torch.linalg.pinv(getattr(self, f"basis_{axis}"))
             values = torch.tensordot(values.to(inverse), inverse, dims=([0], [1]))
-        with torch.no_grad():
-            self.weights[k] = values
+        return values
+
+    def design(self) -> Tensor:
+        """The value of every function at every point of the grid, (point, weight)."""
+        found = torch.ones(1, 1).to(self.weights)
+        for axis in range(self.weights.dim() - 1):
+            found = torch.kron(found, getattr(self, f"basis_{axis}"))
+        return found
 
     def extra_repr(self) -> str:
         """Sizes."""

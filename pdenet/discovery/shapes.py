@@ -1,0 +1,252 @@
+"""Free functions that were fitted, the formulas that may stand for them, and their errors.
+
+The problem of constants θ and spline weights w is linearised at its solution. A curve of few
+weights is free in it in all of them; a map of many along itself and along the simple functions that
+come nearest to it, which is enough to judge formulas. Every function is judged while all others
+stay free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+import torch
+from torch import Tensor
+
+from pdenet.discovery.describe import Description, Quadratic, describe, inverse
+from pdenet.discovery.fit import Normal
+from pdenet.discovery.formula import Dictionary, of_coordinates, of_field, pursue
+from pdenet.discovery.free import FreeForm
+from pdenet.discovery.parts import Parts
+from pdenet.discovery.reading import Reading
+from pdenet.discovery.terms import Term
+from pdenet.pde.jet import Jet
+from pdenet.types import Trajectory
+
+__all__ = ["Linearised", "Shape", "Solved", "shapes_of"]
+
+FEW = 40
+"""Weights up to which a function is free in all of them while formulas are judged."""
+
+CANDIDATES = 16
+"""Functions that may stand in the formula of a map of many weights: those that come nearest to it,
+chosen one by one. Three stand in the papers' coefficients."""
+
+MANY = 400
+"""Weights up to which the standard errors of a map are computed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """One free function: the coefficient of a jet in the equation of a field, or its source.
+
+    jet: None for a source. block: the place of its weights among the unknowns. weights: as they
+    were fitted. design: the value of every spline at its points (point, weight); None where there
+    are too many. values: at its points. share: of each point in the size of the function.
+    dictionary: the functions of which its formula may be made, with their values; nearest: the
+    weights that come nearest to each, (weight, function).
+    """
+
+    field: str
+    jet: Jet | None
+    block: slice
+    weights: Tensor
+    design: Tensor | None
+    values: np.ndarray
+    share: np.ndarray
+    dictionary: Dictionary
+    nearest: Tensor
+
+    @property
+    def name(self) -> str:
+        """What it is called: "f(u)", or "the coefficient of u_x"."""
+        return f"f({self.field})" if self.jet is None else f"the coefficient of {self.jet.name}"
+
+    @property
+    def directions(self) -> Tensor:
+        """Along which it is free while formulas are judged, (direction, weight)."""
+        if len(self.weights) <= FEW:
+            return torch.eye(len(self.weights)).to(self.weights)
+        return torch.cat([self.weights[None], self.nearest.T])
+
+    @property
+    def place(self) -> Tensor:
+        """Where it is itself, in these directions."""
+        if len(self.weights) <= FEW:
+            return self.weights
+        return torch.eye(1, 1 + len(self.dictionary)).to(self.weights)[0]
+
+    @property
+    def functions(self) -> Tensor:
+        """Where the functions of its dictionary are, (direction, function)."""
+        if len(self.weights) <= FEW:
+            return self.nearest
+        return torch.eye(1 + len(self.dictionary)).to(self.weights)[:, 1:]
+
+    def term(self, parts: Parts, function: sympy.Expr) -> Term:
+        """A function of its dictionary as a term of the equation."""
+        if self.jet is None:
+            return parts.term(self.field, function)
+        return parts.term(self.field, self.jet.symbol, function)
+
+
+def shapes_of(reading: Reading, parts: Parts, form: FreeForm, x: Tensor) -> list[Shape]:
+    """All free functions of a fitted form."""
+    form.load(x)
+    maps = [] if form.maps is None else list(_maps(reading, form, x))
+    start = maps[-1].block.stop if maps else form.constants
+    return [*maps, *_curves(parts, form, x, start)]
+
+
+def _maps(reading: Reading, form: FreeForm, x: Tensor) -> Iterator[Shape]:
+    assert form.maps is not None
+    every = of_coordinates(reading.model.shape.grid, reading.model.filters.boundaries)
+    count = form.maps.weights[0].numel()
+    design = form.maps.design() if count <= MANY else None
+    with torch.no_grad():
+        maps = form.maps().cpu().numpy()
+    for k, values in enumerate(maps):
+        term = form.problem.library.terms[form.constants + k]
+        names = every if count <= FEW else pursue(values, every, CANDIDATES)[0]
+        columns = [torch.from_numpy(every[name]).to(x) for name in names]
+        first = form.constants + k * count
+        yield Shape(
+            field=term.field,
+            jet=term.product.jets[0],
+            block=slice(first, first + count),
+            weights=x[first : first + count],
+            design=design,
+            values=values,
+            share=np.full(values.shape, 1 / values.size),
+            dictionary={name: every[name] for name in names},
+            nearest=torch.stack([form.maps.nearest(v).flatten() for v in columns], 1),
+        )
+
+
+def _curves(parts: Parts, form: FreeForm, x: Tensor, start: int) -> Iterator[Shape]:
+    if form.source is None:
+        return
+    for f, (field, curve) in enumerate(parts.curves.items()):
+        design = form.source.design(f, len(curve.points))
+        block = slice(start, start + design.shape[1])
+        start = block.stop
+        known = of_field(Jet(field, (0,) * parts.ndim).symbol, curve.points)
+        columns = torch.from_numpy(np.stack(list(known.values()), 1)).to(x)
+        yield Shape(
+            field=field,
+            jet=None,
+            block=block,
+            weights=x[block],
+            design=design,
+            values=(design @ x[block]).cpu().numpy(),
+            share=curve.density,
+            dictionary=known,
+            nearest=form.source.nearest(f, columns),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """The problem with formulas in the place of some functions, all else refitted.
+
+    x: the unknowns of the form; of a function with a formula, the weights that come nearest to it.
+    terms: constants and the functions of all formulas, with their coefficients and errors.
+    """
+
+    x: Tensor
+    terms: tuple[Term, ...]
+    values: Tensor
+    errors: Tensor
+
+
+class Linearised:
+    """The problem of constants and free functions, linearised where they were fitted."""
+
+    def __init__(
+        self, form: FreeForm, x: Tensor, shapes: Sequence[Shape], windows: Trajectory
+    ) -> None:
+        self.form, self.x, self.shapes, self.windows = form, x, tuple(shapes), windows
+        n = form.constants
+        self.directions = torch.block_diag(
+            torch.eye(n).to(x), *(shape.directions for shape in shapes)
+        )
+        self.at = torch.cat([x[:n], *(shape.place for shape in shapes)])
+        self.blocks, start = list[slice](), n
+        for shape in shapes:
+            self.blocks.append(slice(start, start + len(shape.directions)))
+            start += len(shape.directions)
+        self.normal = form.normal(x, windows, self.directions)
+
+    def describe(self, structure: float) -> list[Description]:
+        """The formula of every function, or why it has none; structure: as in `describe`."""
+        return [
+            describe(
+                Quadratic.of(self.normal, self.at, block, shape.functions),
+                shape.dictionary,
+                shape.share,
+                structure,
+            )
+            for shape, block in zip(self.shapes, self.blocks, strict=True)
+        ]
+
+    def solved(self, parts: Parts, descriptions: Sequence[Description]) -> Solved:
+        """The solution with these formulas."""
+        n, terms = self.form.constants, list(self.form.problem.library.terms)
+        columns, places = [torch.eye(n).to(self.x)], list(range(n))
+        names, start = terms[:n], n
+        for shape, description in zip(self.shapes, descriptions, strict=True):
+            column = torch.eye(len(shape.directions)).to(self.x)
+            if description.formula:
+                order = list(shape.dictionary)
+                chosen = [order.index(name) for name in description.formula]
+                column = shape.functions[:, chosen]
+                names += [shape.term(parts, name) for name in description.formula]
+                places += range(start, start + len(chosen))
+            columns.append(column)
+            start += column.shape[1]
+        reduced = torch.block_diag(*columns)
+        matrix = reduced.T @ self.normal.matrix.mean(0) @ reduced
+        right = self.normal.matrix.mean(0) @ self.at + self.normal.gradient.mean(0)
+        z = inverse(matrix) @ (reduced.T @ right)
+        errors = covariance(self.normal, reduced).diagonal().clamp_min(0).sqrt()
+        return Solved(
+            self.directions.T @ (reduced @ z), tuple(names), z[places], errors[places]
+        )
+
+    def errors(self, k: int, most: int) -> np.ndarray | None:
+        """Standard errors of a function at its points, with all constants refitted; None where it
+        has too many weights. most: windows that are looked at where it takes time."""
+        shape = self.shapes[k]
+        if shape.design is None:
+            return None
+        if len(shape.weights) <= FEW:
+            block, spread = self.blocks[k], covariance(self.normal)
+            inside = spread[block, block]
+        else:
+            every, windows = torch.eye(len(self.x)).to(self.x), self.windows[:most]
+            rows = torch.cat([every[: self.form.constants], every[shape.block]])
+            normal = self.form.normal(self.x, windows, rows)
+            inside = covariance(normal)[self.form.constants :, self.form.constants :]
+            inside = inside * (len(windows) / len(self.windows))
+        variance = ((shape.design @ inside) * shape.design).sum(1)
+        return variance.clamp_min(0).sqrt().cpu().numpy().reshape(shape.values.shape)
+
+
+def covariance(normal: Normal, reduced: Tensor | None = None) -> Tensor:
+    """Of the unknowns of a linearised problem: A⁻¹ times the factor by which the scores of whole
+    windows scatter more than A says.
+
+    One factor for all unknowns: there are often fewer windows than weights, and the sandwich of
+    every weight by itself would be singular. reduced: (unknown, new unknown), where they are not
+    free.
+    """
+    matrix, scores = normal.matrix.sum(0), normal.gradient - normal.gradient.mean(0)
+    if reduced is not None:
+        matrix, scores = reduced.T @ matrix @ reduced, scores @ reduced
+    inner = inverse(matrix)
+    rank, n = round(float((matrix * inner).sum())), len(scores)
+    spread = torch.einsum("wi,ij,wj->", scores, inner, scores) * n / max(1, n - 1)
+    return inner * spread / max(1, rank)
