@@ -90,9 +90,7 @@ def _run(problem: str, seed: int) -> dict[str, Any]:
         return numbers
     document = json.loads(text)
     functions = [*document["sources"], *(m for m in document["maps"] if m["kind"] == "varying")]
-    kept = {
-        name: document[name] for name in ("equations", "scores")
-    }
+    kept = {name: document[name] for name in ("equations", "scores")}
     return {
         **numbers,
         **kept,
@@ -103,7 +101,7 @@ def _run(problem: str, seed: int) -> dict[str, Any]:
 
 
 def kind_of(scores: dict[str, Any], functions: Sequence[dict[str, Any]]) -> str:
-    """"exact", "curve" or "wrong"."""
+    """ "exact", "curve" or "wrong"."""
     if not scores["extra"] and not scores["missing"]:
         return "exact"
     free = any(each["formula"] is None for each in functions)

@@ -20,6 +20,7 @@ from pdenet.cli.runs import read_log, read_record
 from pdenet.discovery import DiscoveredEquation
 from pdenet.discovery.refine.observe import noise_of
 from pdenet.discovery.smooth import Smoothing
+from pdenet.discovery.solvable import solvable
 from pdenet.errors import CheckpointError, OutputError
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import Entry
@@ -102,14 +103,28 @@ def result_of(
     """
     if data is None:
         return Result(
-            found.pde, found.stderr, None, seconds, refinement=found.refinement, noise=noise
+            found.pde,
+            found.stderr,
+            None,
+            seconds,
+            refinement=found.refinement,
+            noise=noise,
+            unknown=found.unknown,
         )
     with open_data(data) as opened:
         problem = opened.problem
     maps = coefficients(found.maps, found.pde, problem.grid, problem.pde)
     curves = sources(found.curves, found.pde, problem.pde)
     return Result(
-        found.pde, found.stderr, problem.pde, seconds, maps, curves, found.refinement, noise
+        found.pde,
+        found.stderr,
+        problem.pde,
+        seconds,
+        maps,
+        curves,
+        found.refinement,
+        noise,
+        found.unknown,
     )
 
 
@@ -214,7 +229,8 @@ def _predictions(run: Path | None, found: DiscoveredEquation, data: Data) -> dic
         filtered, noise = _without_noise(observed, found.refinement.chi2, boundaries)
         if noise.max() > NO_NOISE:
             start, errors["noise"] = filtered, noise
-    predicted = predict(found.pde, grid, start, data.times, boundaries=boundaries)
+    equation = solvable(found, grid, boundaries)
+    predicted = predict(equation, grid, start, data.times, boundaries=boundaries)
     errors["equation"] = relative_errors(predicted, observed)
     by_network = None if run is None else predict_with_network(run, data, start)
     if by_network is not None:

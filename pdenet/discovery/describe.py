@@ -168,8 +168,9 @@ def describe(
     if not found:
         off = 100 * ((1 + rise / max(quadratic.misfit, 1e-300)) ** 0.5 - 1)
         return Description(
-            {}, f"no sum of up to {min(MOST, len(names))} simple functions describes it: the "
-            f"nearest one adds {off:.2g} % to the error of prediction"
+            {},
+            f"no sum of up to {min(MOST, len(names))} simple functions describes it: the "
+            f"nearest one adds {off:.2g} % to the error of prediction",
         )
     terms = [
         {names[k]: float(a) for k, a in zip(subset, values, strict=True)}
@@ -178,8 +179,10 @@ def describe(
     usual = [t for t in terms if cancellation(t, dictionary, share) <= CANCELS]
     if not usual:
         ratio = cancellation(terms[0], dictionary, share)
-        return Description({}, f"its terms cancel, being {ratio:.0f} times as large as their sum: "
-                           + _text(terms[0]))
+        return Description(
+            {},
+            f"its terms cancel, being {ratio:.0f} times as large as their sum: " + _text(terms[0]),
+        )
     # What cannot be told from a single power is that power, to the order that was seen.
     powers = [t for t in usual if len(t) == 1 and all(name.is_Pow or name.is_Symbol for name in t)]
     chosen = usual if len(usual) == 1 else powers

@@ -5,12 +5,24 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from pdenet.discovery.fitted import (
+    FittedCurve,
+    FittedMap,
+    Unknown,
+    complete_lines,
+    curve_from,
+    curve_record,
+    map_from,
+    map_record,
+    unknown_functions,
+    without,
+)
 from pdenet.discovery.refine.result import Refinement
 from pdenet.discovery.refined import refinement_from, refinement_record
 from pdenet.discovery.strict import as_kind, as_table, nested_numbers, number_record
@@ -18,13 +30,12 @@ from pdenet.errors import CheckpointError, OutputError
 from pdenet.events import TermDropped
 from pdenet.pde import PDE
 from pdenet.pde.expression import Monomial
-from pdenet.pde.render import format_monomial
+from pdenet.pde.jet import jet_from_name
+from pdenet.pde.render import Style, format_monomial
 
 __all__ = [
     "DiscoveredEquation",
-    "FittedCurve",
     "FittedFilter",
-    "FittedMap",
     "load_equation",
     "save_equation",
 ]
@@ -49,49 +60,11 @@ class FittedFilter:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedMap:
-    """The coefficient of one term as it was found on the grid, before any formula.
-
-    field: whose equation. term: what it multiplies, as text ("u_x"). kind: how it was found to be.
-    values: (*space), in physical units; constant for "constant", 0 for "zero". formula: the
-    expression that stands for it in the equation, as text; None where no formula can be trusted:
-    the map itself is then the answer, and the equation lacks this term. errors: the standard error
-    at every point then, None where unknown. reason: why there is no formula.
-    """
-
-    field: str
-    term: str
-    kind: Literal["varying", "constant", "zero"]
-    values: np.ndarray
-    formula: str | None = None
-    errors: np.ndarray | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class FittedCurve:
-    """The source f(u) of one equation as it was found, before any formula.
-
-    field: whose equation, and the argument. points, values: u and f(u), over the range that the
-    data visit (all but the rarest 0.1 % of values at either end); beyond it the formula is an
-    extrapolation. density: share of the data's values near each point. formula, errors, reason: as
-    in `FittedMap`.
-    """
-
-    field: str
-    points: np.ndarray
-    values: np.ndarray
-    density: np.ndarray
-    formula: str | None = None
-    errors: np.ndarray | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
 class DiscoveredEquation:
     """What the read-out found.
 
-    pde: the equation in physical units. stderr: standard error of each coefficient, {field:
+    pde: the equation in physical units, without the maps and curves that have no formula
+    (`unknown`). stderr: standard error of each coefficient, {field:
     {monomial, times its function of the coordinates: number}}. dropped: the terms that left, in
     order, with reasons. filters: the kernels that were fitted with the coefficients. steps: length
     of the fitted windows. misfit: held-out r.m.s. error of prediction over these windows, as a
@@ -110,6 +83,19 @@ class DiscoveredEquation:
     maps: tuple[FittedMap, ...] = ()
     curves: tuple[FittedCurve, ...] = ()
     refinement: Refinement | None = None
+
+    @property
+    def unknown(self) -> dict[str, tuple[Unknown, ...]]:
+        """What the right-hand side of each field holds beside `pde`: maps and curves that no
+        formula stands for. Fields without any are left out."""
+        return unknown_functions(self.maps, self.curves, self.pde.coordinates)
+
+    def lines(self, style: Style = "text") -> tuple[str, ...]:
+        """The equations, a line each, complete: u_t = 0.3*u_xx + f(u), where f has no formula."""
+        return complete_lines(self.pde, self.unknown, style)
+
+    def _named(self) -> dict[str, list[str]]:
+        return {name: [each.text() for each in every] for name, every in self.unknown.items()}
 
     def record(self) -> dict[str, Any]:
         """As JSON: exact numbers, from which `load_equation` makes the same value."""
@@ -130,19 +116,11 @@ class DiscoveredEquation:
             "steps": self.steps,
             "misfit": self.misfit if np.isfinite(self.misfit) else None,
             "seconds": dict(self.seconds),
-            "maps": [{**vars(m), **_lists(m, ("values", "errors"))} for m in self.maps],
-            "curves": [{**vars(c), **_lists(c, (*_CURVE_ARRAYS, "errors"))} for c in self.curves],
+            "unknown": self._named(),
+            "maps": list(map(map_record, self.maps)),
+            "curves": list(map(curve_record, self.curves)),
             "refinement": self.refinement and refinement_record(self.refinement),
         }
-
-
-_CURVE_ARRAYS = ("points", "values", "density")
-
-
-def _lists(value: object, names: tuple[str, ...]) -> dict[str, Any]:
-    """Arrays as lists, and None as it is."""
-    arrays = {name: getattr(value, name) for name in names}
-    return {name: None if array is None else array.tolist() for name, array in arrays.items()}
 
 
 def save_equation(found: DiscoveredEquation, path: Path) -> None:
@@ -191,7 +169,10 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         for name, table in pde.expansions().items()
     }
     seconds, refinement = as_kind(dict, record["seconds"]), record["refinement"]
-    return DiscoveredEquation(
+    maps = tuple(map(map_from, as_kind(list, record["maps"])))
+    curves = tuple(map(curve_from, as_kind(list, record["curves"])))
+    _check_of(pde, maps, curves)
+    found = DiscoveredEquation(
         pde=pde,
         stderr=as_table(record["stderr"], named),
         dropped=tuple(map(_dropped, as_kind(list, record["dropped"]))),
@@ -199,10 +180,26 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         steps=as_kind(int, record["steps"]),
         misfit=float("nan") if record["misfit"] is None else as_kind(float, record["misfit"]),
         seconds={name: as_kind(float, value) for name, value in seconds.items()},
-        maps=tuple(map(_map, as_kind(list, record["maps"]))),
-        curves=tuple(map(_curve, as_kind(list, record["curves"]))),
+        maps=maps,
+        curves=curves,
         refinement=None if refinement is None else refinement_from(refinement, named),
     )
+    if record["format_version"] != FORMAT_VERSION:
+        # In these a long series stood for what has no formula.
+        return replace(found, pde=without(pde, found.unknown))
+    if record["unknown"] != found._named():
+        raise ValueError("what it names as unknown is not what its maps and curves leave unknown")
+    return found
+
+
+def _check_of(pde: PDE, maps: tuple[FittedMap, ...], curves: tuple[FittedCurve, ...]) -> None:
+    """Raise ValueError for a map or a curve that cannot belong to the equation."""
+    for field in (each.field for each in (*maps, *curves)):
+        if field not in pde.fields:
+            raise ValueError(f"a map or a curve is of {field!r}, and the fields are {pde.fields}")
+    for each in maps:
+        if jet_from_name(each.term, pde.fields, pde.ndim) is None:
+            raise ValueError(f"a map is the coefficient of {each.term!r}, which is no derivative")
 
 
 def _dropped(record: Any) -> TermDropped:
@@ -218,35 +215,3 @@ def _filter(record: Any) -> FittedFilter:
     if learned.shape != frozen.shape:
         raise ValueError(f"kernels of shapes {learned.shape} and {frozen.shape} do not fit")
     return FittedFilter(as_kind(str, record["name"]), learned, frozen)
-
-
-def _map(record: Any) -> FittedMap:
-    kind = as_kind(str, record["kind"])
-    if kind not in ("varying", "constant", "zero"):
-        raise ValueError(f"a coefficient is of no kind {kind!r}")
-    values = np.array(nested_numbers(as_kind(list, record["values"])))
-    field, term = (as_kind(str, record[name]) for name in ("field", "term"))
-    return FittedMap(field, term, kind, values, *_described(record, values))
-
-
-def _curve(record: Any) -> FittedCurve:
-    points, values, density = (
-        np.array(nested_numbers(as_kind(list, record[name]))) for name in _CURVE_ARRAYS
-    )
-    if not points.shape == values.shape == density.shape or points.ndim != 1:
-        raise ValueError("the points and values of a curve do not fit")
-    field = as_kind(str, record["field"])
-    return FittedCurve(field, points, values, density, *_described(record, values))
-
-
-def _described(record: Any, values: np.ndarray) -> tuple[str | None, np.ndarray | None, str | None]:
-    """The formula of a function, its errors at all of its values, and why it has no formula."""
-    # Earlier formats have no errors and no reason.
-    said = (record["formula"], record.get("reason"))
-    formula, reason = (None if text is None else as_kind(str, text) for text in said)
-    if record.get("errors") is None:
-        return formula, None, reason
-    errors = np.array(nested_numbers(as_kind(list, record["errors"])))
-    if errors.shape != values.shape:
-        raise ValueError("the values of a function and their errors do not fit")
-    return formula, errors, reason

@@ -39,6 +39,7 @@ __all__ = [
     "gauss_newton",
     "learned_axes",
     "linearise",
+    "objective",
     "robust_scale",
 ]
 
@@ -289,6 +290,12 @@ def _solve(matrix: Tensor, gradient: Tensor, problem: Rollouts) -> Tensor:
     ridge[len(problem.library.terms) :] = 1e-6
     step: Tensor = torch.linalg.solve(scaled + torch.diag(ridge), gradient / size) / size
     return step
+
+
+def objective(problem: Rollouts, x: Tensor, windows: Trajectory) -> float:
+    """The negative log-likelihood per value of these windows, what a fit minimises; infinite where
+    their rollout is not finite."""
+    return _objective(problem, x, windows)[0]
 
 
 def _objective(problem: Rollouts, x: Tensor, windows: Trajectory) -> tuple[float, Tensor]:

@@ -9,7 +9,7 @@ smoothed frames (`pdenet.discovery.smooth`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from pdenet.dataset import Windows
 from pdenet.discovery.candidates import FLOOR, candidates, shares
 from pdenet.discovery.equation import DiscoveredEquation, FittedFilter
 from pdenet.discovery.expand import expansion
-from pdenet.discovery.fit import Normal, Rollouts, gauss_newton, learned_axes, linearise
+from pdenet.discovery.fit import Normal, Rollouts, gauss_newton, learned_axes, linearise, objective
 from pdenet.discovery.free import FreeForm
 from pdenet.discovery.noise import structured_share
 from pdenet.discovery.select import eliminate
@@ -147,7 +147,7 @@ class Reading:
             lambda noise: smoothing(noise, homogeneous=True),
             self.generator,
         )
-        leaving, path = eliminate(x, len(terms), normal, checked, structure)
+        leaving, path, refitted = eliminate(x, len(terms), normal, checked, structure)
         for k, step in zip(leaving, path, strict=False):
             self.drop(
                 TermDropped(
@@ -161,9 +161,15 @@ class Reading:
             )
         self.progress("selection", 1.0, f"{len(terms) - len(leaving)} terms stay")
         kept = [k not in leaving for k in range(len(terms))]
-        smaller = self.problem(library.only(kept))
-        coefficients = fit.x[: len(terms)][torch.tensor(kept, device=x.device)]
-        return smaller, smaller.start(coefficients, problem.moments(fit.x))
+        smaller = replace(self.problem(library.only(kept)), substeps=problem.substeps)
+        chosen = torch.tensor(kept, device=x.device)
+        # Terms that are nearly alike share a coefficient between them, which those that stay take
+        # over in the linearised problem; far from where that was made it may still be worse.
+        starts = [
+            smaller.start(each[: len(terms)][chosen], problem.moments(each))
+            for each in (refitted, fit.x)
+        ]
+        return smaller, min(starts, key=lambda each: objective(smaller, each, windows))
 
     def fit(
         self, problem: Rollouts, x: Tensor, held_out: Trajectory | None = None

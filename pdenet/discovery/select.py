@@ -50,8 +50,9 @@ class Step:
 
 def eliminate(
     x: Tensor, terms: int, train: Normal, held_out: Normal, tolerance: float = 0.0
-) -> tuple[list[int], list[Step]]:
-    """The terms that leave, in the order in which they leave, and the whole path.
+) -> tuple[list[int], list[Step], Tensor]:
+    """The terms that leave, in the order in which they leave, the whole path, and the unknowns with
+    all others refitted to the training windows (unknown,).
 
     x: the unknowns at which both problems are linearised, the first `terms` of them coefficients;
     the others (moments of the filters) always stay. tolerance: by how much of itself the lowest
@@ -78,7 +79,8 @@ def eliminate(
     # Data without noise leave a misfit that is only rounding, and may be negative.
     bound = (1 + max(TOLERANCE, tolerance)) * max(lowest, RESOLUTION * max(misfits))
     length = max((i for i, misfit in enumerate(misfits) if misfit <= bound), default=0)
-    return [step.dropped for step in path[:length]], path
+    leaving = [step.dropped for step in path[:length]]
+    return leaving, path, _restricted(matrix, best, [k for k in range(len(x)) if k not in leaving])
 
 
 def _restricted(matrix: Tensor, best: Tensor, kept: list[int]) -> Tensor:

@@ -212,9 +212,7 @@ class Linearised:
         right = self.normal.matrix.mean(0) @ self.at + self.normal.gradient.mean(0)
         z = inverse(matrix) @ (reduced.T @ right)
         errors = covariance(self.normal, reduced).diagonal().clamp_min(0).sqrt()
-        return Solved(
-            self.directions.T @ (reduced @ z), tuple(names), z[places], errors[places]
-        )
+        return Solved(self.directions.T @ (reduced @ z), tuple(names), z[places], errors[places])
 
     def errors(self, k: int, most: int) -> np.ndarray | None:
         """Standard errors of a function at its points, with all constants refitted; None where it

@@ -24,7 +24,8 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.describe import Description
-from pdenet.discovery.equation import DiscoveredEquation, FittedCurve, FittedMap
+from pdenet.discovery.equation import DiscoveredEquation
+from pdenet.discovery.fitted import FittedCurve, FittedMap
 from pdenet.discovery.formula import of_field, pursue
 from pdenet.discovery.free import FreeForm, fit_free
 from pdenet.discovery.noise import structured_share
@@ -243,9 +244,7 @@ def _free_form(
     return form, form.start(torch.tensor([values[term] for term in constants]).to(reading.train))
 
 
-def _fit(
-    reading: Reading, form: FreeForm, x: Tensor
-) -> tuple[FreeForm, Tensor, Trajectory]:
+def _fit(reading: Reading, form: FreeForm, x: Tensor) -> tuple[FreeForm, Tensor, Trajectory]:
     """The free functions that predict the training windows best, and these windows."""
     windows, _ = reading.windows(reading.train, reading.config.select_values)
     x, windows = reading.start(form, x, windows)
@@ -260,5 +259,3 @@ def _fit(
         ),
     )
     return form, found, windows
-
-
