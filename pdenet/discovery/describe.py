@@ -11,29 +11,37 @@ zero at the best f that there is. Many functions are nearly alike over the range
 the smallest formulas are tried first, all of them: of every size the `WIDTH` best are extended by
 each function in turn.
 
-A formula describes f where its rise is no larger than chance makes it (`CONFIDENCE`), or than what
-the data hold of structure that no equation explains (`pdenet.discovery.noise`). The shortest one
-that does stands in the equation, unless
+What is a large rise is told by how much one superfluous unknown lowers the misfit by chance, which
+is seen in how the scores of windows scatter. Noise scatters independently, and its mean over W
+windows falls as 1/W; what no equation explains, such as errors of the filters
+(`pdenet.discovery.noise`), may be alike in all of them: its share s of the misfit counts W times.
+With that unit (1 + W s) a formula of k functions out of P costs
 
-- there are several of its size, which the data cannot tell apart, or
-- its terms cancel: together they are more than `CANCELS` times as large as their sum.
+    rise/unit + k (log W + 2 log P),      and f itself, of p weights,      p log W.
 
-In either case numbers would be printed that mean nothing, and f itself is the answer.
+The shortest formula that beats f by odds of 1000 : 1, and that no longer one beats by as much,
+stands in the equation, unless
+
+- another one of its size is within these odds, so that the data cannot tell which is true, or
+- its terms cancel: together they are more than `CANCELS` times as large as their sum, or
+- it is the beginning of a series: waves, or powers, up to the last that there are.
+
+In all these cases the numbers would mean nothing, and f itself is the answer.
 
 References: exhaustive search by least squares: Furnival, Wilson, Technometrics 16 (1974) 499-511.
-The test: Seber, Lee, Linear Regression Analysis, 2nd ed., section 4.3, with the variance of scores
-between windows in the place of that of residuals.
+The price of a function: Schwarz, Ann. Stat. 6 (1978) 461-464, with that of choosing it among P:
+Foster, George, Ann. Stat. 22 (1994) 1947-1975.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import sympy
 import torch
-from scipy import stats
 from torch import Tensor
 
 from pdenet.discovery.fit import Normal
@@ -48,12 +56,12 @@ WIDTH = 200
 MOST = 6
 """Most functions in a formula."""
 
-CONFIDENCE = 0.999
-"""How sure it must be that a formula misses the function before it is given up."""
-
 CANCELS = 30.0
 """Largest size of the terms of a formula over the size of their sum. A read-out knows coefficients
 to about 0.3 %: with terms thirty times as large as their sum, the sum is known to 10 % only."""
+
+ODDS = 2 * math.log(1000)
+"""Difference in cost that decides, at odds of 1000 : 1, as in a refinement."""
 
 ALIKE = 1e-6
 """Relative difference below which two formulas are one function, written in two ways."""
@@ -74,7 +82,7 @@ class Quadratic:
 
     matrix: G (function, function). right: r. constant: c. unit: by how much one superfluous
     unknown lowers the misfit by chance. unknowns: that the data know of the free function. windows:
-    that were fitted. misfit: of the free function.
+    that were fitted.
     """
 
     matrix: Tensor
@@ -83,12 +91,19 @@ class Quadratic:
     unit: float
     unknowns: int
     windows: int
-    misfit: float
 
     @classmethod
-    def of(cls, normal: Normal, x: Tensor, block: slice, projection: Tensor) -> Quadratic:
+    def of(
+        cls,
+        normal: Normal,
+        x: Tensor,
+        block: slice,
+        projection: Tensor,
+        weights: int | None = None,
+    ) -> Quadratic:
         """From the problem linearised at x. block: the place of the free function's weights in x.
-        projection: (weight, function), the weights that come nearest to each function."""
+        projection: (weight, function), the weights that come nearest to each function. weights: how
+        many it really has, where not all of them are in x."""
         windows, unknowns = normal.gradient.shape
         matrix, gradient = normal.matrix.mean(0), normal.gradient.mean(0)
         inside = torch.arange(unknowns)[block]
@@ -104,16 +119,15 @@ class Quadratic:
         scores = scores[:, inside] - scores[:, others] @ solved.T
         rank = round(float((schur * inner).sum()))
         gain = torch.einsum("wi,ij,wj->", scores, inner, scores) / (windows * max(1, windows - 1))
-        weights = x[inside]
-        pull = schur @ weights + slope
+        here = x[inside]
+        pull = schur @ here + slope
         return cls(
             matrix=projection.T @ schur @ projection,
             right=projection.T @ pull,
-            constant=float(weights @ pull + weights @ slope + slope @ inner @ slope),
+            constant=float(here @ pull + here @ slope + slope @ inner @ slope),
             unit=float(gain) / max(1, rank),
-            unknowns=rank,
+            unknowns=weights or rank,
             windows=windows,
-            misfit=float(normal.misfit.mean()),
         )
 
     def solve(self, subsets: Tensor) -> tuple[Tensor, Tensor]:
@@ -127,12 +141,12 @@ class Quadratic:
         found = torch.linalg.solve(blocks, wanted[..., None])[..., 0]
         return found / size[subsets], self.constant - (found * wanted).sum(1)
 
-    def limit(self, functions: int, structure: float) -> float:
-        """The rise up to which a formula of so many functions describes the free one. structure:
-        share of the misfit that is not noise."""
-        spare = max(1, self.unknowns - functions)
-        chance = spare * float(stats.f.ppf(CONFIDENCE, spare, max(1, self.windows - 1)))
-        return max(self.unit * chance, structure * self.misfit)
+    def cost(self, rise: Tensor, functions: int, choices: int, structure: float) -> Tensor:
+        """Of formulas of so many functions out of so many choices, beside that of the free function
+        itself: negative where it is less. structure: share of the misfit that is not noise."""
+        price = functions * (math.log(self.windows) + 2 * math.log(choices))
+        own = self.unknowns * math.log(self.windows)
+        return rise / (self.unit * (1 + self.windows * structure)) + price - own
 
 
 def inverse(matrix: Tensor) -> Tensor:
@@ -154,40 +168,43 @@ class Description:
 
 
 def describe(
-    quadratic: Quadratic, dictionary: Dictionary, weight: np.ndarray, structure: float
+    quadratic: Quadratic,
+    dictionary: Dictionary,
+    weight: np.ndarray,
+    structure: float,
+    choices: int,
 ) -> Description:
     """The formula of a free function, where there is one that can be trusted.
 
     dictionary: the functions of `quadratic`, in its order, with their values at points; weight: of
     each point in the size of a function. structure: share of the misfit that is not noise.
+    choices: how many functions there were to choose from.
     """
     names = list(dictionary)
     columns = np.stack([dictionary[name].ravel() for name in names])
     share = weight.ravel() / weight.sum()
-    found, rise = _smallest(quadratic, structure)
+    found = _shortest(_sizes(quadratic, structure, choices))
     if not found:
-        off = 100 * ((1 + rise / max(quadratic.misfit, 1e-300)) ** 0.5 - 1)
         return Description(
-            {},
-            f"no sum of up to {min(MOST, len(names))} simple functions describes it: the "
-            f"nearest one adds {off:.2g} % to the error of prediction",
+            {}, f"no sum of up to {MOST} simple functions describes it better than its values do"
         )
     terms = [
-        {names[k]: float(a) for k, a in zip(subset, values, strict=True)}
+        {names[k]: a for k, a in zip(subset, values, strict=True)}
         for subset, values in _different(found, columns, share)
     ]
-    usual = [t for t in terms if cancellation(t, dictionary, share) <= CANCELS]
+    usual = [each for each in terms if cancellation(each, dictionary, share) <= CANCELS]
     if not usual:
         ratio = cancellation(terms[0], dictionary, share)
         return Description(
-            {},
-            f"its terms cancel, being {ratio:.0f} times as large as their sum: " + _text(terms[0]),
+            {}, f"the terms of {_text(terms[0])} cancel: they are {ratio:.0f} times their sum"
         )
-    # What cannot be told from a single power is that power, to the order that was seen.
-    powers = [t for t in usual if len(t) == 1 and all(name.is_Pow or name.is_Symbol for name in t)]
-    chosen = usual if len(usual) == 1 else powers
+    # Over a short range all functions look alike, and linear.
+    linear = [each for each in usual if len(each) == 1 and next(iter(each)).is_Symbol]
+    chosen = usual if len(usual) == 1 else linear
     if len(chosen) != 1:
         return Description({}, "data cannot tell apart " + " and ".join(map(_text, usual[:3])))
+    if _begins_series(chosen[0], names):
+        return Description({}, f"{_text(chosen[0])} looks like the beginning of a series")
     return Description(chosen[0])
 
 
@@ -200,25 +217,53 @@ def cancellation(
     return float(sizes.sum() / max(float(np.sqrt(parts.sum(0) ** 2 @ share)), 1e-300))
 
 
+def _begins_series(formula: Iterable[sympy.Expr], names: Iterable[sympy.Expr]) -> bool:
+    """Whether a formula has three waves or powers of one variable, and the last of all `names`
+    among them: what comes next is not known."""
+    found, every = _steps(formula), _steps(names)
+    return any(len(steps) > 2 and max(every[kind]) in steps for kind, steps in found.items())
+
+
+def _steps(names: Iterable[sympy.Expr]) -> dict[tuple[str, sympy.Symbol], set[float]]:
+    """Frequencies of the waves and exponents of the powers of each variable."""
+    found: dict[tuple[str, sympy.Symbol], set[float]] = {}
+    for name in names:
+        for wave in name.atoms(sympy.sin, sympy.cos):
+            frequency, variable = wave.args[0].as_coeff_Mul()
+            found.setdefault(("wave", variable), set()).add(float(frequency))
+        base, power = name.as_base_exp()
+        if base.is_Symbol and power.is_Integer:
+            found.setdefault(("power", base), set()).add(float(power))
+    return found
+
+
 _Found = list[tuple[tuple[int, ...], tuple[float, ...]]]
 
 
-def _smallest(quadratic: Quadratic, structure: float) -> tuple[_Found, float]:
-    """All formulas of the smallest size at which one describes the function, best first; none
-    where none does. Then the least rise that was seen, too."""
-    n, least = len(quadratic.right), float("inf")
+def _sizes(
+    quadratic: Quadratic, structure: float, choices: int
+) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """The best formulas of each size: subsets (formula, function), coefficients, costs."""
+    n, found = len(quadratic.right), []
     beam = torch.zeros(1, 0, dtype=torch.int64)
     for size in range(1, min(MOST, n) + 1):
         beam = _extended(beam, n)
         values, rise = quadratic.solve(beam)
         order = torch.argsort(rise)[:WIDTH]
-        beam, values, rise = beam[order], values[order], rise[order]
-        least = min(least, float(rise[0]))
-        good = int((rise <= quadratic.limit(size, structure)).sum())
-        if good:
-            kept = zip(beam[:good].tolist(), values[:good].tolist(), strict=True)
-            return [(tuple(subset), tuple(a)) for subset, a in kept], least
-    return [], least
+        beam, cost = beam[order], quadratic.cost(rise[order], size, choices, structure)
+        found.append((beam, values[order], cost))
+    return found
+
+
+def _shortest(sizes: list[tuple[Tensor, Tensor, Tensor]]) -> _Found:
+    """All formulas that may be true of the smallest size that has one, best first."""
+    least = min(float(cost[0]) for _, _, cost in sizes)
+    for subsets, values, cost in sizes:
+        if cost[0] < -ODDS and cost[0] <= least + ODDS:
+            good = int((cost <= cost[0] + ODDS).sum())
+            kept = zip(subsets[:good].tolist(), values[:good].tolist(), strict=True)
+            return [(tuple(subset), tuple(a)) for subset, a in kept]
+    return []
 
 
 def _extended(beam: Tensor, n: int) -> Tensor:

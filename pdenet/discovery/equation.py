@@ -194,9 +194,9 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
 
 def _check_of(pde: PDE, maps: tuple[FittedMap, ...], curves: tuple[FittedCurve, ...]) -> None:
     """Raise ValueError for a map or a curve that cannot belong to the equation."""
-    for field in (each.field for each in (*maps, *curves)):
-        if field not in pde.fields:
-            raise ValueError(f"a map or a curve is of {field!r}, and the fields are {pde.fields}")
+    for name in (each.field for each in (*maps, *curves)):
+        if name not in pde.fields:
+            raise ValueError(f"a map or a curve is of {name!r}, and the fields are {pde.fields}")
     for each in maps:
         if jet_from_name(each.term, pde.fields, pde.ndim) is None:
             raise ValueError(f"a map is the coefficient of {each.term!r}, which is no derivative")

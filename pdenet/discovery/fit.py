@@ -74,6 +74,11 @@ class Normal:
             misfit=(weight * flat.square()).sum(1) / n,
         )
 
+    def along(self, directions: Tensor) -> Normal:
+        """The same for other unknowns, of which each is a direction (unknown, new unknown)."""
+        matrix = directions.T @ self.matrix @ directions
+        return Normal(matrix, self.gradient @ directions, self.misfit)
+
     @classmethod
     def joined(cls, parts: Sequence[Normal]) -> Normal:
         """That of the windows of all parts."""

@@ -47,7 +47,8 @@ class Shape:
     were fitted. design: the value of every spline at its points (point, weight); None where there
     are too many. values: at its points. share: of each point in the size of the function.
     dictionary: the functions of which its formula may be made, with their values; nearest: the
-    weights that come nearest to each, (weight, function).
+    weights that come nearest to each, (weight, function). choices: how many functions it was drawn
+    from.
     """
 
     field: str
@@ -59,6 +60,12 @@ class Shape:
     share: np.ndarray
     dictionary: Dictionary
     nearest: Tensor
+    choices: int
+
+    @property
+    def few(self) -> bool:
+        """Whether it is free in all of its weights while formulas are judged."""
+        return len(self.weights) <= FEW
 
     @property
     def name(self) -> str:
@@ -68,21 +75,21 @@ class Shape:
     @property
     def directions(self) -> Tensor:
         """Along which it is free while formulas are judged, (direction, weight)."""
-        if len(self.weights) <= FEW:
+        if self.few:
             return torch.eye(len(self.weights)).to(self.weights)
         return torch.cat([self.weights[None], self.nearest.T])
 
     @property
     def place(self) -> Tensor:
         """Where it is itself, in these directions."""
-        if len(self.weights) <= FEW:
+        if self.few:
             return self.weights
         return torch.eye(1, 1 + len(self.dictionary)).to(self.weights)[0]
 
     @property
     def functions(self) -> Tensor:
         """Where the functions of its dictionary are, (direction, function)."""
-        if len(self.weights) <= FEW:
+        if self.few:
             return self.nearest
         return torch.eye(1 + len(self.dictionary)).to(self.weights)[:, 1:]
 
@@ -123,6 +130,7 @@ def _maps(reading: Reading, form: FreeForm, x: Tensor) -> Iterator[Shape]:
             share=np.full(values.shape, 1 / values.size),
             dictionary={name: every[name] for name in names},
             nearest=torch.stack([form.maps.nearest(v).flatten() for v in columns], 1),
+            choices=len(every),
         )
 
 
@@ -145,6 +153,7 @@ def _curves(parts: Parts, form: FreeForm, x: Tensor, start: int) -> Iterator[Sha
             share=curve.density,
             dictionary=known,
             nearest=form.source.nearest(f, columns),
+            choices=len(known),
         )
 
 
@@ -184,10 +193,17 @@ class Linearised:
         """The formula of every function, or why it has none; structure: as in `describe`."""
         return [
             describe(
-                Quadratic.of(self.normal, self.at, block, shape.functions),
+                Quadratic.of(
+                    self.normal,
+                    self.at,
+                    block,
+                    shape.functions,
+                    None if shape.few else len(shape.weights),
+                ),
                 shape.dictionary,
                 shape.share,
                 structure,
+                shape.choices,
             )
             for shape, block in zip(self.shapes, self.blocks, strict=True)
         ]
@@ -211,7 +227,7 @@ class Linearised:
         matrix = reduced.T @ self.normal.matrix.mean(0) @ reduced
         right = self.normal.matrix.mean(0) @ self.at + self.normal.gradient.mean(0)
         z = inverse(matrix) @ (reduced.T @ right)
-        errors = covariance(self.normal, reduced).diagonal().clamp_min(0).sqrt()
+        errors = errors_of(torch.eye(len(z)).to(z), self.normal.along(reduced))
         return Solved(self.directions.T @ (reduced @ z), tuple(names), z[places], errors[places])
 
     def errors(self, k: int, most: int) -> np.ndarray | None:
@@ -220,31 +236,33 @@ class Linearised:
         shape = self.shapes[k]
         if shape.design is None:
             return None
-        if len(shape.weights) <= FEW:
-            block, spread = self.blocks[k], covariance(self.normal)
-            inside = spread[block, block]
+        if shape.few:
+            rows = shape.design.new_zeros(len(shape.design), len(self.at))
+            rows[:, self.blocks[k]] = shape.design
+            found = errors_of(rows, self.normal)
         else:
             every, windows = torch.eye(len(self.x)).to(self.x), self.windows[:most]
-            rows = torch.cat([every[: self.form.constants], every[shape.block]])
-            normal = self.form.normal(self.x, windows, rows)
-            inside = covariance(normal)[self.form.constants :, self.form.constants :]
-            inside = inside * (len(windows) / len(self.windows))
-        variance = ((shape.design @ inside) * shape.design).sum(1)
-        return variance.clamp_min(0).sqrt().cpu().numpy().reshape(shape.values.shape)
+            n = self.form.constants
+            directions = torch.cat([every[:n], every[shape.block]])
+            rows = torch.cat([shape.design.new_zeros(len(shape.design), n), shape.design], 1)
+            found = errors_of(rows, self.form.normal(self.x, windows, directions))
+            found = found * (len(windows) / len(self.windows)) ** 0.5
+        return found.cpu().numpy().reshape(shape.values.shape)
 
 
-def covariance(normal: Normal, reduced: Tensor | None = None) -> Tensor:
-    """Of the unknowns of a linearised problem: A⁻¹ times the factor by which the scores of whole
-    windows scatter more than A says.
+def errors_of(rows: Tensor, normal: Normal) -> Tensor:
+    """Standard errors of linear functions of the unknowns, rows (function, unknown).
 
-    One factor for all unknowns: there are often fewer windows than weights, and the sandwich of
-    every weight by itself would be singular. reduced: (unknown, new unknown), where they are not
-    free.
+    A⁻¹ with one factor for all unknowns, by which the scores of whole windows scatter more than A
+    says, or the sandwich A⁻¹ (Σ_w g_w g_wᵀ) A⁻¹, whichever is larger: the first does not know that
+    what windows share acts along some unknowns alone, the second is often made of fewer windows
+    than there are unknowns.
     """
     matrix, scores = normal.matrix.sum(0), normal.gradient - normal.gradient.mean(0)
-    if reduced is not None:
-        matrix, scores = reduced.T @ matrix @ reduced, scores @ reduced
-    inner = inverse(matrix)
-    rank, n = round(float((matrix * inner).sum())), len(scores)
-    spread = torch.einsum("wi,ij,wj->", scores, inner, scores) * n / max(1, n - 1)
-    return inner * spread / max(1, rank)
+    inner, windows = inverse(matrix), len(scores)
+    more = windows / max(1, windows - 1)
+    rank = round(float((matrix * inner).sum()))
+    factor = torch.einsum("wi,ij,wj->", scores, inner, scores) * more / max(1, rank)
+    moved = rows @ inner
+    even, sandwich = factor * (moved * rows).sum(1), (moved @ scores.T).square().sum(1) * more
+    return torch.maximum(even, sandwich).clamp_min(0).sqrt()

@@ -35,7 +35,7 @@ SINES = 24
 """Sines of a curve."""
 
 WAVES = 8
-"""Highest multiple of the lowest frequency of an axis: splines on ten pieces hold no higher ones."""
+"""Highest multiple of the lowest frequency of an axis; splines on ten pieces hold no higher."""
 
 TERMS = 80
 """Most waves of a map: the largest ones."""

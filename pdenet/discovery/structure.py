@@ -6,8 +6,8 @@
 2. What stays is fitted again as free functions (`free`): constants, maps and curves.
 3. A formula is sought for each map and each curve (`describe`), in the problem linearised there.
 4. Where all have one, the equation is fitted through rollouts like any other, from there; it counts
-   where it predicts held-out trajectories as well as the free functions do. A map or a curve without
-   a formula that can be trusted is itself the answer, with its standard errors.
+   where it predicts held-out trajectories as well as the free functions do. A map or a curve that
+   has no formula that can be trusted is itself the answer, with its standard errors.
 
 Reference: Long, Lu, Ma, Dong, "PDE-Net", ICML 2018, sections 2.3 and 3.
 """
