@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs: list[dict[str, Any]] = previous("seeds", "runs") or []
     first, _, last = options.seeds.partition("-")
     wanted = [(p, s) for p in options.problems for s in range(int(first), int(last or first) + 1)]
-    done = {(run["problem"], run["seed"]) for run in runs}
+    done = {(run["problem"], run["seed"]) for run in runs if "failed" not in run}
+    runs = [run for run in runs if (run["problem"], run["seed"]) in done]
     started = time.monotonic()
     for problem, seed in wanted:
         late = time.monotonic() - started > 60 * options.minutes

@@ -11,37 +11,40 @@ zero at the best f that there is. Many functions are nearly alike over the range
 the smallest formulas are tried first, all of them: of every size the `WIDTH` best are extended by
 each function in turn.
 
-What is a large rise is told by how much one superfluous unknown lowers the misfit by chance, which
-is seen in how the scores of windows scatter. Noise scatters independently, and its mean over W
-windows falls as 1/W; what no equation explains, such as errors of the filters
+What is a large rise is told by how much one superfluous unknown lowers the misfit by chance (the
+unit), which is seen in how the scores of windows scatter. Noise scatters independently, and its
+mean over W windows falls as 1/W; what no equation explains, such as errors of the filters
 (`pdenet.discovery.noise`), may be alike in all of them: its share s of the misfit counts W times.
-With that unit (1 + W s) a formula of k functions out of P costs
+A formula of k functions describes f of p weights where
 
-    rise/unit + k (log W + 2 log P),      and f itself, of p weights,      p log W.
+    rise/unit < (p − k) (F + W s),       F the 99.9 % point of the F distribution,
 
-The shortest formula that beats f by odds of 1000 : 1, and that no longer one beats by as much,
-stands in the equation, unless
+and among those that do, one costs rise/(unit (1 + W s)) + k (log W + 2 log P) with P functions to
+choose from. The shortest that describes f, and that no longer one beats by odds of 1000 : 1, stands
+in the equation, unless
 
-- another one of its size is within these odds, so that the data cannot tell which is true, or
+- another one of its size is within these odds, so that the data cannot tell which is true,
 - its terms cancel: together they are more than `CANCELS` times as large as their sum, or
 - it is the beginning of a series: waves, or powers, up to the last that there are.
 
 In all these cases the numbers would mean nothing, and f itself is the answer.
 
 References: exhaustive search by least squares: Furnival, Wilson, Technometrics 16 (1974) 499-511.
-The price of a function: Schwarz, Ann. Stat. 6 (1978) 461-464, with that of choosing it among P:
-Foster, George, Ann. Stat. 22 (1994) 1947-1975.
+The test: Seber, Lee, Linear Regression Analysis, 2nd ed., section 4.3. The price of a function:
+Schwarz, Ann. Stat. 6 (1978) 461-464; of choosing it among P: Foster, George, Ann. Stat. 22 (1994)
+1947-1975.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import sympy
 import torch
+from scipy import stats
 from torch import Tensor
 
 from pdenet.discovery.fit import Normal
@@ -53,8 +56,11 @@ __all__ = ["CANCELS", "Description", "Quadratic", "cancellation", "describe", "i
 WIDTH = 200
 """Formulas of each size that are extended: all of them, for one and for two functions."""
 
-MOST = 6
-"""Most functions in a formula."""
+MOST = {1: 4, 2: 6, 3: 6}
+"""Most functions in a formula, by the number of variables; longer ones are series."""
+
+CONFIDENCE = 0.999
+"""How sure it must be that a formula misses the function before it is given up."""
 
 CANCELS = 30.0
 """Largest size of the terms of a formula over the size of their sum. A read-out knows coefficients
@@ -141,12 +147,17 @@ class Quadratic:
         found = torch.linalg.solve(blocks, wanted[..., None])[..., 0]
         return found / size[subsets], self.constant - (found * wanted).sum(1)
 
+    def limit(self, functions: int, structure: float) -> float:
+        """The rise up to which a formula of so many functions describes the free one. structure:
+        share of the misfit that is not noise."""
+        spare = max(1, self.unknowns - functions)
+        quantile = float(stats.f.ppf(CONFIDENCE, spare, max(1, self.windows - 1)))
+        return self.unit * spare * (quantile + self.windows * structure)
+
     def cost(self, rise: Tensor, functions: int, choices: int, structure: float) -> Tensor:
-        """Of formulas of so many functions out of so many choices, beside that of the free function
-        itself: negative where it is less. structure: share of the misfit that is not noise."""
+        """Of formulas of so many functions out of so many choices, as twice a log-likelihood."""
         price = functions * (math.log(self.windows) + 2 * math.log(choices))
-        own = self.unknowns * math.log(self.windows)
-        return rise / (self.unit * (1 + self.windows * structure)) + price - own
+        return rise / (self.unit * (1 + self.windows * structure)) + price
 
 
 def inverse(matrix: Tensor) -> Tensor:
@@ -183,11 +194,11 @@ def describe(
     names = list(dictionary)
     columns = np.stack([dictionary[name].ravel() for name in names])
     share = weight.ravel() / weight.sum()
-    found = _shortest(_sizes(quadratic, structure, choices))
+    variables = set().union(*(name.free_symbols for name in names))
+    most = min(MOST[max(1, len(variables))], max(1, quadratic.unknowns // 2), len(names))
+    found = _shortest(_sizes(quadratic, structure, choices, most))
     if not found:
-        return Description(
-            {}, f"no sum of up to {MOST} simple functions describes it better than its values do"
-        )
+        return Description({}, f"no sum of up to {most} simple functions describes it")
     terms = [
         {names[k]: a for k, a in zip(subset, values, strict=True)}
         for subset, values in _different(found, columns, share)
@@ -240,29 +251,46 @@ def _steps(names: Iterable[sympy.Expr]) -> dict[tuple[str, sympy.Symbol], set[fl
 _Found = list[tuple[tuple[int, ...], tuple[float, ...]]]
 
 
-def _sizes(
-    quadratic: Quadratic, structure: float, choices: int
-) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """The best formulas of each size: subsets (formula, function), coefficients, costs."""
+@dataclass(frozen=True, eq=False)
+class _Size:
+    """The best formulas of one size: subsets (formula, function), their coefficients and costs.
+
+    good: whether the best one describes the function.
+    """
+
+    subsets: Tensor
+    values: Tensor
+    costs: Tensor
+    good: bool
+
+    def within(self, cost: float) -> Iterator[tuple[tuple[int, ...], tuple[float, ...]]]:
+        """Those that cost less."""
+        for k in range(int((self.costs <= cost).sum())):
+            yield tuple(self.subsets[k].tolist()), tuple(self.values[k].tolist())
+
+
+def _sizes(quadratic: Quadratic, structure: float, choices: int, most: int) -> list[_Size]:
+    """Every size up to one more than `most`, which can only beat shorter ones."""
     n, found = len(quadratic.right), []
     beam = torch.zeros(1, 0, dtype=torch.int64)
-    for size in range(1, min(MOST, n) + 1):
+    for size in range(1, min(most + 1, n) + 1):
         beam = _extended(beam, n)
         values, rise = quadratic.solve(beam)
         order = torch.argsort(rise)[:WIDTH]
-        beam, cost = beam[order], quadratic.cost(rise[order], size, choices, structure)
-        found.append((beam, values[order], cost))
+        beam, values, rise = beam[order], values[order], rise[order]
+        costs = quadratic.cost(rise, size, choices, structure)
+        good = size <= most and bool(rise[0] <= quadratic.limit(size, structure))
+        found.append(_Size(beam, values, costs, good))
     return found
 
 
-def _shortest(sizes: list[tuple[Tensor, Tensor, Tensor]]) -> _Found:
-    """All formulas that may be true of the smallest size that has one, best first."""
-    least = min(float(cost[0]) for _, _, cost in sizes)
-    for subsets, values, cost in sizes:
-        if cost[0] < -ODDS and cost[0] <= least + ODDS:
-            good = int((cost <= cost[0] + ODDS).sum())
-            kept = zip(subsets[:good].tolist(), values[:good].tolist(), strict=True)
-            return [(tuple(subset), tuple(a)) for subset, a in kept]
+def _shortest(sizes: Sequence[_Size]) -> _Found:
+    """The shortest formula that describes the function, and others of its size that may be true."""
+    least = min(float(size.costs[0]) for size in sizes)
+    for size in sizes:
+        best = float(size.costs[0])
+        if size.good and best <= least + ODDS:
+            return list(size.within(best + ODDS))
     return []
 
 
