@@ -7,10 +7,9 @@
 
 A seed makes the data and the network's start. "exact": all true terms and no other. "curve": a map
 or a source without a formula is the answer, nothing else is wrong. "error": the largest relative
-error of a coefficient (a missing or extra term counts 1). Variable coefficients and the nonlinear
-source run as `pdenet discover` does by default; the others on small data and with short training
-(`REDUCED`), so that a run takes about a minute, once as read from the network and once refined.
-Everything goes to benchmarks/results/seeds.json after every run.
+error of a coefficient (a missing or extra term counts 1). Data are small and trainings short, so
+that a run takes about half a minute (`PROBLEMS`); "full" is `pdenet discover` as it comes, and
+--problems names it. Everything goes to benchmarks/results/seeds.json after every run.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,28 +30,55 @@ from _papers_runs import reduced
 from _record import measured, previous, record
 
 from pdenet.cli.variants import to_toml
-from pdenet.training.config import TrainingConfig
+from pdenet.training.config import ReadoutSection, TrainingConfig, preset
 
 SEEDS = 20
-REDUCED = ("--grid", "32x32", "--refine", "4", "--dt", "0.01", "--noise", "0.001")
-REDUCED += ("--trajectories", "14", "--frames", "21")
-PROBLEMS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "nonlinear source": ("nonlinear-source", ("--noise", "0.01")),
-    "variable coefficients": ("variable-coefficients", ()),
-    "diffusion": ("diffusion", (*REDUCED, "--no-refine")),
-    "Burgers": ("burgers", (*REDUCED, "--no-refine")),
-    "reactive source": ("reactive-source", (*REDUCED, "--no-refine")),
-    "diffusion, refined": ("diffusion", REDUCED),
-    "Burgers, refined": ("burgers", REDUCED),
-    "reactive source, refined": ("reactive-source", REDUCED),
+PAPER = ("--grid", "32x32", "--refine", "4", "--dt", "0.01", "--noise", "0.001")
+PAPER += ("--trajectories", "14", "--frames", "21", "--no-refine")
+SOURCE = ("--grid", "40x40", "--refine", "2", "--noise", "0.01", "--trajectories", "12")
+VARYING = ("--grid", "32x32", "--noise", "0.015", "--trajectories", "14", "--frames", "25")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is run. source: of the catalogue. options: of `pdenet discover`. preset: whose settings
+    are shortened, None for those of the equation, or for those of a network without a preset;
+    short: whether they are."""
+
+    source: str
+    options: tuple[str, ...] = ()
+    preset: str | None = None
+    short: bool = True
+
+    def settings(self) -> TrainingConfig | None:
+        """The configuration; None for the usual one."""
+        if not self.short:
+            return None
+        if self.preset is None:
+            return reduced(TrainingConfig())
+        readout = ReadoutSection(
+            select_values=24576, fit_values=40960, structure_values=8192, free_iterations=30
+        )
+        return reduced(preset(self.preset)).model_copy(update={"values": 16000, "readout": readout})
+
+
+PROBLEMS = {
+    "nonlinear source": Problem("nonlinear-source", SOURCE, "nonlinear-source"),
+    "variable coefficients": Problem("variable-coefficients", VARYING, "variable-coefficients"),
+    "diffusion": Problem("diffusion", PAPER),
+    "Burgers": Problem("burgers", PAPER),
+    "reactive source": Problem("reactive-source", PAPER),
+    "nonlinear source, full": Problem("nonlinear-source", short=False),
+    "variable coefficients, full": Problem("variable-coefficients", short=False),
+    "Burgers, full": Problem("burgers", ("--no-refine",), short=False),
 }
-"""The source of each problem and the options of `pdenet discover`."""
+USUAL = [name for name, problem in PROBLEMS.items() if problem.short]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing, and show the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
+    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=USUAL)
     parser.add_argument("--seeds", default=f"0-{SEEDS - 1}", help="first-last [%(default)s]")
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no run after these")
     parser.add_argument("--table", action="store_true", help="run nothing")
@@ -78,12 +105,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(problem: str, seed: int) -> dict[str, Any]:
     """One discovery: cost, equations and errors."""
-    source, options = PROBLEMS[problem]
+    asked, config = PROBLEMS[problem], PROBLEMS[problem].settings()
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pdenet.cli", "discover", source, *options]
-        if options[:2] == REDUCED[:2]:
+        command = [sys.executable, "-m", "pdenet.cli", "discover", asked.source, *asked.options]
+        if config is not None:
             settings = Path(folder, "settings.toml")
-            settings.write_text(to_toml(reduced(TrainingConfig())), encoding="utf-8")
+            settings.write_text(to_toml(config), encoding="utf-8")
             command += ["--config", str(settings)]
         command += ["--seed", str(seed), "-o", str(Path(folder, "run")), "--json", "--quiet"]
         numbers, text = measured(command)
@@ -91,13 +118,14 @@ def _run(problem: str, seed: int) -> dict[str, Any]:
         return numbers
     document = json.loads(text)
     functions = [*document["sources"], *(m for m in document["maps"] if m["kind"] == "varying")]
-    kept = {name: document[name] for name in ("equations", "scores")}
+    for each in functions:  # hundreds of values
+        del each["values"], each["errors"]
     return {
         **numbers,
-        **kept,
+        "equations": document["equations"],
+        "scores": document["scores"],
         "functions": functions,
         "kind": kind_of(document["scores"], functions),
-        "verdict": (document["refinement"] or {}).get("verdict"),
     }
 
 
