@@ -45,7 +45,8 @@ class Shape:
 
     jet: None for a source. block: the place of its weights among the unknowns. weights: as they
     were fitted. design: the value of every spline at its points (point, weight); None where there
-    are too many. values: at its points. share: of each point in the size of the function.
+    are too many. values: at its points. unresolved: how far these may be off because splines are no
+    finer (`pdenet.nn.splines`). share: of each point in the size of the function.
     dictionary: the functions of which its formula may be made, with their values; nearest: the
     weights that come nearest to each, (weight, function). choices: how many functions it was drawn
     from.
@@ -57,6 +58,7 @@ class Shape:
     weights: Tensor
     design: Tensor | None
     values: np.ndarray
+    unresolved: np.ndarray
     share: np.ndarray
     dictionary: Dictionary
     nearest: Tensor
@@ -127,6 +129,7 @@ def _maps(reading: Reading, form: FreeForm, x: Tensor) -> Iterator[Shape]:
             weights=x[first : first + count],
             design=design,
             values=values,
+            unresolved=form.maps.unresolved(torch.from_numpy(values)).numpy(),
             share=np.full(values.shape, 1 / values.size),
             dictionary={name: every[name] for name in names},
             nearest=torch.stack([form.maps.nearest(v).flatten() for v in columns], 1),
@@ -140,6 +143,7 @@ def _curves(parts: Parts, form: FreeForm, x: Tensor, start: int) -> Iterator[Sha
     for f, (field, curve) in enumerate(parts.curves.items()):
         design = form.source.design(f, len(curve.points))
         block = slice(start, start + design.shape[1])
+        values = design @ x[block]
         start = block.stop
         known = of_field(Jet(field, (0,) * parts.ndim).symbol, curve.points)
         columns = torch.from_numpy(np.stack(list(known.values()), 1)).to(x)
@@ -149,7 +153,8 @@ def _curves(parts: Parts, form: FreeForm, x: Tensor, start: int) -> Iterator[Sha
             block=block,
             weights=x[block],
             design=design,
-            values=(design @ x[block]).cpu().numpy(),
+            values=values.cpu().numpy(),
+            unresolved=form.source.unresolved(f, values).cpu().numpy(),
             share=curve.density,
             dictionary=known,
             nearest=form.source.nearest(f, columns),
@@ -231,8 +236,9 @@ class Linearised:
         return Solved(self.directions.T @ (reduced @ z), tuple(names), z[places], errors[places])
 
     def errors(self, k: int, most: int) -> np.ndarray | None:
-        """Standard errors of a function at its points, with all constants refitted; None where it
-        has too many weights. most: windows that are looked at where it takes time."""
+        """Standard errors of a function at its points, with all constants refitted, and with what
+        its splines may not resolve; None where it has too many weights. most: windows that are
+        looked at where it takes time."""
         shape = self.shapes[k]
         if shape.design is None:
             return None
@@ -247,7 +253,7 @@ class Linearised:
             rows = torch.cat([shape.design.new_zeros(len(shape.design), n), shape.design], 1)
             found = errors_of(rows, self.form.normal(self.x, windows, directions))
             found = found * (len(windows) / len(self.windows)) ** 0.5
-        return found.cpu().numpy().reshape(shape.values.shape)
+        return np.hypot(found.cpu().numpy().reshape(shape.values.shape), shape.unresolved)
 
 
 def errors_of(rows: Tensor, normal: Normal) -> Tensor:

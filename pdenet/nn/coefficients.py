@@ -9,6 +9,7 @@ Reference: Long, Lu, Ma, Dong, "PDE-Net", ICML 2018, section 3.1 (degree 2 on a 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -42,6 +43,8 @@ class CoefficientMaps(nn.Module):
     ) -> None:
         super().__init__()
         self.count, self.pieces, self.degree = count, pieces, degree
+        self.degree = degree
+        self.axes: list[tuple[np.ndarray, float, float, bool]] = []
         sizes = []
         assert grid.origin is not None
         for axis, (low, high) in enumerate(boundaries or periodic(grid.ndim)):
@@ -54,15 +57,10 @@ class CoefficientMaps(nn.Module):
                     f"along {grid.axes[axis]}, where the data have {grid.shape[axis]} points: use "
                     f"at most {most} pieces"
                 )
-            start = grid.origin[axis]
-            values = splines.values_at(
-                grid.coordinates()[axis].clip(start, start + grid.lengths[axis]),
-                start,
-                start + grid.lengths[axis],
-                pieces,
-                degree,
-                periodic=joined,
-            )
+            start, stop = grid.origin[axis], grid.origin[axis] + grid.lengths[axis]
+            points = grid.coordinates()[axis].clip(start, stop)
+            self.axes.append((points, start, stop, joined))
+            values = splines.values_at(points, start, stop, pieces, degree, periodic=joined)
             self.register_buffer(f"basis_{axis}", values, persistent=False)
             sizes.append(size)
         self.weights = nn.Parameter(torch.zeros(count, *sizes, dtype=torch.float64))
@@ -86,6 +84,10 @@ class CoefficientMaps(nn.Module):
             inverse = torch.linalg.pinv(getattr(self, f"basis_{axis}"))
             values = torch.tensordot(values.to(inverse), inverse, dims=([0], [1]))
         return values
+
+    def unresolved(self, values: Tensor) -> Tensor:
+        """How far a function of `values` (*space) may be from what it was fitted to, (*space)."""
+        return splines.unresolved(values, self.axes, self.pieces, self.degree)
 
     def design(self) -> Tensor:
         """The value of every function at every point of the grid, (point, weight)."""

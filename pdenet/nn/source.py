@@ -98,6 +98,12 @@ class PiecewiseSource(nn.Module):
         with torch.no_grad():
             return u, self.design(field, points) @ self.weights[field]
 
+    def unresolved(self, field: int, values: Tensor) -> Tensor:
+        """How far f of `values` at equidistant points may be from what it was fitted to."""
+        low, high = float(self.low[field]), float(self.high[field])
+        axis = (np.linspace(low, high, len(values)), low, high, False)
+        return splines.unresolved(values, [axis], self.pieces, self.degree)
+
     def design(self, field: int, points: int) -> Tensor:
         """The value of every B-spline at equidistant points from `low` to `high` of a field,
         (point, weight)."""
