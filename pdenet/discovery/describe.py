@@ -299,7 +299,8 @@ def _extended(beam: Tensor, n: int) -> Tensor:
     every = torch.cat([beam.repeat_interleave(n, 0), torch.arange(n).repeat(len(beam))[:, None]], 1)
     every = every.sort(1).values
     fresh = (every.diff(dim=1) > 0).all(1)
-    return torch.unique(every[fresh], dim=0)
+    found: Tensor = torch.unique(every[fresh], dim=0)
+    return found
 
 
 def _different(found: _Found, columns: np.ndarray, share: np.ndarray) -> _Found:

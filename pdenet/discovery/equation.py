@@ -194,7 +194,7 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
 
 def _check_of(pde: PDE, maps: tuple[FittedMap, ...], curves: tuple[FittedCurve, ...]) -> None:
     """Raise ValueError for a map or a curve that cannot belong to the equation."""
-    for name in (each.field for each in (*maps, *curves)):
+    for name in (*(each.field for each in maps), *(each.field for each in curves)):
         if name not in pde.fields:
             raise ValueError(f"a map or a curve is of {name!r}, and the fields are {pde.fields}")
     for each in maps:

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from pdenet.discovery.fit import Rollouts
 from pdenet.types import Trajectory
 
 __all__ = ["noise_level", "structured_share"]
@@ -35,8 +35,16 @@ def noise_level(windows: Trajectory) -> Tensor:
     return change.median(2).values / (0.6745 * size)
 
 
+class Predicts(Protocol):
+    """Whatever has residuals at its unknowns."""
+
+    def residuals(self, x: Tensor, windows: Trajectory) -> Tensor:
+        """y_k − û_k, (window, step, field, *space)."""
+        ...
+
+
 def structured_share(
-    problem: Rollouts,
+    problem: Predicts,
     x: Tensor,
     windows: Trajectory,
     sigma: Tensor,

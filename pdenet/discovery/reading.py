@@ -21,7 +21,7 @@ from pdenet.discovery.expand import expansion
 from pdenet.discovery.fit import Normal, Rollouts, gauss_newton, learned_axes, linearise, objective
 from pdenet.discovery.free import FreeForm
 from pdenet.discovery.noise import structured_share
-from pdenet.discovery.select import eliminate
+from pdenet.discovery.select import eliminate, refitted
 from pdenet.discovery.smooth import Smoothing
 from pdenet.discovery.terms import Library
 from pdenet.discovery.units import function_candidates
@@ -147,7 +147,7 @@ class Reading:
             lambda noise: smoothing(noise, homogeneous=True),
             self.generator,
         )
-        leaving, path, refitted = eliminate(x, len(terms), normal, checked, structure)
+        leaving, path = eliminate(x, len(terms), normal, checked, structure)
         for k, step in zip(leaving, path, strict=False):
             self.drop(
                 TermDropped(
@@ -167,7 +167,7 @@ class Reading:
         # over in the linearised problem; far from where that was made it may still be worse.
         starts = [
             smaller.start(each[: len(terms)][chosen], problem.moments(each))
-            for each in (refitted, fit.x)
+            for each in (refitted(x, normal, leaving), fit.x)
         ]
         return smaller, min(starts, key=lambda each: objective(smaller, each, windows))
 

@@ -18,6 +18,7 @@ Statistical Learning, 2nd ed., sections 3.3.2 and 7.10 (the sparsest model that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from pdenet.discovery.fit import Normal
 
-__all__ = ["TOLERANCE", "Step", "eliminate"]
+__all__ = ["TOLERANCE", "Step", "eliminate", "refitted"]
 
 TOLERANCE = 0.1
 """Least tolerance: 5 % in r.m.s. Noise alone makes that no sign of a term; a true one that matters
@@ -50,9 +51,8 @@ class Step:
 
 def eliminate(
     x: Tensor, terms: int, train: Normal, held_out: Normal, tolerance: float = 0.0
-) -> tuple[list[int], list[Step], Tensor]:
-    """The terms that leave, in the order in which they leave, the whole path, and the unknowns with
-    all others refitted to the training windows (unknown,).
+) -> tuple[list[int], list[Step]]:
+    """The terms that leave, in the order in which they leave, and the whole path.
 
     x: the unknowns at which both problems are linearised, the first `terms` of them coefficients;
     the others (moments of the filters) always stay. tolerance: by how much of itself the lowest
@@ -79,8 +79,15 @@ def eliminate(
     # Data without noise leave a misfit that is only rounding, and may be negative.
     bound = (1 + max(TOLERANCE, tolerance)) * max(lowest, RESOLUTION * max(misfits))
     length = max((i for i, misfit in enumerate(misfits) if misfit <= bound), default=0)
-    leaving = [step.dropped for step in path[:length]]
-    return leaving, path, _restricted(matrix, best, [k for k in range(len(x)) if k not in leaving])
+    return [step.dropped for step in path[:length]], path
+
+
+def refitted(x: Tensor, train: Normal, leaving: Sequence[int]) -> Tensor:
+    """The unknowns with those that leave at zero and all others fitted to the training windows, in
+    the problem linearised at x."""
+    matrix = train.matrix.mean(0)
+    best = x + _solve(matrix, train.gradient.mean(0))
+    return _restricted(matrix, best, [k for k in range(len(x)) if k not in leaving])
 
 
 def _restricted(matrix: Tensor, best: Tensor, kept: list[int]) -> Tensor:

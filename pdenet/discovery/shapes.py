@@ -194,7 +194,7 @@ class Linearised:
             start += len(shape.directions)
         self.normal = form.normal(x, windows, self.directions)
 
-    def describe(self, structure: float) -> list[Description]:
+    def describe(self, structure: float) -> Sequence[Description]:
         """The formula of every function, or why it has none; structure: as in `describe`."""
         return [
             describe(
@@ -253,7 +253,9 @@ class Linearised:
             rows = torch.cat([shape.design.new_zeros(len(shape.design), n), shape.design], 1)
             found = errors_of(rows, self.form.normal(self.x, windows, directions))
             found = found * (len(windows) / len(self.windows)) ** 0.5
-        return np.hypot(found.cpu().numpy().reshape(shape.values.shape), shape.unresolved)
+        errors = found.cpu().numpy().reshape(shape.values.shape)
+        whole: np.ndarray = np.hypot(errors, shape.unresolved)
+        return whole
 
 
 def errors_of(rows: Tensor, normal: Normal) -> Tensor:
