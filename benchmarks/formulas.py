@@ -84,7 +84,7 @@ def rates(inside: list[tuple[sympy.Expr, Quadratic]], outside: list[Quadratic]) 
     """Counts with the thresholds as they are."""
     share, count = np.ones(len(POINTS)), {"found": 0, "given up": 0, "wrong": 0}
     for truth, quadratic in inside:
-        found = describe(quadratic, DICTIONARY, share, 0.0, len(DICTIONARY)).formula
+        found = describe(quadratic, DICTIONARY, share, 0.0, len(DICTIONARY)).formula or {}
         names = {part.as_independent(U)[1] for part in sympy.Add.make_args(truth)}
         count["found" if set(found) == names else "wrong" if found else "given up"] += 1
     false = sum(

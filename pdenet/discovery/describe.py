@@ -172,9 +172,10 @@ def inverse(matrix: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Description:
-    """A formula {function: coefficient}; or none, with the reason why."""
+    """A formula {function: coefficient}, empty where the function is zero; or None, with the reason
+    why there is none."""
 
-    formula: dict[sympy.Expr, float]
+    formula: dict[sympy.Expr, float] | None
     reason: str | None = None
 
 
@@ -198,7 +199,9 @@ def describe(
     most = min(MOST[max(1, len(variables))], max(1, quadratic.unknowns // 2), len(names))
     found = _shortest(_sizes(quadratic, structure, choices, most))
     if not found:
-        return Description({}, f"no sum of up to {most} simple functions describes it")
+        return Description(None, f"no sum of up to {most} simple functions describes it")
+    if not found[0][0]:
+        return Description({})
     terms = [
         {names[k]: a for k, a in zip(subset, values, strict=True)}
         for subset, values in _different(found, columns, share)
@@ -207,15 +210,15 @@ def describe(
     if not usual:
         ratio = cancellation(terms[0], dictionary, share)
         return Description(
-            {}, f"the terms of {_text(terms[0])} cancel: they are {ratio:.0f} times their sum"
+            None, f"the terms of {_text(terms[0])} cancel: they are {ratio:.0f} times their sum"
         )
     # Over a short range all functions look alike, and linear.
     linear = [each for each in usual if len(each) == 1 and next(iter(each)).is_Symbol]
     chosen = usual if len(usual) == 1 else linear
     if len(chosen) != 1:
-        return Description({}, "data cannot tell apart " + " and ".join(map(_text, usual[:3])))
+        return Description(None, "data cannot tell apart " + " and ".join(map(_text, usual[:3])))
     if _begins_series(chosen[0], names):
-        return Description({}, f"{_text(chosen[0])} looks like the beginning of a series")
+        return Description(None, f"{_text(chosen[0])} looks like the beginning of a series")
     return Description(chosen[0])
 
 
@@ -270,11 +273,11 @@ class _Size:
 
 
 def _sizes(quadratic: Quadratic, structure: float, choices: int, most: int) -> list[_Size]:
-    """Every size up to one more than `most`, which can only beat shorter ones."""
+    """Every size from none up to one more than `most`, which can only beat shorter ones."""
     n, found = len(quadratic.right), []
     beam = torch.zeros(1, 0, dtype=torch.int64)
-    for size in range(1, min(most + 1, n) + 1):
-        beam = _extended(beam, n)
+    for size in range(min(most + 1, n) + 1):
+        beam = _extended(beam, n) if size else beam
         values, rise = quadratic.solve(beam)
         order = torch.argsort(rise)[:WIDTH]
         beam, values, rise = beam[order], values[order], rise[order]

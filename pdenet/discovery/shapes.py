@@ -220,7 +220,7 @@ class Linearised:
         names, start = terms[:n], n
         for shape, description in zip(self.shapes, descriptions, strict=True):
             column = torch.eye(len(shape.directions)).to(self.x)
-            if description.formula:
+            if description.formula is not None:
                 order = list(shape.dictionary)
                 chosen = [order.index(name) for name in description.formula]
                 column = shape.functions[:, chosen]

@@ -83,9 +83,9 @@ def _equation(
     """The equation with its formulas, where these predict held-out trajectories as well as the free
     functions do, and without them where not."""
     free = misfit(problem.form.residuals(problem.x, held_out), held_out)
-    if any(each.formula for each in described):
+    if any(each.formula is not None for each in described):
         try:
-            if all(each.formula for each in described):
+            if all(each.formula is not None for each in described):
                 found = _fitted(reading, parts, problem, described, held_out)
             else:
                 found = _partly(parts, problem, described, held_out)
@@ -95,7 +95,9 @@ def _equation(
                 return found, described
         except DiscoveryError as error:
             reason = str(error)
-        described = [replace(each, formula={}, reason=each.reason or reason) for each in described]
+        described = [
+            replace(each, formula=None, reason=each.reason or reason) for each in described
+        ]
     return _partly(parts, problem, described, held_out), described
 
 
@@ -141,7 +143,8 @@ def _with_functions(
     curves, most = [], max(4, len(problem.windows) // 2)
     for k, (shape, each) in enumerate(zip(problem.shapes, described, strict=True)):
         table = found.pde.numeric_terms()[shape.field]
-        errors = None if each.formula else problem.errors(k, most)
+        known = each.formula is not None
+        errors = None if known else problem.errors(k, most)
         if shape.jet is not None:
             formula = sympy.Mul(table.get(shape.jet.symbol, 0.0))
             maps[shape.field, shape.jet] = FittedMap(
@@ -149,7 +152,7 @@ def _with_functions(
                 term=shape.jet.name,
                 kind="varying",
                 values=shape.values,
-                formula=format_expression(formula, "text", 5) if each.formula else None,
+                formula=format_expression(formula, "text", 5) if known else None,
                 errors=errors,
                 reason=each.reason,
             )
@@ -167,7 +170,7 @@ def _with_functions(
                 points=curve.points[seen],
                 values=shape.values[seen],
                 density=curve.density[seen],
-                formula=format_expression(sympy.Add(*own), "text", 5) if each.formula else None,
+                formula=format_expression(sympy.Add(*own), "text", 5) if known else None,
                 errors=None if errors is None else errors[seen],
                 reason=each.reason,
             )
