@@ -22,7 +22,7 @@ from _record import commit
 from pdenet.cli.variants import to_toml
 from pdenet.training.config import ReadoutSection, StageConfig, TrainingConfig, preset
 
-__all__ = ["EXPERIMENTS", "ROOT", "Experiment", "Job", "jobs", "load", "run_all"]
+__all__ = ["EXPERIMENTS", "ROOT", "Experiment", "Job", "jobs", "load", "reduced", "run_all"]
 
 ROOT = Path(__file__).resolve().parent.parent
 PAPER_DATA = ("--grid", "32x32", "--refine", "4", "--dt", "0.01", "--noise", "0.001")
@@ -150,7 +150,7 @@ def _settings(folder: Path, *, quick: bool) -> dict[str, Path]:
     """Configurations as files: the papers' one with frozen filters, that of the study, and those
     of the reduced runs."""
     paper = preset("paper")
-    base = _reduced(paper) if quick else paper
+    base = reduced(paper) if quick else paper
     rest, last = paper.stages[0], paper.stages[-1]
     stages = tuple(
         stage.model_copy(update={"iterations": count})
@@ -158,14 +158,14 @@ def _settings(folder: Path, *, quick: bool) -> dict[str, Path]:
     )
     configs = {
         "frozen": _frozen(base),
-        "study": _reduced(paper, iterations=20, values=2000)
+        "study": reduced(paper, iterations=20, values=2000)
         if quick
         else paper.model_copy(update={"stages": stages, "values": paper.values // 2}),
     }
     if quick:
         configs["quick"] = base
         for name in ("variable-coefficients", "nonlinear-source"):
-            configs[f"quick-{name}"] = _reduced(preset(name))
+            configs[f"quick-{name}"] = reduced(preset(name))
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
     for name, config in configs.items():
@@ -183,7 +183,7 @@ def _frozen(config: TrainingConfig) -> TrainingConfig:
     return config.model_copy(update=update)
 
 
-def _reduced(config: TrainingConfig, *, iterations: int = 60, values: int = 8000) -> TrainingConfig:
+def reduced(config: TrainingConfig, *, iterations: int = 60, values: int = 8000) -> TrainingConfig:
     """Few windows, few stages, small fits."""
     stages = (
         StageConfig(blocks=1, iterations=iterations, filters=False, penalties=False),

@@ -60,7 +60,8 @@ _log = logging.getLogger(__name__)
 class Discovery:
     """What `discover` found.
 
-    equation: in physical units. stderr: {field: {monomial: standard error}}. comparison: with the
+    equation: in physical units; `details.lines()` shows it with the maps and curves that have no
+    formula. stderr: {field: {monomial: standard error}}. comparison: with the
     truth, where one is known. seconds: by step. details: the whole result of the read-out.
     """
 

@@ -71,8 +71,9 @@ def describe_run(run: Path) -> dict[str, Any]:
 
 
 def _equation(record: dict[str, Any]) -> dict[str, Any]:
-    """An equation's record without the kernels and reasons, which fill pages."""
+    """An equation's record without kernels, reasons, and values of functions, which fill pages."""
     kept = {name: value for name, value in record.items() if name != "filters"}
+    kept |= {name: len(record[name]) for name in ("maps", "curves")}
     refinement = record["refinement"]
     if refinement is not None:
         counted = {name: len(refinement[name]) for name in ("decisions", "alternatives")}

@@ -34,6 +34,7 @@ from pdenet.cli.rollouts import (
 )
 from pdenet.cli.runs import read_log, recorded_data
 from pdenet.discovery import DiscoveredEquation, load_equation
+from pdenet.discovery.solvable import solvable
 from pdenet.errors import CheckpointError, ConfigError, DataError, EquationError
 from pdenet.events import Phase
 from pdenet.pde import PDE
@@ -111,7 +112,8 @@ def predict_run(run: Path, request: Request, monitor: Monitor | None = None) -> 
     refine = request.refine or observed.refine
     # Other stencils than the truth's: errors that both solvers share would not be seen.
     numerics = Numerics(order=6 if observed.order in (8, None) else 8)
-    equations = {EQUATION: found, TRUTH: observed.truth}
+    solved = solvable(discovered, problem.grid, problem.boundaries)
+    equations = {EQUATION: solved, TRUTH: observed.truth}
     forecasts = {
         name: with_equation(
             pde,
@@ -290,7 +292,7 @@ def work(run: Path, output: Path | None, as_json: bool, **options: Any) -> None:
     _check(options)
     folder = output or run / "prediction"
     animation, overwrite = options["animation"], options["overwrite"]
-    equation = _equation_of(run).pde  # before anything that takes time
+    equation = _equation_of(run)  # before anything that takes time
     check_places(folder, animation, overwrite=overwrite)
     chosen = given(options, "data", "times", "trajectories", "seed", "noise", "refine", "against")
     context = click.get_current_context()
@@ -313,7 +315,7 @@ def work(run: Path, output: Path | None, as_json: bool, **options: Any) -> None:
     if as_json:
         print_json(document)
     else:
-        print_text(equation.unicode())
+        print_text("\n".join(equation.lines("unicode")))
         print_text("")
         _print_summary(prediction, document)
     for path in written:

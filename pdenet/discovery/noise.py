@@ -18,11 +18,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from pdenet.discovery.fit import Rollouts
 from pdenet.discovery.floor import by_spectrum
 from pdenet.discovery.gaps import by_least_squares
 from pdenet.discovery.rounding import rounding_of
@@ -120,8 +120,16 @@ def _variances(values: Tensor, periodic: Sequence[bool]) -> tuple[Tensor, Tensor
     return variance, freedom
 
 
+class Predicts(Protocol):
+    """Whatever has residuals at its unknowns."""
+
+    def residuals(self, x: Tensor, windows: Trajectory) -> Tensor:
+        """y_k − û_k, (window, step, field, *space)."""
+        ...
+
+
 def structured_share(
-    problem: Rollouts,
+    problem: Predicts,
     x: Tensor,
     windows: Trajectory,
     sigma: Tensor,

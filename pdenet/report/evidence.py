@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pdenet.discovery import FittedCurve, FittedMap
+from pdenet.discovery import FittedCurve, FittedMap, Unknown, unknown_functions
 from pdenet.discovery.refine.result import Refinement
 from pdenet.errors import DataError
 from pdenet.events import TermDropped
@@ -147,6 +147,11 @@ class Evidence:
     def coefficients(self) -> tuple[Coefficient, ...]:
         """The maps beside the truth."""
         return coefficients(self.maps, self.found, self.grid, self.truth)
+
+    @property
+    def unknown(self) -> dict[str, tuple[Unknown, ...]]:
+        """What no formula stands for, by field."""
+        return unknown_functions(self.maps, self.curves, self.grid.axes)
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
