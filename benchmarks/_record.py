@@ -96,7 +96,7 @@ def measured(command: list[str], limit: int | None = None) -> tuple[dict[str, An
         if limit:
             over = max(numbers["cpu_seconds"], numbers["seconds"] / WALL) >= 0.98 * limit
             stopped = process.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
-            numbers["ended"] = not (stopped and over)
+            numbers |= {"limit": limit, "ended": not (stopped and over)}
         out.seek(0)
         error.seek(0)
         if process.returncode:

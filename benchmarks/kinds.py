@@ -150,7 +150,8 @@ def main() -> None:
                 key = {"set": origin, "case": name, "noise": noise, "seed": seed}
                 key |= {"method": options.method, "revision": now}
                 done = [row for row in results if all(row[k] == v for k, v in key.items())]
-                if not options.table and (options.again or not done):
+                short = any(not row["ended"] and row["limit"] < options.limit for row in done)
+                if not options.table and (options.again or short or not done):
                     case = make() if noise is None else make(noise=noise, seed=seed)
                     later = getattr(case, "later", name in LATER)
                     row = {**key, **run(case, options.method, options.limit, later)}
