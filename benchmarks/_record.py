@@ -94,9 +94,12 @@ def measured(command: list[str], limit: int | None = None) -> tuple[dict[str, An
             "memory_gib": round(usage.ru_maxrss / 2**20, 2),
         }
         if limit:
-            over = max(numbers["cpu_seconds"], numbers["seconds"] / WALL) >= 0.98 * limit
-            stopped = process.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
-            numbers |= {"limit": limit, "ended": not (stopped and over)}
+            killed = process.returncode == -signal.SIGKILL
+            late = numbers["seconds"] >= WALL * limit or numbers["cpu_seconds"] >= limit
+            stopped = process.returncode == -signal.SIGXCPU or (killed and late)
+            numbers |= {"limit": limit, "ended": not stopped}
+            if stopped:
+                return {**numbers, "failed": f"no end in {limit} CPU seconds"}, None
         out.seek(0)
         error.seek(0)
         if process.returncode:
