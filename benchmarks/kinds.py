@@ -14,7 +14,7 @@ own with a limit on CPU seconds (`--limit`). What comes of it is
     WRONG    another equation, "identified", or a false reason ("no change" where there is much)
     MISSED   no such claim, and no answer where there is one
     FAULT    an error that is not pdenet's own
-    NO END   nothing within the limit
+    NO END   nothing within the limit, or within pdenet's own time budget
 
 A file given with --module has a dictionary CASES of functions without arguments that return
 states, lengths, dt, fields, truth and answer. Results: benchmarks/results/kinds.json, each under
@@ -46,6 +46,11 @@ OUTCOMES = ("RIGHT", "WRONG", "MISSED", "FAULT", "NO END")
 LATER = ("window", "given_velocity", "wave_one_field")
 """Cases of other files for which a refusal is right too, as `later` says of ours."""
 NO_CHANGE = "no change beyond"
+OUT_OF_TIME = "time budget"
+"""Words of pdenet's reasons: that nothing changes, and that its own time was over."""
+NEAR = 2.0
+"""A χ² farther from 1 than this factor is marked in the table: whatever was found, equation and
+noise do not explain the data (or explain more than there is)."""
 
 
 def cases_of(module: Path | None) -> dict[str, Callable[..., Any]]:
@@ -72,6 +77,8 @@ def judged(found: dict[str, Any], answer: str, still: bool, later: bool) -> str:
         return "RIGHT" if right else "WRONG"
     if NO_CHANGE in found["reason"] and not still:
         return "WRONG"
+    if OUT_OF_TIME in found["reason"]:
+        return "NO END"
     if found["verdict"] == "not identifiable":
         return "RIGHT" if answer == "family" else "MISSED"
     return "RIGHT" if answer == "none" or later else "MISSED"
@@ -102,10 +109,17 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         cells = [row["case"], row["noise"], row["seed"], row["answer"], row["outcome"]]
         cells += [row.get("verdict", "–"), _short(said)]
         cells += [_number(row.get(key)) for key in ("einf", "z", "chi2")] + [row["cpu_seconds"]]
+        cells[-2] += " !" if _is_off(row) else ""
         lines.append("| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |")
     count = Counter(row["outcome"] for row in rows)
     total = ", ".join(f"{count[each]} {each}" for each in OUTCOMES)
-    return "\n".join([*lines, "", f"{len(rows)} runs: {total}"])
+    off = sum(row["outcome"] == "RIGHT" and _is_off(row) for row in rows)
+    return "\n".join([*lines, "", f"{len(rows)} runs: {total}; {off} of the RIGHT with χ² off (!)"])
+
+
+def _is_off(row: dict[str, Any]) -> bool:
+    chi2 = row.get("chi2")
+    return chi2 is not None and not 1 / NEAR <= chi2 <= NEAR
 
 
 def _short(text: str, most: int = 110) -> str:

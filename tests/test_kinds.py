@@ -58,6 +58,7 @@ def test_random_fields_hold_the_waves_that_were_asked_for(benchmark):
 
 FOUND = {"ended": True, "verdict": "identified", "exact": True, "far": False, "reason": ""}
 REFUSED = {"ended": True, "verdict": "refused", "reason": "no equation of the library"}
+LATE = {**REFUSED, "reason": "the time budget ended before an equation was fitted"}
 FALSE = {**REFUSED, "reason": "the data show no change beyond their noise"}
 
 
@@ -75,6 +76,7 @@ FALSE = {**REFUSED, "reason": "the data show no change beyond their noise"}
         (REFUSED, "none", False, False, "RIGHT"),
         (REFUSED, "exact", False, False, "MISSED"),
         (REFUSED, "exact", False, True, "RIGHT"),
+        (LATE, "none", False, False, "NO END"),
         (FALSE, "none", False, False, "WRONG"),
         (FALSE, "none", True, False, "RIGHT"),
         ({"ended": True, "failed": "KeyError: 1"}, "none", False, False, "FAULT"),
