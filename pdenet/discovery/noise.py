@@ -92,7 +92,7 @@ def chi2_error(doubt: Tensor, values: Tensor, unknowns: float) -> float:
 
 
 def _middle_and_size(values: Tensor) -> tuple[float, float]:
-    """The middle between the largest and the smallest value of a field, and their distance to it."""
+    """The middle between the largest and the smallest value, and their distance to it."""
     seen = values[values.isfinite()]
     low, high = float(seen.min()) / 2, float(seen.max()) / 2
     return high + low, high - low
