@@ -44,10 +44,11 @@ from pdenet.training import refining
 from pdenet.training.answer import asked, keep_answer
 from pdenet.training.compiling import compile_where_it_pays
 from pdenet.training.config import TrainingConfig, validated
+from pdenet.training.progress import Progress
 from pdenet.training.refined import RefinementState
 from pdenet.training.refining import Fitted, refined, why_not
 from pdenet.training.run import Run, device_named, network_for, read_run, start_run
-from pdenet.training.trainer import Progress, Trainer
+from pdenet.training.trainer import Trainer
 from pdenet.types import Trajectory
 from pdenet.words import counted
 

@@ -113,6 +113,8 @@ class SimulationConfig(Numerics):
             raise ConfigError(
                 f"shape {self.shape} and lengths {self.lengths} must have one number per axis"
             )
+        if max(self.shape, default=0) > LONGEST:
+            raise ConfigError(f"a grid has at most {LONGEST} points along an axis: {self.shape}")
         if self.boundaries is not None:
             check_boundaries(self.boundaries, len(self.shape))
         if self.dtype not in _DTYPES:

@@ -99,13 +99,13 @@ def _require_affordable(values: int, config: SimulationConfig) -> None:
     """Raise ConfigError for what would never end: values of a state, too large or too often."""
     if values > _MOST_VALUES:
         raise ConfigError(
-            f"a state has {values:.3g} values with refine={config.refine}, at most "
-            f"{_MOST_VALUES:.3g} can be solved: use fewer points or a smaller refine"
+            f"states of {values:.3g} values (refine={config.refine}) cannot be solved, at most of "
+            f"{_MOST_VALUES:.3g}: use fewer points or a smaller refine"
         )
     steps = _total_work(config) * (config.substeps or 1)
     if steps * max(values, _OVERHEAD) > _MOST_WORK:
         raise ConfigError(
-            f"{steps:.3g} steps of states with {values:.3g} values would take days: use fewer "
+            f"{steps:.3g} steps of states of {values:.3g} values would take days: use fewer "
             "frames, trajectories or substeps, or a larger dt"
         )
 

@@ -60,17 +60,10 @@ class _Shape(click.ParamType[tuple[int, ...]]):
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
         if isinstance(value, tuple):
             return value
-        from pdenet.storage.schema import LONGEST  # loads too much for a help
-
         parts = re.split(r"[x×,]", str(value))
         whole = all(part.strip().isdecimal() and len(part) <= DIGITS for part in parts)
-        if not whole or not all(0 < int(part) <= LONGEST for part in parts):
-            self.fail(
-                f"{value!r:.60} is not a grid: type e.g. 64, 64x64 or 32x32x32, with up to "
-                f"{LONGEST} points along an axis",
-                param,
-                ctx,
-            )
+        if not whole or not all(int(part) > 0 for part in parts):
+            self.fail(f"{value!r:.60} is not a grid: type e.g. 64, 64x64 or 32x32x32", param, ctx)
         return tuple(int(part) for part in parts)
 
 

@@ -54,7 +54,8 @@ def claimed_folder(folder: Path, *, shared: bool = False) -> Iterator[Claim]:
     """
     with writing(folder):
         if folder.exists() and not folder.is_dir():
-            raise OutputError(f"'{folder}' is a file, not a folder: choose another folder with -o")
+            told = f"'{folder}' is a file, not a folder: choose another folder"
+            raise OutputError(told, shell=f"{told} with -o")
         made = [each for each in (folder, *folder.parents) if not each.exists()]
         descriptor = _locked(folder, os.O_RDONLY, exclusive=not shared)
     try:
@@ -108,10 +109,9 @@ def _locked(path: Path, flags: int, *, exclusive: bool, what: Path | None = None
             if _identity(descriptor) in _held.get():
                 return descriptor
             if not _flock(descriptor, exclusive=exclusive):
-                raise OutputError(
-                    f"another command is writing to '{what or path}': wait until it has ended, or "
-                    "choose another place with -o"
-                )
+                told = f"another command is writing to '{what or path}': wait until it has ended,"
+                told = f"{told} or choose another place"
+                raise OutputError(told, shell=f"{told} with -o")
             # Whoever had it may have removed it just before this lock was granted.
             with suppress(FileNotFoundError):
                 now = os.stat(path)

@@ -67,8 +67,8 @@ def create(
         )
     if max(trajectories, len(times), *problem.grid.shape) > LONGEST:
         raise DataError(
-            f"{trajectories} trajectories of {len(times)} frames on {problem.grid.shape} points "
-            f"cannot be stored: at most {LONGEST} of each; use several files"
+            f"{counted(trajectories, 'trajectory')} of {len(times)} frames on a grid of "
+            f"{problem.grid.shape} cannot be stored: at most {LONGEST} of each; use several files"
         )
     if dtype not in _DTYPES:
         raise DataError(f"dtype {dtype!r} cannot be stored: use one of {', '.join(_DTYPES)}")

@@ -36,7 +36,7 @@ from pdenet.training.config import (
     TrainingConfig,
     validated,
 )
-from pdenet.training.trainer import MOST_DOUBLINGS, MOST_SUBSTEPS, Progress
+from pdenet.training.progress import MOST_DOUBLINGS, MOST_SUBSTEPS, Progress
 from pdenet.words import counted
 
 __all__ = ["Run", "device_named", "network_for", "read_run", "start_run", "versions"]

@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -31,14 +31,13 @@ from pdenet.optimise import LBFGS, LBFGSState
 from pdenet.pde.render import to_text
 from pdenet.training.config import StageConfig, TrainingConfig
 from pdenet.training.loss import penalty, prediction_loss
+from pdenet.training.progress import MOST_DOUBLINGS, MOST_SUBSTEPS, Progress
 from pdenet.types import Trajectory
 
-__all__ = ["Progress", "Trainer", "stage_names"]
+__all__ = ["Trainer", "stage_names"]
 
 _log = logging.getLogger(__name__)
 
-MOST_SUBSTEPS = 64
-MOST_DOUBLINGS = 3
 OVERFIT = 10.0
 """Validation loss over training loss from which on a stage counts as overfitted: 0.6 to 8 were seen
 where the equation was found, 350 where it was not (six windows of a reactive source)."""
@@ -51,20 +50,6 @@ DROWNED = 0.1
 filters and longer windows only learn noise: those of Burgers at 10 % of it blow up."""
 
 SECONDS_BETWEEN_LEADING_TERMS = 2.0
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where training stands: in stage `stage` (from 0), with its windows and optimiser, if it has
-    begun. `substeps`: steps of a δt-block. `seconds`: spent in the stage before. `doublings`: how
-    often the number of windows was doubled."""
-
-    stage: int = 0
-    substeps: int = 1
-    windows: Tensor | None = None
-    optimiser: LBFGSState | None = None
-    seconds: float = 0.0
-    doublings: int = 0
 
 
 def stage_names(stages: tuple[StageConfig, ...]) -> tuple[str, ...]:

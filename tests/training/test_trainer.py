@@ -15,7 +15,8 @@ from pdenet.grid import Grid
 from pdenet.model import NetworkShape, PDENet
 from pdenet.storage import open_data
 from pdenet.training.config import StageConfig
-from pdenet.training.trainer import Progress, Trainer, stage_names
+from pdenet.training.progress import Progress
+from pdenet.training.trainer import Trainer, stage_names
 
 RUNS = runpy.run_path(str(Path(__file__).with_name("runs.py")))
 STAGES, config, tensors = RUNS["STAGES"], RUNS["config"], RUNS["tensors"]

@@ -73,10 +73,11 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
             break
         setup = setup.in_windows(max(SHORTEST, frames // 2))
     if first is None:
-        raise DiscoveryError(
-            f"no equation that the data propose can be rolled out over even {frames} frames: give "
-            "one with --pde, or data with less noise or smaller time steps"
+        told = (
+            f"no equation that the data propose can be rolled out over even {frames} frames: give"
         )
+        told = f"{told} data with less noise or smaller time steps, or"
+        raise DiscoveryError(f"{told} an equation to begin with", shell=f"{told} one with --pde")
     return _judged(session, first, proposal)
 
 

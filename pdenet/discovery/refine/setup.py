@@ -64,8 +64,8 @@ def check_problem(pde: PDE | None, data: Tensor, problem: Problem) -> None:
     for axis, points in zip(problem.grid.axes, problem.grid.shape, strict=True):
         if points < FEWEST:
             raise DiscoveryError(
-                f"{axis} has {points} points, and a refinement needs at least {FEWEST} along each "
-                "axis: give a finer grid"
+                f"{axis} has {counted(points, 'point')}, and a refinement needs at least {FEWEST} "
+                "along each axis: give a finer grid"
             )
     if pde is not None and pde.fields != problem.fields:
         raise DiscoveryError(

@@ -14,7 +14,7 @@ from pdenet.discovery.refine.prior import Shells, spectrum_of_data, unresolved
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.refine.start import filled, low_products, rank_terms
 from pdenet.discovery.refine.waves import Waves
-from pdenet.discovery.refine.weak import bumps, signal, weak_form
+from pdenet.discovery.refine.weak import bumps, signal, weak_form, widths
 from pdenet.discovery.smooth import Smoothing
 from pdenet.grid import Grid
 from pdenet.pde import PDE
@@ -169,9 +169,10 @@ def test_low_products(fields: tuple[str, ...], ndim: int, count: int) -> None:
 
 @pytest.mark.parametrize("frames", [2, 3, 4, 7, 20, 41])
 def test_test_functions_integrate_quadratics_by_parts_exactly(frames: int) -> None:
-    bump, slope = bumps(frames, 0.1)
+    bump, slope, kinds = bumps(frames, 0.1)
     time = 0.1 * torch.arange(frames, dtype=torch.float64)
     assert bump.shape == slope.shape and bump.shape[1] == frames
+    assert kinds.unique().tolist() == list(range(len(widths(frames))))
     for power in (0, 1, 2):
         change = power * time ** max(power - 1, 0)
         assert torch.allclose(slope @ time**power, bump @ change, atol=1e-10)
@@ -197,10 +198,9 @@ def test_the_weak_form_of_clean_data_holds(small: Callable[..., object]) -> None
     sigma = torch.full((4, 1), 1e-9, dtype=torch.float64)
     products = tuple(term.product for term in terms)
     waves = problem.dynamics.waves
-    (normal,) = weak_form(data, sigma, waves, 0.02, ("u",), products)
-    c = problem.coefficients
-    left = normal.misfit - 2 * normal.gradient @ c + c @ normal.matrix @ c
-    assert float((left / normal.misfit).max()) < 1e-6
+    form = weak_form(data, sigma, waves, 0.02, ("u",), products)
+    left = form.residual(0, problem.coefficients).abs().square().sum((1, 2))
+    assert float((left / form.rates[:, 0].abs().square().sum((1, 2))).max()) < 1e-6
 
 
 def test_terms_are_found_under_heavy_noise(small: Callable[..., object]) -> None:
