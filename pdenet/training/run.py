@@ -69,7 +69,9 @@ class Run:
                 with log.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(_finite(to_record(event))) + "\n")
             except OSError as error:
-                raise OutputError(f"'{log}' cannot be written: {reason(error)}") from error
+                raise OutputError(
+                    f"'{log}' cannot be written: {reason(error)}; a run can be copied there"
+                ) from error
             if on_event:
                 on_event(event)
 
