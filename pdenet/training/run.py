@@ -81,7 +81,9 @@ class Run:
                     file.write("\n" * torn.pop() if torn else "")
                     file.write(json.dumps(_finite(to_record(event))) + "\n")
             except OSError as error:
-                raise OutputError(f"'{log}' cannot be written: {reason(error)}") from error
+                raise OutputError(
+                    f"'{log}' cannot be written: {reason(error)}; a run can be copied there"
+                ) from error
             if on_event:
                 on_event(event)
 

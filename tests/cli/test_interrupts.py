@@ -97,7 +97,7 @@ def test_a_full_disk_ends_a_training_in_one_line(tmp_path, data, limit):
     out, told = process.communicate(timeout=600)
     assert (process.returncode, out) == (2, "")
     assert told.startswith("pdenet: error: ") and told.count("\n") == 1
-    assert "space" in told
+    assert "raise the limit" in told
     assert [path.name for path in tmp_path.iterdir()] == ["long.toml"]
 
 
