@@ -75,7 +75,6 @@ ALIKE = 1e-6
 RIDGE = 1e-12
 """Of systems that are scaled to have ones on their diagonal."""
 
-
 UNKNOWN = 1e-10
 """Share of the best known direction below which nothing is known of one."""
 
@@ -111,7 +110,9 @@ class Quadratic:
         projection: (weight, function), the weights that come nearest to each function. weights: how
         many it really has, where not all of them are in x."""
         windows, unknowns = normal.gradient.shape
-        matrix, gradient = normal.matrix.mean(0), normal.gradient.mean(0)
+        # From here on it is small linear algebra, wherever the rollouts were.
+        matrix, gradient = normal.matrix.mean(0).cpu(), normal.gradient.mean(0).cpu()
+        projection, x = projection.cpu(), x.cpu()
         inside = torch.arange(unknowns)[block]
         others = torch.tensor([k for k in range(unknowns) if k not in set(inside.tolist())]).long()
         cross = matrix[inside][:, others]
@@ -121,7 +122,7 @@ class Quadratic:
         inner = inverse(schur)
         # The gain that unknowns have by chance, from the spread of the scores of whole windows:
         # within one, errors of the first frame and of the filters are shared by all points.
-        scores = normal.gradient - normal.gradient.mean(0)
+        scores = normal.gradient.cpu() - gradient
         scores = scores[:, inside] - scores[:, others] @ solved.T
         rank = round(float((schur * inner).sum()))
         gain = torch.einsum("wi,ij,wj->", scores, inner, scores) / (windows * max(1, windows - 1))
@@ -212,9 +213,9 @@ def describe(
         return Description(
             None, f"the terms of {_text(terms[0])} cancel: they are {ratio:.0f} times their sum"
         )
-    # Over a short range all functions look alike, and linear.
-    linear = [each for each in usual if len(each) == 1 and next(iter(each)).is_Symbol]
-    chosen = usual if len(usual) == 1 else linear
+    # Over a short range all functions look alike: constant, or linear.
+    plain = [each for each in usual if all(name.is_Symbol or name == 1 for name in each)]
+    chosen = usual if len(usual) == 1 else plain
     if len(chosen) != 1:
         return Description(None, "data cannot tell apart " + " and ".join(map(_text, usual[:3])))
     if _begins_series(chosen[0], names):

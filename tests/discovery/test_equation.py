@@ -21,11 +21,13 @@ from pdenet.discovery import (
     load_equation,
     save_equation,
 )
+from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.result import Alternative, Decision, Refinement
-from pdenet.errors import CheckpointError, OutputError
+from pdenet.errors import CheckpointError, DiscoveryError, OutputError
 from pdenet.events import TermDropped
 from pdenet.pde import PDE
 from pdenet.pde.render import format_value
+from pdenet.training.refining import refined
 
 
 def scaled(pde: PDE, size: float) -> dict:
@@ -118,6 +120,11 @@ def test_what_has_no_formula_is_named_and_never_lost(tmp_path):
     for wrong in ({}, {"v": ["f(v)"]}, {"u": ["f(u)"]}):
         (tmp_path / "equation.json").write_text(json.dumps({**record, "unknown": wrong}))
         refused(tmp_path / "equation.json")
+
+
+def test_an_equation_with_an_unknown_function_is_not_refined():
+    with pytest.raises(DiscoveryError, match=r"holds c_1\(x\)\*u_x, f\(v\), of which only values"):
+        refined(equation(), None, RefineConfig())
 
 
 @pytest.mark.parametrize(
