@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 import unicodedata
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -101,15 +102,22 @@ def test_warnings_too(capsys, monkeypatch):
     assert "is odd" in told and not obeyed(told)
 
 
-def test_a_record_and_its_names(capsys, tmp_path):
-    """What `pdenet info` prints of a folder whose records somebody else wrote."""
+def test_records_and_their_names(capsys, tmp_path):
+    """What `pdenet info` says of a folder whose records somebody else wrote: what a run does not
+    have is refused, and what it says of itself is written out."""
     run = tmp_path / "run"
     run.mkdir()
-    (run / "config.json").write_text(json.dumps({"config": {HOSTILE: HOSTILE}, "data": HOSTILE}))
-    (run / "equation.json").write_text(
-        json.dumps({"equations": [HOSTILE], HOSTILE: {"a": HOSTILE}})
-    )
-    for form in ([], ["--json"]):
-        assert main(["info", str(run), *form]) == 0
+    data = {"path": HOSTILE, "digest": HOSTILE}
+    whole = {"config": {}, "data": data, "versions": {HOSTILE: HOSTILE}}
+    for record, form in product(
+        ({"config": {HOSTILE: HOSTILE}, "data": data}, {"config": {}, "data": HOSTILE}, whole),
+        ([], ["--json"]),
+    ):
+        (run / "config.json").write_text(json.dumps(record))
+        assert main(["info", str(run), *form]) == (0 if record is whole else 2)
         streams = capsys.readouterr()
-        assert "owned" in streams.out and not obeyed(streams.out + streams.err)
+        told = streams.out if record is whole else streams.err
+        assert "owned" in told and not obeyed(streams.out + streams.err)
+    (run / "equation.json").write_text(json.dumps({"equations": [HOSTILE], HOSTILE: HOSTILE}))
+    assert main(["info", str(run)]) == 2
+    assert not obeyed(capsys.readouterr().err)

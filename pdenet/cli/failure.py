@@ -14,7 +14,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import click
 
@@ -88,7 +88,9 @@ def run(group: click.Group, arguments: list[str], signals: Signals | None = None
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without ∂ or ν still gets its answer
             stream.reconfigure(errors="replace")
-    with _logging(debug), signals or Signals() as signals:
+    # Those that are given are heeded already, and would be put in the place of those before.
+    heeded: AbstractContextManager[Signals] = Signals() if signals is None else nullcontext(signals)
+    with _logging(debug), heeded as signals:
         try:
             code = group.main(arguments, prog_name="pdenet", standalone_mode=False, obj=signals)
             sys.stdout.flush()
