@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from pdenet.discovery.reading import NOTHING_HELPS
 from pdenet.discovery.refine.choose import Choice, choose
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
+from pdenet.discovery.refine.families import families
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import errors
-from pdenet.discovery.refine.measures import chi2_of, finer_than, quadratic_of, reason_of
+from pdenet.discovery.refine.measures import (
+    chi2_of,
+    finer_than,
+    quadratic_of,
+    reason_of,
+    why_nothing,
+)
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.saving import Judgement
 from pdenet.discovery.refine.session import Fitted, Session
@@ -72,10 +79,13 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
         if near or frames <= SHORTEST or session.late():
             break
         setup = setup.in_windows(max(SHORTEST, frames // 2))
+    if first is None and not any(map(_nonzero, proposal.starts)):
+        raise DiscoveryError(why_nothing(session.setup, proposal.tried))
     if first is None:
         raise DiscoveryError(
-            f"no equation that the data propose can be rolled out over even {frames} frames: give "
-            "one with --pde, or data with less noise or smaller time steps"
+            "numbers failed: no equation that the data propose could be solved over even "
+            f"{frames} frames without blowing up: begin with an equation that you expect, "
+            "or take smaller time steps"
         )
     return _judged(session, first, proposal)
 
@@ -91,7 +101,7 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
             quadratic = quadratic_of(now, fitted.fit.reduce(now), 1, proposal.pool)
         except StoppedError:
             break
-        choice = choose(quadratic, lambda a, b: library.terms[a].field == library.terms[b].field)
+        choice = choose(quadratic, _same_field(library))
         _tell(session, library, choice)
         change = quadratic.best(choice.kept)
         settled = set(choice.kept) == set(_nonzero(now.coefficients))
@@ -102,13 +112,34 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
         if finer is not None:
             grid, now = finer, setup.begin(finer, now.coefficients)
         start = replace(fitted, grid=grid, now=now)
-        fitted = _fit(session, start, library, session.config.iterations)
+        fitted = _fit(session, start, proposal, session.config.iterations)
     coefficients = now.coefficients.clone()
     if choice is not None:
         outside = torch.ones_like(coefficients, dtype=torch.bool)
         outside[choice.kept] = False
         coefficients[outside] = 0
-    return Judgement(coefficients, choice, replace(fitted, now=now))
+    found = replace(fitted, now=now)
+    if choice is None or not proposal.relations:
+        return Judgement(coefficients, choice, found)
+    related = families(session, found, library, quadratic, choice.kept, proposal.relations)
+    if not related:
+        return Judgement(coefficients, choice, found)
+    # The simplest of a family is the one without the derivatives that a relation does away with.
+    leads = frozenset(
+        k
+        for k, term in enumerate(library.terms)
+        for each in related
+        if (term.field, term.product) == (each.field, each.products[0])
+    )
+    simplest = choose(quadratic, _same_field(library), leads)
+    if simplest.kept:
+        choice = simplest
+        coefficients = quadratic.at + quadratic.best(choice.kept)
+    return Judgement(coefficients, choice, found, related)
+
+
+def _same_field(library: Library) -> Callable[[int, int], bool]:
+    return lambda a, b: library.terms[a].field == library.terms[b].field
 
 
 def _first(session: Session, setup: Setup, grid: Grid, proposal: Proposal) -> Fitted | None:
@@ -123,7 +154,7 @@ def _first(session: Session, setup: Setup, grid: Grid, proposal: Proposal) -> Fi
             break
         if not finite:
             continue
-        fitted = _fit(session, Fitted(setup, grid, fit, now), proposal.library, ATTEMPT)
+        fitted = _fit(session, Fitted(setup, grid, fit, now), proposal, ATTEMPT)
         if fitted.now.step < NEAR:
             return fitted
         distance = chi2_of(fitted.now, setup.sigma) if fitted.now.finite else math.inf
@@ -148,12 +179,12 @@ def _by_cost(
     return sorted(found, key=lambda each: each[2].substeps > COSTLY * quickest)
 
 
-def _fit(session: Session, start: Fitted, library: Library, iterations: int) -> Fitted:
+def _fit(session: Session, start: Fitted, proposal: Proposal, iterations: int) -> Fitted:
     """The fit of the terms that are not zero, as one of the whole library."""
-    setup, grid, now = start.setup, start.grid, start.now
+    setup, grid, now, library = start.setup, start.grid, start.now, proposal.library
     kept = _nonzero(now.coefficients)
     if not kept:
-        raise DiscoveryError(NOTHING_HELPS)
+        raise DiscoveryError(why_nothing(session.setup, proposal.tried))
     mask = [k in kept for k in range(len(library.terms))]
     smaller = library.only(mask)
     places = torch.tensor(kept)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.session import Session
 from pdenet.discovery.refine.start import Ranked, rank_terms
 from pdenet.discovery.terms import Library
@@ -19,11 +20,14 @@ __all__ = ["Proposal", "propose"]
 class Proposal:
     """All terms that may be in the equation, and coefficients to start from: those of a given
     equation, then those of regressions on the data. pool: products that the terms of one equation
-    were drawn from."""
+    were drawn from. tried: the classes of products that were looked at, in words. relations: that
+    hold on the data whatever the equation."""
 
     library: Library
     starts: tuple[Tensor, ...]
     pool: int = 1
+    tried: tuple[str, ...] = ()
+    relations: tuple[Relation, ...] = ()
 
 
 def propose(session: Session, pde: PDE | None) -> Proposal:
@@ -33,11 +37,13 @@ def propose(session: Session, pde: PDE | None) -> Proposal:
         return Proposal(given, (at.to(session.setup.data),))
     session.on_event(Phase("terms from the data", 0.0, "regression in weak form"))
     setup = session.setup
-    order = max([6, *(jet.order for jet in (given.jets if given is not None else ()))])
+    order = max(
+        [session.config.order, *(jet.order for jet in (given.jets if given is not None else ()))]
+    )
     ranked = rank_terms(setup.seen, setup.waves, setup.dt, order, setup.problem.fields)
     session.on_event(Phase("terms from the data", 1.0, f"{len(ranked.library.terms)} candidates"))
     if given is None or at is None:
-        return Proposal(ranked.library, ranked.starts, ranked.pool)
+        return Proposal(ranked.library, ranked.starts, ranked.pool, ranked.tried, ranked.relations)
     return _joined(given, at.to(setup.data), ranked)
 
 
@@ -55,4 +61,4 @@ def _joined(given: Library, at: Tensor, ranked: Ranked) -> Proposal:
         for term, value in zip(ranked.library.terms, start.tolist(), strict=True):
             wide[place[term.field, term.name]] = value
         found.append(wide)
-    return Proposal(library, tuple(found), ranked.pool)
+    return Proposal(library, tuple(found), ranked.pool, ranked.tried, ranked.relations)
