@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pdenet.discovery.refine.choose import Choice, choose
+from pdenet.discovery.refine.choose import Choice, Quadratic, choose
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.families import families
@@ -91,8 +91,35 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
 
 
 def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
-    """Judge every term, fit those that stay, and again until nothing changes."""
-    library, choice, now = proposal.library, None, fitted.now
+    """Judge every term, and where the data allow any multiple of a relation, once more without what
+    that does away with: the simplest equation of the family."""
+    library = proposal.library
+    found, quadratic = _rounds(session, fitted, proposal, frozenset())
+    if quadratic is None or found.fitted is None or not proposal.relations:
+        return found
+    related = families(session, found.fitted, library, quadratic, found.kept, proposal.relations)
+    if not related:
+        return found
+    places = {(each.field, each.products[0]) for each in related}
+    leads = frozenset(
+        k for k, term in enumerate(library.terms) if (term.field, term.product) in places
+    )
+    simplest = choose(quadratic, _same_field(library), leads)
+    if simplest.kept:
+        start = torch.zeros_like(quadratic.at)
+        start[simplest.kept] = (quadratic.at + quadratic.best(simplest.kept))[simplest.kept]
+        now = replace(found.fitted.now, coefficients=start)
+        again = _fit(session, replace(found.fitted, now=now), proposal, session.config.iterations)
+        found, _ = _rounds(session, again, proposal, leads)
+    return replace(found, families=related)
+
+
+def _rounds(
+    session: Session, fitted: Fitted, proposal: Proposal, excluded: frozenset[int]
+) -> tuple[Judgement, Quadratic | None]:
+    """Judge every term, fit those that stay, and again until nothing changes. With chi² around the
+    last fit; None where there was no time for it."""
+    library, choice, now, quadratic = proposal.library, None, fitted.now, None
     for _ in range(ROUNDS):
         if choice is not None and session.late():
             break
@@ -101,7 +128,7 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
             quadratic = quadratic_of(now, fitted.fit.reduce(now), 1, proposal.pool)
         except StoppedError:
             break
-        choice = choose(quadratic, _same_field(library))
+        choice = choose(quadratic, _same_field(library), excluded)
         _tell(session, library, choice)
         change = quadratic.best(choice.kept)
         settled = set(choice.kept) == set(_nonzero(now.coefficients))
@@ -118,24 +145,7 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
         outside = torch.ones_like(coefficients, dtype=torch.bool)
         outside[choice.kept] = False
         coefficients[outside] = 0
-    found = replace(fitted, now=now)
-    if choice is None or not proposal.relations:
-        return Judgement(coefficients, choice, found)
-    related = families(session, found, library, quadratic, choice.kept, proposal.relations)
-    if not related:
-        return Judgement(coefficients, choice, found)
-    # The simplest of a family is the one without the derivatives that a relation does away with.
-    leads = frozenset(
-        k
-        for k, term in enumerate(library.terms)
-        for each in related
-        if (term.field, term.product) == (each.field, each.products[0])
-    )
-    simplest = choose(quadratic, _same_field(library), leads)
-    if simplest.kept:
-        choice = simplest
-        coefficients = quadratic.at + quadratic.best(choice.kept)
-    return Judgement(coefficients, choice, found, related)
+    return Judgement(coefficients, choice, replace(fitted, now=now)), quadratic
 
 
 def _same_field(library: Library) -> Callable[[int, int], bool]:

@@ -34,13 +34,14 @@ SMALL = 1e-3
 of the states is tried."""
 
 ABOVE_NOISE = 1.2
-"""Variance over that of the noise, which is known to some per cent, from which it is more than noise."""
+"""Variance over that of the noise, which is known to some per cent, from which it is more than
+noise."""
 
 WHAT_TO_TRY = (
-    "The law may need a coefficient that varies in space (the preset variable-coefficients), a source "
-    "that is no polynomial (the preset nonlinear-source, or a function in an equation to begin with), "
-    "a field that was not measured, a force that depends on time, or none of these: random or "
-    "nonlocal dynamics have no such equation"
+    "The law may need a coefficient that varies in space (the preset variable-coefficients), a "
+    "source that is no polynomial (the preset nonlinear-source, or a function in an equation to "
+    "begin with), a field that was not measured, a force that depends on time, or none of these: "
+    "random or nonlocal dynamics have no such equation"
 )
 
 LARGE = 0.05
@@ -156,6 +157,6 @@ def why_nothing(setup: Setup, tried: tuple[str, ...]) -> str:
         )
     return (
         "no equation of the library explains how the fields change, although they change by "
-        f"{math.sqrt(change):.3g} times their noise; tried: {'; '.join(tried) or 'the given terms'}. "
-        f"{WHAT_TO_TRY}"
+        f"{math.sqrt(change):.3g} times their noise; tried: "
+        f"{'; '.join(tried) or 'the given terms'}. {WHAT_TO_TRY}"
     )

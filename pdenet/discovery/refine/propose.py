@@ -10,10 +10,15 @@ from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.session import Session
 from pdenet.discovery.refine.start import Ranked, rank_terms
 from pdenet.discovery.terms import Library
+from pdenet.errors import DiscoveryError
 from pdenet.events import Phase
 from pdenet.pde import PDE
 
 __all__ = ["Proposal", "propose"]
+
+LAWLESS = 1e3
+"""Squared residual of the best equation in weak form over that of noise from which a field has no
+equation that is worth a rollout: where rollouts help, regressions leave some tens at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +47,8 @@ def propose(session: Session, pde: PDE | None) -> Proposal:
     )
     ranked = rank_terms(setup.seen, setup.waves, setup.dt, order, setup.problem.fields)
     session.on_event(Phase("terms from the data", 1.0, f"{len(ranked.library.terms)} candidates"))
+    if given is None:
+        _check_laws(setup.problem.fields, ranked)
     if given is None or at is None:
         return Proposal(ranked.library, ranked.starts, ranked.pool, ranked.tried, ranked.relations)
     return _joined(given, at.to(setup.data), ranked)
@@ -62,3 +69,18 @@ def _joined(given: Library, at: Tensor, ranked: Ranked) -> Proposal:
             wide[place[term.field, term.name]] = value
         found.append(wide)
     return Proposal(library, tuple(found), ranked.pool, ranked.tried, ranked.relations)
+
+
+def _check_laws(fields: tuple[str, ...], ranked: Ranked) -> None:
+    """Raise DiscoveryError where some fields have an equation and others have none: with those held
+    still, or sent on a wrong way, no rollout of the first leads anywhere."""
+    lawless = [name for name, left in zip(fields, ranked.excess, strict=True) if not left < LAWLESS]
+    if lawless and len(lawless) < len(fields):
+        names, others = ", ".join(lawless), ", ".join(f for f in fields if f not in lawless)
+        raise DiscoveryError(
+            f"no equation of the library explains how {names} changes, so nothing can be solved "
+            f"together with it, although {others} may have an equation; tried: "
+            f"{'; '.join(ranked.tried)}. If {names} was only measured and drives the other fields, "
+            "its equation is not to be found in these data; if it has one, another field or a "
+            "force acts on it that is not in the data"
+        )

@@ -25,8 +25,8 @@ from pdenet.discovery.refine.eliminate import conjugate_gradients
 from pdenet.discovery.refine.information import inverse
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, spectrum_of_data
-from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.refine.relations import Relation, relations
+from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.refine.weak import Squares, WeakForm, weak_form
 from pdenet.discovery.terms import Library, Term
 from pdenet.pde.jet import Jet, sorted_jets
@@ -41,7 +41,8 @@ FILLINGS = 4
 """How often the spectrum is taken anew from what was filled in with it."""
 
 CLASSES = ((2, False), (3, False), (4, False), (5, False), (6, False), (4, True))
-"""The highest order of a derivative, and whether derivatives stand in products of three, in turn, for
+"""The highest order of a derivative, and whether derivatives stand in products of three, in turn,
+for
 as long as the data ask for more."""
 
 EXPLAINED = 2.0
@@ -168,15 +169,20 @@ def rank_terms(
         rungs.append(_Rung(highest, cubic, form, chosen))
         if max(each.excess for each in chosen) < EXPLAINED:
             break
-    tried = tuple(_words(rung) for rung in rungs)
-    return _ranked(_enough(rungs), relations(rungs[0].form), tried)
+    return _ranked(_enough(rungs), relations(rungs[0].form), _words(rungs))
 
 
-def _words(rung: _Rung) -> str:
-    """The class of products, to be read."""
-    if rung.cubic:
-        return f"products of three derivatives (order {rung.order})"
-    return f"products of two derivatives up to order {rung.order}"
+def _words(rungs: list[_Rung]) -> tuple[str, ...]:
+    """The classes of products that were looked at, to be read."""
+    highest = max(rung.order for rung in rungs if not rung.cubic)
+    three = [rung.order for rung in rungs if rung.cubic]
+    return (
+        f"products of up to two derivatives of order {highest} or less, and of three fields",
+        *(
+            f"products of three with two derivatives, beside orders up to {order}"
+            for order in three
+        ),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +269,8 @@ def _enough(rungs: list[_Rung]) -> _Rung:
 
 
 def _ranked(rung: _Rung, found: tuple[Relation, ...], tried: tuple[str, ...]) -> Ranked:
-    """The terms of one order that are worth a closer look, with those of relations, and equations to
+    """The terms of one order that are worth a closer look, with those of relations, and equations
+    to
     start with."""
     form, terms = rung.form, list[Term]()
     products, fields = form.products, form.fields

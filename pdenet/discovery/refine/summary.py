@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine.choose import Choice, Rival

@@ -1,11 +1,11 @@
 """How sure a fit is: covariance, bootstrap over trajectories, and what the grid may still hide.
 
 C = (Σ A)⁻¹ is the Cramér–Rao bound with the initial states marginalised, and the variance of the
-coefficients where equation and noise are right. Trajectories that disagree by more show that they are
-not: V = C (Σ s sᵀ) C, s the score of a trajectory. The larger of the two counts; V is known from n
-trajectories only, so it is made as much larger as Student's t with n − 1 degrees of freedom asks for
-at 90 %. The bootstrap draws trajectories anew and is the check of both. The shift that a finer model would make is found without
-fitting it: with Δ the change of the prediction,
+coefficients where equation and noise are right. Trajectories that disagree by more show that they
+are not: V = C (Σ s sᵀ) C, s the score of a trajectory. The larger of the two counts; V is known
+from n trajectories only, so it is made as much larger as Student's t with n − 1 degrees of freedom
+asks for at 90 %. The bootstrap draws trajectories anew and is the check of both. The shift that a
+finer model would make is found without fitting it: with Δ the change of the prediction,
 
     Δθ = −C (J_θᵀ Δ − X_θᵀ J_uᵀ Δ).
 

@@ -26,7 +26,8 @@ SURPRISING, LEAST = 4.0, 0.02
 least distance: noise is not known better than to a per cent (`noise`), nor is the prior exact."""
 
 COMPUTED, REPRODUCED = 1e-6, 1e-3
-"""Noise below this share of the fields is that of computed data, whose errors are no noise: then the
+"""Noise below this share of the fields is that of computed data, whose errors are no noise: then
+the
 equation explains them if it reproduces them to the second share, as well as solvers agree."""
 
 DOUBTFUL, DOUBTFUL_MORE = 0.05, 0.3
@@ -50,8 +51,10 @@ class Doubts:
 
 
 def chi2_error(final: Final) -> float:
-    """The standard deviation of χ² if equation and noise are right: that of a mean of as many squares
-    as there are degrees of freedom, and that of the noise, which was estimated from the same data."""
+    """The standard deviation of χ² if equation and noise are right: that of a mean of as many
+    squares
+    as there are degrees of freedom, and that of the noise, which was estimated from the same
+    data."""
     now, setup = final.estimate, final.setup
     assert now.reduced is not None
     left = float(freedom(now.seen, now.reduced))
@@ -64,8 +67,8 @@ def verdict_of(final: Final, doubts: Doubts) -> tuple[Verdict, str]:
     """The verdict and why it is that; no reason for "identified"."""
     if not final.estimate.converged:
         return "not converged", (
-            "the coefficients still moved when the fit ended: they are the best so far, and neither "
-            "they nor their errors are to be relied on"
+            "the coefficients still moved when the fit ended: they are the best so far, and "
+            "neither they nor their errors are to be relied on"
         )
     left = _unexplained(final)
     if left:
@@ -86,8 +89,8 @@ def _unexplained(final: Final) -> str:
     if noise < COMPUTED and misfit < REPRODUCED:
         return ""
     return (
-        f"no equation of the library explains the data: what is left is {100 * misfit:.2g} % of the "
-        f"size of the fields, where noise would leave {100 * noise:.2g} % (χ² = {chi2:.3g} ± "
+        f"no equation of the library explains the data: what is left is {100 * misfit:.2g} % of "
+        f"the size of the fields, where noise would leave {100 * noise:.2g} % (χ² = {chi2:.3g} ± "
         f"{error:.1g})"
     )
 
@@ -96,8 +99,8 @@ def _undecided(doubts: Doubts) -> str:
     """Why the data do not decide for this equation; "" if they do."""
     if doubts.families:
         return (
-            "the data are so special (as a travelling wave is) that any of these equations describes "
-            f"them: {'; '.join(doubts.families)}. Other initial states would decide"
+            "the data are so special (as a travelling wave is) that any of these equations "
+            f"describes them: {'; '.join(doubts.families)}. Other initial states would decide"
         )
     terms = zip(
         doubts.library.terms, doubts.coefficients.tolist(), doubts.stderr.tolist(), strict=True
