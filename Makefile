@@ -1,6 +1,7 @@
-# The two commands:
+# The commands:
 #   make demo   simulate the Burgers equation, discover it again, write demo/report.html
 #   make test   format, lint, types, tests and examples: what continuous integration runs
+#   make check  the same without the tests marked as slow, in two minutes: for daily work
 # Each of them first makes .venv with the tested versions, and again only when they change.
 
 PYTHON ?= python3
@@ -11,13 +12,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types tests format clean
+.PHONY: help install demo test check lint types tests format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo   discover the Burgers equation from simulated data; the report is $(DEMO)/report.html"
 	@echo "make test   format, lint, types, tests and examples"
+	@echo "make check  the same without the slow tests, in two minutes on two cores"
 	@echo "make format rewrite the sources as ruff formats them"
 	@echo "make clean  remove $(VENV), $(DEMO) and the caches"
 
@@ -38,6 +40,10 @@ demo: $(READY)
 test: lint types tests
 	@echo "== all checks passed"
 
+check: CHOSEN := -m "not slow"
+check: lint types tests
+	@echo "== all checks passed but the slow ones: make test runs them"
+
 lint: $(READY)
 	@echo "== format"
 	@$(BIN)/ruff format --check .
@@ -50,7 +56,7 @@ types: $(READY)
 
 tests: $(READY)
 	@echo "== tests"
-	@OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/pytest -q -n $(WORKERS) --dist worksteal --durations 10
+	@OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/pytest -q -n $(WORKERS) --dist worksteal --durations 10 $(CHOSEN)
 
 format: $(READY)
 	@$(BIN)/ruff format .

@@ -22,7 +22,7 @@ from _record import commit
 from pdenet.cli.variants import to_toml
 from pdenet.training.config import ReadoutSection, StageConfig, TrainingConfig, preset
 
-__all__ = ["EXPERIMENTS", "ROOT", "Experiment", "Job", "jobs", "load", "run_all"]
+__all__ = ["EXPERIMENTS", "ROOT", "Experiment", "Job", "jobs", "load", "reduced", "run_all"]
 
 ROOT = Path(__file__).resolve().parent.parent
 PAPER_DATA = ("--grid", "32x32", "--refine", "4", "--dt", "0.01", "--noise", "0.001")
@@ -51,24 +51,27 @@ class Experiment:
     quick: tuple[str, ...] = ()
 
 
-_SMALL = ("--trajectories", "14", "--frames", "21")
-_SMALL_PAPER = (*PAPER_DATA, *_SMALL)
+_SMALL = ("--trajectories", "8", "--frames", "16")
+_SMALL_PAPER = (*PAPER_DATA, "--refine", "2", *_SMALL)
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment("burgers", "burgers", range(10), ("--preset", "paper"), quick=_SMALL_PAPER),
     Experiment("burgers-frozen", "burgers", range(3), PAPER_DATA, "frozen", _SMALL_PAPER),
     Experiment("reactive-source-32", "reactive-source", range(3), ("--preset", "paper")),
-    Experiment("reactive-source", "reactive-source", range(3), quick=_SMALL_PAPER),
+    Experiment(
+        "reactive-source", "reactive-source", range(3),
+        quick=(*_SMALL_PAPER, "--grid", "24x24", "--trajectories", "10"),
+    ),
     Experiment("diffusion", "diffusion", range(3), quick=_SMALL_PAPER),
     Experiment("diffusion-32", "diffusion", range(1), ("--preset", "paper")),
     Experiment("burgers-64", "burgers", range(1)),
     Experiment(
         "variable-coefficients", "variable-coefficients", range(3),
-        quick=("--grid", "32x32", "--noise", "0.002", *_SMALL),
+        quick=("--grid", "24x24", "--noise", "0.002", *_SMALL),
     ),
     Experiment(
         "nonlinear-source", "nonlinear-source", range(3),
-        quick=("--grid", "40x40", "--refine", "2", "--trajectories", "8", "--frames", "21"),
+        quick=("--grid", "32x32", "--refine", "1", "--trajectories", "6", "--frames", "16"),
     ),
 )  # fmt: skip
 
@@ -101,7 +104,7 @@ def _predictions(folder: Path, *, quick: bool) -> Iterator[Job]:
     if not frozen.is_symlink():
         frozen.symlink_to(Path("burgers-frozen", "seed-0"))
     against = ("--against", str(frozen))
-    short = ("--trajectories", "4") if quick else ()
+    short = ("--trajectories", "3") if quick else ()
     for name, run, more in (
         ("predict-paper", "burgers", against),
         *([] if quick else [("predict-64", "burgers-64", ())]),
@@ -147,7 +150,7 @@ def _settings(folder: Path, *, quick: bool) -> dict[str, Path]:
     """Configurations as files: the papers' one with frozen filters, that of the study, and those
     of the reduced runs."""
     paper = preset("paper")
-    base = _reduced(paper) if quick else paper
+    base = reduced(paper) if quick else paper
     rest, last = paper.stages[0], paper.stages[-1]
     stages = tuple(
         stage.model_copy(update={"iterations": count})
@@ -155,14 +158,14 @@ def _settings(folder: Path, *, quick: bool) -> dict[str, Path]:
     )
     configs = {
         "frozen": _frozen(base),
-        "study": base
+        "study": reduced(paper, iterations=20, values=2000)
         if quick
         else paper.model_copy(update={"stages": stages, "values": paper.values // 2}),
     }
     if quick:
         configs["quick"] = base
         for name in ("variable-coefficients", "nonlinear-source"):
-            configs[f"quick-{name}"] = _reduced(preset(name))
+            configs[f"quick-{name}"] = reduced(preset(name))
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
     for name, config in configs.items():
@@ -180,16 +183,22 @@ def _frozen(config: TrainingConfig) -> TrainingConfig:
     return config.model_copy(update=update)
 
 
-def _reduced(config: TrainingConfig) -> TrainingConfig:
+def reduced(config: TrainingConfig, *, iterations: int = 60, values: int = 8000) -> TrainingConfig:
     """Few windows, few stages, small fits."""
     stages = (
-        StageConfig(blocks=1, iterations=60, filters=False, penalties=False),
-        StageConfig(blocks=1, iterations=20),
-        StageConfig(blocks=3, iterations=20),
+        StageConfig(blocks=1, iterations=iterations, filters=False, penalties=False),
+        StageConfig(blocks=1, iterations=iterations // 4),
+        StageConfig(blocks=3, iterations=iterations // 6),
     )
-    readout = ReadoutSection(select_values=8000, fit_values=16000, structure_values=8000)
+    readout = ReadoutSection(
+        steps=4,
+        select_values=values // 2,
+        fit_values=values,
+        structure_values=values // 2,
+        free_iterations=6,
+    )
     return config.model_copy(
-        update={"stages": stages, "values": 12000, "compile": "off", "readout": readout}
+        update={"stages": stages, "values": values, "compile": "off", "readout": readout}
     )
 
 

@@ -1,11 +1,15 @@
 """What benchmarks share: runs measured from outside, and results/<name>.json with the machine."""
 
 import datetime
+import hashlib
 import json
 import os
 import platform
+import resource
+import signal
 import subprocess
 import tempfile
+import threading
 import time
 from importlib import metadata
 from pathlib import Path
@@ -13,9 +17,12 @@ from typing import Any
 
 import torch
 
-__all__ = ["RESULTS", "commit", "machine", "measured", "previous", "record"]
+__all__ = ["RESULTS", "commit", "machine", "measured", "previous", "record", "revision"]
 
-RESULTS = Path(__file__).resolve().parent / "results"
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+WALL = 10
+"""Seconds of wall time for each CPU second that a run may take: others use the machine too."""
 
 
 def machine() -> dict[str, Any]:
@@ -55,15 +62,30 @@ def previous(name: str, key: str = "results") -> Any:
     return json.loads(path.read_text(encoding="utf-8"))[key] if path.exists() else None
 
 
-def measured(command: list[str]) -> tuple[dict[str, Any], str | None]:
+def measured(command: list[str], limit: int | None = None) -> tuple[dict[str, Any], str | None]:
     """A command's commit, seconds and peak memory, and what it printed.
 
-    Where the command failed its output is None and "failed" holds the last line of its errors.
+    limit: CPU seconds after which the system ends it; it runs on one thread of OpenMP then, and
+    imports pdenet from where the benchmarks are.
+    Where the command failed its output is None and "failed" holds the last line of its errors;
+    "ended" is False where it had no end within the limit.
     """
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as error:
         started = time.perf_counter()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=error)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=error,
+            env=_environment() if limit else None,
+            preexec_fn=(lambda: _limit(limit)) if limit else None,
+        )
+        # A process that waits for ever uses no CPU.
+        timer = threading.Timer(WALL * limit if limit else threading.TIMEOUT_MAX, process.kill)
+        timer.daemon = True
+        timer.start()
         _, status, usage = os.wait4(process.pid, 0)
+        timer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         numbers: dict[str, Any] = {
             "commit": commit(),
@@ -71,12 +93,30 @@ def measured(command: list[str]) -> tuple[dict[str, Any], str | None]:
             "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
             "memory_gib": round(usage.ru_maxrss / 2**20, 2),
         }
+        if limit:
+            killed = process.returncode == -signal.SIGKILL
+            late = numbers["seconds"] >= WALL * limit or numbers["cpu_seconds"] >= limit
+            stopped = process.returncode == -signal.SIGXCPU or (killed and late)
+            numbers |= {"limit": limit, "ended": not stopped}
+            if stopped:
+                return {**numbers, "failed": f"no end in {limit} CPU seconds"}, None
         out.seek(0)
         error.seek(0)
         if process.returncode:
             lines = error.read().strip().splitlines()
             return {**numbers, "failed": lines[-1] if lines else "no message"}, None
         return numbers, out.read()
+
+
+def _limit(seconds: int) -> None:
+    """For the process that is started: an end to its CPU time, and no core dump."""
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _environment() -> dict[str, str]:
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(path)}
 
 
 def _version(package: str) -> str:
@@ -98,7 +138,19 @@ def _cpu() -> str:
 
 def commit() -> str:
     """The commit of the code that is measured."""
-    root = Path(__file__).resolve().parent.parent
-    command = ["git", "rev-parse", "HEAD"]
-    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    return ran.stdout.strip() or "unknown"
+    return _git("rev-parse", "HEAD").strip() or "unknown"
+
+
+def revision() -> str:
+    """The last commit that changed pdenet/, with a digest of what was changed there since.
+
+    Results that are kept under it stay valid when a benchmark or a document changes.
+    """
+    last = _git("log", "-1", "--format=%h", "--", "pdenet").strip() or "unknown"
+    changed = _git("diff", "HEAD", "--", "pdenet")
+    return f"{last}+{hashlib.sha256(changed.encode()).hexdigest()[:8]}" if changed else last
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout

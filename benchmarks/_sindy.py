@@ -1,13 +1,13 @@
 """PySINDy on a data file: the equation that its strong or its weak form finds.
 
     pip install -e '.[baselines]' -c constraints.txt
-    python benchmarks/_sindy.py data.h5            # weak; --strong, --degree 3
+    python benchmarks/_sindy.py data.h5            # weak; --strong, --degree 3, --order 4
 
 PySINDy's libraries, derivatives and STLSQ as somebody sets them who knows them well:
 
-    candidates  1, the polynomials of the fields up to `degree`, the derivatives up to order 2, and
-                the products of a derivative and one field (of up to `factors` fields); it cannot
-                form those of two derivatives
+    candidates  1, the polynomials of the fields up to `degree`, the derivatives up to `order`,
+                and the products of a derivative and one field (of up to `factors` fields); it
+                cannot form those of two derivatives
     derivatives spectral in space (finite differences of order 4 are a hundred times worse on clean
                 data; `periodic=True` is ignored); strong form: order 4 in time, without the ends
     windows     half-width a tenth of each axis and three tenths of the trajectory, but 20 frames or
@@ -54,7 +54,6 @@ from pdenet.storage import Data, open_data
 __all__ = ["scored", "sindy"]
 
 THRESHOLDS = np.geomspace(1e-3, 1.0, 61)
-ORDER = 2  # of the highest derivative
 POWER = 2  # of the test function (1 − x²)^POWER
 
 
@@ -63,12 +62,14 @@ def sindy(
     weak: bool = True,
     degree: int = 2,
     factors: int = 1,
+    order: int = 2,
     windows: int = 500,
     seed: int = 0,
 ) -> dict[str, Any]:
     """The equation that PySINDy finds from the training trajectories of a file.
 
-    degree: of the polynomials of the fields. factors: of those that multiply a derivative.
+    degree: of the polynomials of the fields. factors: of those that multiply a derivative. order:
+    of the highest derivative.
     windows: how many a trajectory has, in the weak form. seed: of their places.
 
     Returns "pde" (None where no term is left), "threshold", "candidates" (how many), "seconds", and
@@ -81,7 +82,7 @@ def sindy(
         if any(grid.endpoints):
             raise DataError(f"{data_path} has walls: spectral derivatives need periodic axes")
         with _seeded(seed):
-            libraries = _libraries(data, weak, degree, factors, windows)
+            libraries = _libraries(data, weak, degree, factors, order, windows)
         train, held = (
             np.vstack([_rows(libraries, data.read([k])[0], data.times, weak) for k in members])
             for members in (data.split["train"], data.split["validation"])
@@ -113,12 +114,14 @@ def scored(found: PDE | None, truth: PDE) -> dict[str, Any]:
 _Libraries = Sequence[tuple[Any, slice]]
 
 
-def _libraries(data: Data, weak: bool, degree: int, factors: int, windows: int) -> _Libraries:
+def _libraries(
+    data: Data, weak: bool, degree: int, factors: int, order: int, windows: int
+) -> _Libraries:
     """Fields and derivatives in one library, their products in another, on the same windows."""
     grid, times, fields = data.problem.grid, data.times, len(data.fields)
     settings = {
         "function_library": PolynomialLibrary(degree=factors, include_bias=False),
-        "derivative_order": ORDER,
+        "derivative_order": order,
         "differentiation_method": SpectralDerivative,
     }
     if weak:
@@ -231,6 +234,7 @@ def main() -> None:
     parser.add_argument("--strong", action="store_true", help="the strong form, not the weak one")
     parser.add_argument("--degree", type=int, default=2, help="of the polynomials of the fields")
     parser.add_argument("--factors", type=int, default=1, help="most fields before a derivative")
+    parser.add_argument("--order", type=int, default=2, help="of the highest derivative")
     parser.add_argument("--windows", type=int, default=500, help="of a trajectory, weak form")
     parser.add_argument("--seed", type=int, default=0, help="of the windows")
     settings = vars(parser.parse_args())

@@ -52,7 +52,7 @@ class Story:
 def make_data(path: Path, noise: float) -> Path:
     """Random Fourier fields as in the papers, solved on a finer grid."""
     return simulate(
-        "burgers", path, shape=(32, 32), trajectories=14, frames=21, refine=4, noise=noise, seed=0,
+        "burgers", path, shape=(32, 32), trajectories=10, frames=16, refine=2, noise=noise, seed=0,
         overwrite=True,
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
 from pdenet.errors import GridError
+from pdenet.words import counted
 
 __all__ = [
     "Boundaries",
@@ -73,7 +74,10 @@ def check_boundaries(boundaries: Boundaries, ndim: int) -> Boundaries:
     """The boundaries, checked: a pair for each axis, finite, and periodic at both ends or none."""
     pairs = tuple(tuple(pair) for pair in boundaries)
     if len(pairs) != ndim or any(len(pair) != 2 for pair in pairs):
-        raise GridError(f"{ndim} axes need {ndim} pairs of boundary conditions, not {boundaries!r}")
+        raise GridError(
+            f"boundary conditions come in {counted(ndim, 'pair')}, one for each axis, not "
+            f"{boundaries!r}"
+        )
     for lower, upper in pairs:
         for end in (lower, upper):
             if not isinstance(end, Periodic | Dirichlet | Neumann):

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import torch
 
 from pdenet.errors import ConfigError, DataError
+from pdenet.grid import LARGEST
 from pdenet.storage import Data
 from pdenet.types import Trajectory
+from pdenet.words import counted
 
 __all__ = ["Windows", "load"]
 
@@ -55,6 +57,13 @@ def load(
         data.read([row], out=(target if on_cpu else staging).numpy(), missing=missing)
         if not on_cpu:
             target.copy_(staging)
+    for f, name in enumerate(data.fields):
+        size = float(states[:, :, f].abs().nan_to_num(0.0).amax())
+        if 0 < size < 1 / LARGEST:
+            raise DataError(
+                f"{data.path}: the values of {name} reach {size:.3g}, and squares and products of "
+                "them are no numbers any more: choose other units"
+            )
     return states
 
 
@@ -73,8 +82,9 @@ class Windows:
     def __post_init__(self) -> None:
         if self.trajectories < 1 or not 1 <= self.steps < self.frames:
             raise ConfigError(
-                f"{self.trajectories} trajectories of {self.frames} frames hold no window of "
-                f"{self.steps} steps: use 1 to {self.frames - 1} blocks or simulate more frames"
+                f"{counted(self.trajectories, 'trajectory')} of {counted(self.frames, 'frame')} "
+                "hold no window of "
+                f"{counted(self.steps, 'step')}: use 1 to {self.frames - 1} or simulate more frames"
             )
 
     @property
@@ -92,7 +102,7 @@ class Windows:
         every trajectory and every part of it is seen. All windows where there are not more than n.
         """
         if n < 1:
-            raise ConfigError(f"{n} windows cannot be drawn: give at least 1")
+            raise ConfigError(f"{counted(n, 'window')} cannot be drawn: give at least 1")
         if n >= len(self):
             return torch.arange(len(self))
         edges = torch.arange(n + 1) * len(self) // n
@@ -107,7 +117,7 @@ class Windows:
         if states.shape[:2] != (self.trajectories, self.frames):
             raise DataError(
                 f"states have shape {tuple(states.shape)}, these windows are of "
-                f"{self.trajectories} trajectories of {self.frames} frames"
+                f"{counted(self.trajectories, 'trajectory')} of {counted(self.frames, 'frame')}"
             )
         chosen = torch.arange(len(self)) if windows is None else windows
         chosen = chosen.to(states.device)

@@ -3,10 +3,14 @@
 Every one is a `PDENetError`, and also a `ValueError` (what was given is wrong) or a `RuntimeError`
 (what was given is fine, but the work could not be done), so that callers who know nothing of this
 package can still catch them. A message is one line: what was given, what is allowed, what to type
-instead.
+instead. Where that differs between Python and the command line, the error has words for both:
+Python is never told a flag, the command line never a keyword.
 """
 
+from dataclasses import dataclass
+
 __all__ = [
+    "Advice",
     "CheckpointError",
     "ConfigError",
     "DataError",
@@ -23,7 +27,22 @@ __all__ = [
 
 
 class PDENetError(Exception):
-    """Base of all errors that pdenet raises on purpose."""
+    """Base of all errors that pdenet raises on purpose.
+
+    shell: the message as the command line says it, where that differs from the one for Python.
+    """
+
+    def __init__(self, message: str = "", *, shell: str = "") -> None:
+        super().__init__(message)
+        self.shell = shell or message
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Words for an error that is not raised yet. shell: those for the command line."""
+
+    python: str
+    shell: str = ""
 
 
 class EquationError(PDENetError, ValueError):

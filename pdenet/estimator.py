@@ -10,15 +10,17 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from pdenet.arrays import Source, as_file, removed_if_refused
 from pdenet.dataset import load
 from pdenet.discovery import DiscoveredEquation, load_equation, read_out
 from pdenet.discovery.refine.config import RefineConfig
@@ -27,26 +29,28 @@ from pdenet.errors import (
     ConfigError,
     DataError,
     DiscoveryError,
-    PDENetError,
 )
 from pdenet.events import Listener
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
+from pdenet.problem import Problem
 from pdenet.progress import listening
-from pdenet.storage import Data, open_data, write_arrays
+from pdenet.storage import Data, open_data, require_periodic
 from pdenet.storage.claim import claimed_file, claimed_folder
 from pdenet.threads import threads_for
 from pdenet.training import refining
 from pdenet.training.answer import asked, keep_answer
 from pdenet.training.compiling import compile_where_it_pays
 from pdenet.training.config import TrainingConfig, validated
+from pdenet.training.progress import Progress
 from pdenet.training.refined import RefinementState
 from pdenet.training.refining import Fitted, refined, why_not
 from pdenet.training.run import Run, device_named, network_for, read_run, start_run
-from pdenet.training.trainer import Progress, Trainer
+from pdenet.training.trainer import Trainer
 from pdenet.types import Trajectory
+from pdenet.words import counted
 
 __all__ = ["Discovery", "discover", "extract", "refine", "same_data", "train"]
 
@@ -57,7 +61,8 @@ _log = logging.getLogger(__name__)
 class Discovery:
     """What `discover` found.
 
-    equation: in physical units. stderr: {field: {monomial: standard error}}. comparison: with the
+    equation: in physical units; `details.lines()` shows it with the maps and curves that have no
+    formula. stderr: {field: {monomial: standard error}}. comparison: with the
     truth, where one is known. seconds: by step. details: the whole result of the read-out.
     """
 
@@ -101,13 +106,15 @@ def _train(
             current = read_run(run)
             same_data(current, opened)
         else:
+            require_periodic(opened)
             config = config or TrainingConfig()
             network_for(opened, config, torch.Generator().manual_seed(0))  # refuse before writing
             shortest = min(stage.blocks for stage in config.stages)
             if shortest >= opened.frames:
                 raise ConfigError(
-                    f"every stage has at least {shortest} blocks, but trajectories of "
-                    f"{opened.frames} frames hold at most {opened.frames - 1}: add a shorter stage"
+                    f"every stage has at least {counted(shortest, 'block')}, but trajectories of "
+                    f"{counted(opened.frames, 'frame')} hold at most {opened.frames - 1}: add a "
+                    "shorter stage"
                 )
             states = _sets(opened, config, getattr(torch, config.dtype))
             current = start_run(run, config, opened)
@@ -123,6 +130,7 @@ def _train(
     with threads_for(states[0][0, 0].numel(), states[0].device):
         if resume:
             progress = current.restore(model, generator)
+            trainer.check(progress)
         else:
             trainer.set_scales()
             progress = Progress()
@@ -160,9 +168,8 @@ def _extract(
     """`extract`, in a folder that is claimed. when: whether to refine, as in the settings."""
     source = Path(data) if data is not None else Path(current.data["path"])
     if data is None and not source.exists():
-        raise DataError(
-            f"the data of the run are no longer at '{source}': say where they are with --data"
-        )
+        told = f"the data of the run are no longer at '{source}': say where they are with"
+        raise DataError(f"{told} data=", shell=f"{told} --data")
     with open_data(source) as opened:
         opened.require_complete()
         same_data(current, opened)
@@ -194,10 +201,12 @@ def _extract(
     if found is None or refines:
         found = _refined_run(current, found, fitted, listen, required=when == "always")
     elif when == "auto" and not obstacle:
+        told = "the equation is that of the read-out: refining it on so many data takes minutes;"
         _log.warning(
-            "the equation is that of the read-out: refining it on so many data takes minutes; "
-            "'pdenet extract %s --refine' does it",
-            current.folder,
+            "%s extract(%r, refine=True) does it",
+            told,
+            str(current.folder),
+            extra={"shell": f"{told} 'pdenet extract {current.folder} --refine' does it"},
         )
     keep_answer(current, found, when)
     return found
@@ -226,35 +235,41 @@ def _refined_run(
 
 def refine(
     equation: PDE | Path | str | None,
-    data: Path | str,
+    data: Source,
     *,
     config: RefineConfig | None = None,
     state: Path | str | None = None,
     resume: bool = False,
     device: str = "auto",
     on_event: Listener | Literal[False] | None = None,
+    **settings: Any,
 ) -> DiscoveredEquation:
     """Fit an equation by maximum likelihood through its rollouts, and choose its terms.
 
-    equation: a PDE, the file of an equation as `extract` writes it, or None to find the terms in
-    the data alone. data: a file, which may lack values. Its training and validation trajectories
-    are fitted; terms are judged on trajectories that are left out in turn.
+    equation: a PDE or its text, the file of an equation as `extract` writes it, or None to find the
+    terms in the data alone. data: a file or an array as for `discover`, which may lack values (NaN,
+    or masked). Its training and validation trajectories are fitted; terms are judged on
+    trajectories that are left out in turn.
     state: a file in which the refinement is kept while it goes on; it stays until it is removed.
     resume: go on from what is kept there.
     on_event: called with every event. By default progress is shown on stderr, where that is a
     terminal or a notebook; on_event=False shows nothing.
+    settings: grid=, dt= and fields= of an array, as for `discover`; and entries of `RefineConfig`
+    instead of those of `config`, such as order=3.
     Raises DataError, EquationError, ConfigError, CheckpointError, OutputError, DeviceError, and
     DiscoveryError for what cannot be refined: walls, fewer data than unknowns, too little memory.
     """
     if resume and state is None:
         raise ConfigError("resume goes on from the state of a refinement: say where it is (state=)")
-    config = config or RefineConfig()
-    begun = DiscoveredEquation(equation, {}) if isinstance(equation, PDE) else None
-    if isinstance(equation, Path | str):
-        begun = load_equation(Path(equation))
-    with open_data(data) as opened:
-        fitted = Fitted.read(opened, device_named(device))
-        digest = opened.digest() if state is not None else ""
+    about = {name: settings.pop(name, None) for name in ("grid", "dt", "fields")}
+    config = _changed(config or RefineConfig(), settings)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = as_file(data, Path(scratch), **about, gaps=True)
+        with open_data(path) as opened:
+            require_periodic(opened)
+            begun = _begun(equation, opened.problem)
+            fitted = Fitted.read(opened, device_named(device))
+            digest = opened.digest() if state is not None else ""
     if begun is not None:
         fitted.check(begun.pde)
     with listening(on_event) as listener:
@@ -265,25 +280,49 @@ def refine(
             return refined(begun, fitted, config, listener, kept, resume=resume)
 
 
+def _changed(config: RefineConfig, settings: Mapping[str, Any]) -> RefineConfig:
+    """The configuration with some entries changed. Raises ConfigError for one that is unknown."""
+    known = [entry.name for entry in fields_of(config)]
+    unknown = sorted(settings.keys() - set(known))
+    if unknown:
+        raise ConfigError(
+            f"there is no {unknown[0]}=: a refinement has {', '.join(known)}, and an array grid, "
+            "dt and fields"
+        )
+    return replace(config, **settings)
+
+
+def _begun(equation: PDE | Path | str | None, problem: Problem) -> DiscoveredEquation | None:
+    """The equation that a refinement begins with; text has an equals sign, which no file needs."""
+    if isinstance(equation, str) and "=" in equation:
+        equation = PDE.from_text(equation, problem.grid.axes)
+    if isinstance(equation, PDE):
+        return DiscoveredEquation(equation, {})
+    return None if equation is None else load_equation(Path(equation))
+
+
 def discover(
-    source: Path | str | np.ndarray,
+    source: Source,
     *,
-    grid: Grid | None = None,
-    dt: float | None = None,
+    grid: Grid | Problem | None = None,
+    dt: float | Sequence[float] | np.ndarray | None = None,
     fields: Sequence[str] | None = None,
     output: Path | str | None = None,
     config: TrainingConfig | None = None,
-    truth: PDE | None = None,
+    truth: PDE | str | None = None,
     on_event: Listener | Literal[False] | None = None,
     **settings: Any,
 ) -> Discovery:
     """Discover the PDE behind a data file or an array.
 
     source: a file in the format of `pdenet.storage`, or states of shape
-      (trajectory, frame, field, *space), for which grid and dt are needed.
+      (trajectory, frame, field, *space), for which grid and dt are needed: an array, lists, a
+      torch tensor.
+    grid: the points of a periodic domain, or a `pdenet.problem.Problem`, which says what holds at
+      walls. dt: the time between frames, or the times of all frames.
     fields: names of the fields of an array, ("u", "v", "w", ..) by default.
     output: folder of the run; without it nothing is kept.
-    truth: to compare with; that of the file by default.
+    truth: to compare with, a PDE or its text; that of the file by default.
     on_event: called with every event. By default progress is shown on stderr, where that is a
       terminal or a notebook; on_event=False shows nothing.
     settings: entries of `TrainingConfig` instead of those of `config`, such as seed=1, or
@@ -291,13 +330,19 @@ def discover(
     Raises the errors of `train` and `extract`.
     """
     config = config or TrainingConfig()
+    walls = [name for name in settings if name.startswith("bound")]
+    if walls:
+        raise ConfigError(
+            f"there is no {walls[0]}=: what holds at the ends of the axes belongs to the problem, "
+            "grid=Problem(None, Grid(.., endpoint=True), boundaries, fields) in place of the grid"
+        )
     if settings:
         config = validated({**dict(config), **settings})
     scratch = tempfile.TemporaryDirectory() if output is None else nullcontext(str(output))
     with scratch as folder, claimed_folder(Path(folder)), listening(on_event) as listener:
         run = Path(folder)
-        with _removed_if_refused(source, run):
-            path = _as_file(source, run, grid, dt, fields)
+        with removed_if_refused(source, run):
+            path = as_file(source, run, grid, dt, fields)
             known = _truth(path, truth)
             started = time.perf_counter()
             train(path, run, config, on_event=listener)
@@ -308,49 +353,16 @@ def discover(
     return Discovery(found.pde, found.stderr, comparison, seconds, found)
 
 
-@contextmanager
-def _removed_if_refused(source: Path | str | np.ndarray, run: Path) -> Iterator[None]:
-    """Remove what was made of an array where training did not begin, so that it can be retried."""
-    made, before = run / "data.h5", (run / "data.h5").exists()
-    new = not run.exists()
-    try:
-        yield
-    except PDENetError:
-        if isinstance(source, np.ndarray) and not before and not (run / "config.json").exists():
-            made.unlink(missing_ok=True)
-            if new and run.exists():
-                run.rmdir()
-        raise
-
-
-def _truth(path: Path, truth: PDE | None) -> PDE | None:
+def _truth(path: Path, truth: PDE | str | None) -> PDE | None:
     """The PDE to compare with. Raises EquationError for one of other fields before any work."""
     with open_data(path) as opened:
         problem = opened.problem
-    if truth is not None:
-        rest = PDE.from_terms({name: {} for name in problem.fields}, problem.grid.axes)
-        compare(rest, truth)
-    return truth or problem.pde
-
-
-def _as_file(
-    source: Path | str | np.ndarray,
-    run: Path,
-    grid: Grid | None,
-    dt: float | None,
-    fields: Sequence[str] | None,
-) -> Path:
-    if not isinstance(source, np.ndarray):
-        if grid is not None or dt is not None:
-            raise DataError("grid and dt belong to arrays: a file brings its own")
-        return Path(source)
-    if grid is None or dt is None:
-        raise DataError("arrays need grid=Grid(shape, lengths) and dt=, the time between frames")
-    names = fields or ("u", "v", "w", "p", "q")[: source.shape[2] if source.ndim > 2 else 1]
-    run.mkdir(parents=True, exist_ok=True)
-    path = run / "data.h5"
-    write_arrays(path, source, grid, dt, fields=tuple(names))
-    return path
+    if truth is None:
+        return problem.pde
+    known = PDE.from_text(truth, problem.grid.axes) if isinstance(truth, str) else truth
+    rest = PDE.from_terms({name: {} for name in problem.fields}, problem.grid.axes)
+    compare(rest, known)
+    return known
 
 
 def _sets(data: Data, config: TrainingConfig, dtype: torch.dtype) -> tuple[Trajectory, Trajectory]:

@@ -5,9 +5,10 @@ values; the command line turns them into a progress bar, and the run folder keep
 object a line. `to_record` is that object.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import TypeAlias
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any, TypeAlias
 
 __all__ = [
     "CheckpointSaved",
@@ -21,6 +22,7 @@ __all__ = [
     "StepUndone",
     "TermDropped",
     "TermJudged",
+    "from_record",
     "to_record",
 ]
 
@@ -132,3 +134,30 @@ Listener: TypeAlias = Callable[[Event], None]
 def to_record(event: Event) -> dict[str, str | int | float]:
     """The event as one flat JSON object, `{"event": "Iteration", "stage": ..., ...}`."""
     return {"event": type(event).__name__, **asdict(event)}
+
+
+def from_record(record: Any) -> Event:
+    """The event that `to_record` described; null stands for a number that is not finite.
+
+    Raises ValueError for anything else.
+    """
+    named = {kind.__name__: kind for kind in Event.__subclasses__()}
+    kind = named.get(str(record.get("event"))) if isinstance(record, dict) else None
+    if kind is None:
+        raise ValueError("it is no event")
+    own = {entry.name: entry for entry in fields(kind)}
+    needed = {name for name, entry in own.items() if entry.default is MISSING}
+    given = {name: value for name, value in record.items() if name != "event"}
+    if not needed <= given.keys() <= own.keys():
+        raise ValueError(f"the entries of the event {kind.__name__} are {', '.join(own)}")
+    return kind(**{name: _value(own[name].type, value, name) for name, value in given.items()})
+
+
+def _value(kind: Any, value: Any, name: str) -> str | int | float:
+    """A value of an event, if it is of the kind that belongs there."""
+    if kind is float and value is None:
+        return math.nan
+    found: str | int | float = float(value) if kind is float and type(value) is int else value
+    if type(found) is not kind or (type(found) is int and not 0 <= found < 2**53):
+        raise ValueError(f"{name} is {str(value)[:40]!r}, which is no {kind.__name__} there")
+    return found

@@ -13,10 +13,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pdenet.errors import GridError
+from pdenet.words import counted
 
-__all__ = ["AXES", "Grid"]
+__all__ = ["AXES", "LARGEST", "Grid"]
 
 AXES = ("x", "y", "z")
+
+LARGEST = 1e30
+"""Of lengths, times and values, whose smallest is one over it: powers of them, of which terms are
+made, and their squares stay finite numbers."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,8 @@ class Grid:
 
     shape: number of points along x[, y[, z]].
     lengths: length of the domain along each axis, in the units of the coordinates.
-    origin: coordinates of the first point; zeros when None.
+    origin: coordinates of the first point; zeros when None. In one dimension each of the three may
+        be a plain number, Grid(64, 2 * math.pi).
     endpoint: whether the last point lies at origin + length (walls) or one step before (periodic);
         one flag for each axis, or one for all. It is kept as one flag for each axis.
 
@@ -38,24 +44,31 @@ class Grid:
     endpoint: bool | tuple[bool, ...] = False
 
     def __post_init__(self) -> None:
-        shape = tuple(int(n) for n in self.shape)
-        lengths = tuple(float(length) for length in self.lengths)
-        origin = tuple(float(x) for x in self.origin or (0.0,) * len(shape))
-        if shape != tuple(self.shape):
+        given = _numbers(self.shape, "shape")
+        shape = tuple(int(n) if math.isfinite(n) else 0 for n in given)
+        lengths = _numbers(self.lengths, "lengths")
+        origin = (0.0,) * len(shape) if self.origin is None else _numbers(self.origin, "origin")
+        if shape != given:
             raise GridError(f"grid shape {self.shape} must hold whole numbers, e.g. (64, 64)")
         if not 1 <= len(shape) <= len(AXES):
-            raise GridError(f"a grid has 1 to 3 axes, not {len(shape)}: give e.g. shape=(64, 64)")
+            raise GridError(f"a grid has 1 to 3 axes, not {len(shape)}: give e.g. (64, 64)")
         if len(lengths) != len(shape) or len(origin) != len(shape):
             raise GridError(
-                f"grid shape {shape} has {len(shape)} axes, but lengths has {len(lengths)} and "
+                f"grid shape {shape} has {counted(len(shape), 'axis', 'axes')}, but lengths has "
+                f"{len(lengths)} and "
                 f"origin {len(origin)}: give one number for each axis"
             )
         if min(shape) < 2:
             raise GridError(f"grid shape {shape} needs at least 2 points along every axis")
-        if not all(math.isfinite(length) and length > 0 for length in lengths):
-            raise GridError(f"grid lengths {lengths} must be positive and finite")
-        if not all(math.isfinite(x) for x in origin):
-            raise GridError(f"grid origin {origin} must be finite")
+        if not all(1 / LARGEST <= length <= LARGEST for length in lengths):
+            raise GridError(
+                f"grid lengths {lengths} must be positive and finite, from {1 / LARGEST:g} to "
+                f"{LARGEST:g}: choose other units"
+            )
+        if not all(abs(x) <= LARGEST for x in origin):
+            raise GridError(
+                f"grid origin {origin} must be finite, up to {LARGEST:g}: choose other units"
+            )
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "lengths", lengths)
         object.__setattr__(self, "origin", origin)
@@ -123,9 +136,21 @@ class Grid:
         if any((n - last) % factor for n, last in ends):
             raise GridError(
                 f"grid shape {self.shape} cannot be coarsened by {factor}: "
-                f"every axis must have a multiple of {factor} steps"
+                f"every axis must have a multiple of {counted(factor, 'step')}"
             )
         return replace(self, shape=tuple((n - last) // factor + last for n, last in ends))
+
+
+def _numbers(given: Iterable[float] | float, name: str) -> tuple[float, ...]:
+    """One number for each axis; a plain one stands for a single axis."""
+    try:
+        several = tuple(given) if isinstance(given, Iterable) else (given,)
+        return tuple(float(number) for number in several)
+    except (TypeError, ValueError, OverflowError):
+        raise GridError(
+            f"grid {name} {given!r:.60} must hold one number for each axis, e.g. "
+            "Grid((64, 64), (1.0, 1.0))"
+        ) from None
 
 
 def _flags(endpoint: bool | Iterable[bool], ndim: int) -> tuple[bool, ...]:
@@ -133,7 +158,8 @@ def _flags(endpoint: bool | Iterable[bool], ndim: int) -> tuple[bool, ...]:
     flags = tuple(endpoint) if isinstance(endpoint, Iterable) else (endpoint,) * ndim
     if len(flags) != ndim or not all(flag in (True, False) for flag in flags):
         raise GridError(
-            f"endpoint {endpoint!r} does not fit {ndim} axes: give True, False or one of them for "
+            f"endpoint {endpoint!r} does not fit {counted(ndim, 'axis', 'axes')}: give True, "
+            "False or one of them for "
             "each axis"
         )
     return tuple(bool(flag) for flag in flags)

@@ -11,6 +11,7 @@ from pdenet.errors import EquationError, GridError
 from pdenet.grid import Grid
 from pdenet.pde.definition import PDE
 from pdenet.pde.names import check_fields
+from pdenet.words import counted
 
 __all__ = ["Problem", "boundaries_on"]
 
@@ -26,13 +27,15 @@ def boundaries_on(grid: Grid, boundaries: Boundaries | None) -> Boundaries:
     wanted = endpoints(checked)
     for axis, has, wants in zip(grid.axes, grid.endpoints, wanted, strict=True):
         if has != wants:
-            why = (
-                f"{axis} has walls, and its last point lies on one of them"
-                if wants
-                else f"{axis} is periodic, and has no point at its far end"
-            )
             asked = wants if len(set(wanted)) == 1 else wanted
-            raise GridError(f"{why}: make the grid with endpoint={asked}")
+            raise GridError(
+                f"{axis} has walls, and its last point lies on one of them: make the grid with "
+                f"endpoint={asked}"
+                if wants
+                else f"{axis} is periodic, and a point at its far end is the first one again: "
+                f"leave it out and make the grid with endpoint={asked}; or, where there are walls, "
+                "say what holds there with Problem(None, grid, boundaries, fields)"
+            )
     return checked
 
 
@@ -60,8 +63,9 @@ class Problem:
         boundaries = boundaries_on(self.grid, self.boundaries)
         if self.pde is not None and self.pde.ndim != self.grid.ndim:
             raise GridError(
-                f"the equation has {self.pde.ndim} space dimensions, the grid {self.grid.ndim}: "
-                f"give a shape with {self.pde.ndim} numbers"
+                f"the equation has {counted(self.pde.ndim, 'space dimension')}, the grid "
+                f"{self.grid.ndim}: "
+                f"give a shape with {counted(self.pde.ndim, 'number')}"
             )
         if self.pde is not None and self.pde.fields != fields:
             raise EquationError(

@@ -32,6 +32,7 @@ from pdenet.events import (
     to_record,
 )
 from pdenet.foreign import printable
+from pdenet.words import counted
 
 __all__ = ["Course", "Monitor", "console", "listening"]
 
@@ -145,6 +146,7 @@ class Monitor:
         )
         self.name, self.finished = "", False
         self.refined = ""
+        self.judged: dict[tuple[str, str], bool] = {}
         self.began = time.perf_counter()
 
     def __enter__(self) -> Monitor:
@@ -172,7 +174,7 @@ class Monitor:
             self._equation(event.leading)
         elif isinstance(event, StageFinished):
             self._say(
-                f"{self.name}: {event.iterations} iterations, loss {event.loss:.4g}, "
+                f"{self.name}: {counted(event.iterations, 'iteration')}, loss {event.loss:.4g}, "
                 f"validation {event.validation:.4g}, {event.seconds:.1f} s"
             )
         elif isinstance(event, StepUndone):
@@ -184,13 +186,20 @@ class Monitor:
         elif isinstance(event, Refining):
             self._refining(event)
         elif isinstance(event, TermJudged) and self.talkative:
-            stays = "stays" if event.kept else "is left out"
-            self._say(f"{event.monomial_text} in {event.field}_t {stays}: {event.reason}")
+            self._judged(event)
         elif isinstance(event, TermDropped) and self.talkative:
             self._say(
                 f"dropped {event.monomial_text} from {event.field}: coefficient "
                 f"{event.coefficient:.3g}, scaled {event.scaled:.3g}; {event.reason}"
             )
+
+    def _judged(self, event: TermJudged) -> None:
+        """What was decided of a term, once: rounds of judgements repeat what they do not change."""
+        term = (event.field, event.monomial_text)
+        if self.judged.get(term) != event.kept:
+            self.judged[term] = event.kept
+            stays = "stays" if event.kept else "is left out"
+            self._say(f"{event.monomial_text} in {event.field}_t {stays}: {event.reason}")
 
     def _phase(self, event: Phase) -> None:
         if event.name != self.name:

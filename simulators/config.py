@@ -8,13 +8,17 @@ import torch
 
 from pdenet.boundary import Boundaries, check_boundaries, endpoints, periodic
 from pdenet.errors import ConfigError, DeviceError
-from pdenet.grid import Grid
+from pdenet.grid import LARGEST, Grid
+from pdenet.storage.schema import LONGEST
 from simulators.initial import FourierInitial
 from simulators.rhs import UPWIND, Order
 from simulators.stencils import ORDERS
 from simulators.stepping import SCHEMES
 
 __all__ = ["Numerics", "SimulationConfig", "resolve_device"]
+
+_FINEST = 1024
+"""Times finer than observed: an equation of second order then takes 10⁶ times as many steps."""
 
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
@@ -88,13 +92,19 @@ class SimulationConfig(Numerics):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("frames", "trajectories", "refine"):
-            _whole(name, getattr(self, name), 1)
-        _whole("seed", self.seed, 0)
+        for name in ("frames", "trajectories"):
+            _whole(name, getattr(self, name), 1, most=LONGEST)
+        _whole("refine", self.refine, 1, most=_FINEST)
+        _whole("seed", self.seed, 0, most=2**63 - 1)
         for name, least in (("dt", "> 0"), ("noise", ">= 0"), ("late_start", ">= 0")):
             value = getattr(self, name)
             if not (math.isfinite(value) and (value > 0 or (value == 0 and least == ">= 0"))):
                 raise ConfigError(f"{name} is a finite number {least}, given {value!r}")
+        if not 1 / LARGEST <= self.dt <= LARGEST:
+            raise ConfigError(
+                f"dt is a number from {1 / LARGEST:g} to {LARGEST:g}, given {self.dt!r}: choose "
+                "other units"
+            )
         if not 0 <= self.missing < 1:
             raise ConfigError(
                 f"missing is the part of the points left out, in [0, 1), given {self.missing!r}"
@@ -103,6 +113,8 @@ class SimulationConfig(Numerics):
             raise ConfigError(
                 f"shape {self.shape} and lengths {self.lengths} must have one number per axis"
             )
+        if max(self.shape, default=0) > LONGEST:
+            raise ConfigError(f"a grid has at most {LONGEST} points along an axis: {self.shape}")
         if self.boundaries is not None:
             check_boundaries(self.boundaries, len(self.shape))
         if self.dtype not in _DTYPES:
@@ -150,6 +162,8 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _whole(name: str, value: Any, least: int, other: str = "") -> None:
+def _whole(name: str, value: Any, least: int, other: str = "", most: int | None = None) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"{name} is a whole number >= {least}{other}, given {value!r}")
+        raise ConfigError(f"{name} is a whole number >= {least}{other}, given {value!r:.40}")
+    if most is not None and value > most:
+        raise ConfigError(f"{name} is a whole number up to {most}, given {value!s:.40}")

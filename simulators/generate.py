@@ -18,6 +18,7 @@ from torch import Tensor
 
 from pdenet.errors import ConfigError, GridError
 from pdenet.pde.definition import PDE
+from pdenet.words import counted
 from simulators.config import SimulationConfig, resolve_device
 from simulators.initial import initial_state, trajectory_generator
 from simulators.solver import Solver
@@ -30,6 +31,14 @@ logger = logging.getLogger(__name__)
 _CPU_VALUES = 1 << 16
 _GPU_VALUES = 1 << 22
 _BLOCK_BYTES = 1 << 25
+
+_MOST_VALUES = 1 << 31
+"""Of one state, 16 GiB; a dozen of that size are needed."""
+
+_MOST_WORK = 1e13
+"""Steps times values of a state, days on one core. A step of few values costs as much as one of
+so many:"""
+_OVERHEAD = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -66,13 +75,14 @@ def generate(pde: PDE, config: SimulationConfig, *, chunk: int | None = None) ->
     grid = config.grid
     if grid.ndim != pde.ndim:
         raise GridError(
-            f"the equation has {pde.ndim} space dimensions, the grid {config.shape} has "
-            f"{grid.ndim}: give shape and lengths with {pde.ndim} numbers"
+            f"the equation has {counted(pde.ndim, 'space dimension')}, the grid {config.shape} has "
+            f"{grid.ndim}: give shape and lengths with {counted(pde.ndim, 'number')}"
         )
     if grid.shape != tuple(config.shape):
         raise ConfigError(f"shape must hold whole numbers, given {config.shape}")
     device = resolve_device(config.device)
     fine = grid.refine(config.refine)
+    _require_affordable(len(pde.fields) * fine.size, config)
     solver = Solver(pde, fine, config, config.ends)
     size = chunk or chunk_size(len(pde.fields) * fine.size, device)
     run = _Run(solver, config, device, _total_work(config))
@@ -83,6 +93,21 @@ def generate(pde: PDE, config: SimulationConfig, *, chunk: int | None = None) ->
     )  # fmt: skip
     for first in range(0, config.trajectories, size):
         yield from run.chunk(range(first, min(first + size, config.trajectories)))
+
+
+def _require_affordable(values: int, config: SimulationConfig) -> None:
+    """Raise ConfigError for what would never end: values of a state, too large or too often."""
+    if values > _MOST_VALUES:
+        raise ConfigError(
+            f"states of {values:.3g} values (refine={config.refine}) cannot be solved, at most of "
+            f"{_MOST_VALUES:.3g}: use fewer points or a smaller refine"
+        )
+    steps = _total_work(config) * (config.substeps or 1)
+    if steps * max(values, _OVERHEAD) > _MOST_WORK:
+        raise ConfigError(
+            f"{steps:.3g} steps of states of {values:.3g} values would take days: use fewer "
+            "frames, trajectories or substeps, or a larger dt"
+        )
 
 
 def _late_frames(config: SimulationConfig) -> int:

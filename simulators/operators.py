@@ -25,6 +25,7 @@ from pdenet.errors import GridError
 from pdenet.grid import Grid
 from pdenet.pde.jet import Jet
 from pdenet.problem import boundaries_on
+from pdenet.words import counted
 from simulators.stencils import Stencil, central
 from simulators.walls import Closure, check_size, closures, ghosts
 
@@ -305,7 +306,9 @@ def jets(
         )
     unknown = [v.name for v in variables if v.field not in names or len(v.index) != grid.ndim]
     if unknown:
-        raise GridError(f"{unknown[0]} is no jet of the fields {names} in {grid.ndim} dimensions")
+        raise GridError(
+            f"{unknown[0]} is no jet of the fields {names} in {counted(grid.ndim, 'dimension')}"
+        )
     operators = list(dict.fromkeys(operator(v.index, order) for v in variables))
     channels = (u.shape[0], u.shape[1])
     apply = Derivatives(operators, grid, channels, walls=walls, dtype=u.dtype, device=u.device)

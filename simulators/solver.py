@@ -77,9 +77,13 @@ class Solver:
                 self._run(t, dt, count, part)
                 u[members] = part
         if not bool(torch.isfinite(u).all()):
+            # Every second trajectory begins before the first frame, at a negative time.
+            early = t + dt <= 0
+            when = f"{-t - dt:.4g} before the first frame" if early else f"at time {t + dt:.4g}"
             raise StabilityError(
-                f"the solution of {self.pde.fields} is not finite after time {t + dt:.4g}: "
-                "the equation blows up from these initial fields; use fewer frames, or others"
+                f"the solution {', '.join(self.pde.fields)} is not finite {when}: the equation "
+                "blows up from these initial fields; use "
+                + ("smaller ones or other coefficients" if early else "fewer frames, or others")
             )
 
     def largest_steps(self, t: float, u: Tensor) -> list[float]:

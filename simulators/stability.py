@@ -27,6 +27,7 @@ from torch import Tensor
 from pdenet.errors import StabilityError
 from pdenet.pde.definition import PDE
 from pdenet.pde.jet import Jet
+from pdenet.words import counted
 from simulators.operators import Operator
 from simulators.rhs import (
     UPWIND,
@@ -196,8 +197,11 @@ def require_substeps(dt: float, substeps: int, limit: float, time: float) -> Non
     if dt / substeps <= limit:
         return
     needed = math.ceil(dt / limit) if limit > 0 else 0
-    advice = f"use substeps={needed} or more, or substeps=None to have it chosen"
+    told = (
+        f"a step of {dt / substeps:.4g} (dt {dt:g} in {counted(substeps, 'substep')}) is unstable "
+        f"at time {time:.4g}, where at most {limit:.4g} is allowed: use"
+    )
     raise StabilityError(
-        f"a step of {dt / substeps:.4g} (dt {dt:g} in {substeps} substeps) is unstable at time "
-        f"{time:.4g}, where at most {limit:.4g} is allowed: {advice}"
+        f"{told} substeps={needed} or more, or substeps=None to have it chosen",
+        shell=f"{told} --substeps {needed} or more, or leave it out to have it chosen",
     )

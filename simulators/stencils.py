@@ -18,6 +18,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from pdenet.words import counted
+
 __all__ = ["ORDERS", "Stencil", "central", "fornberg", "upwind"]
 
 ORDERS = (2, 4, 6, 8)
@@ -85,7 +87,8 @@ def fornberg(derivative: int, offsets: tuple[int, ...]) -> tuple[Fraction, ...]:
         raise ValueError(f"the offsets of a stencil must differ, given {offsets}")
     if derivative < 0 or len(offsets) <= derivative:
         raise ValueError(
-            f"derivative {derivative} needs at least {derivative + 1} points, given {len(offsets)}"
+            f"derivative {derivative} needs at least {counted(derivative + 1, 'point')}, given "
+            f"{len(offsets)}"
         )
     zero = Fraction(0)
     table = [[zero] * (derivative + 1) for _ in offsets]

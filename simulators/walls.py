@@ -41,6 +41,7 @@ from pdenet.boundary import Boundaries, Boundary, Dirichlet, Neumann, Periodic
 from pdenet.errors import GridError
 from pdenet.grid import Grid
 from pdenet.pde.definition import PDE
+from pdenet.words import counted
 from simulators.stencils import Stencil, fornberg
 
 __all__ = [
@@ -99,10 +100,11 @@ def check_orders(pde: PDE, boundaries: Boundaries) -> None:
     With such a derivative the equation needs more than one condition at each end.
     """
     if pde.ndim != len(boundaries):
-        raise GridError(
-            f"the equation has {pde.ndim} space dimensions, the grid {len(boundaries)}: give a "
-            f"grid with {pde.ndim} axes, or the equation coordinates=('x', 'y') or alike"
+        told = (
+            f"the equation has {counted(pde.ndim, 'space dimension')}, the grid {len(boundaries)}: "
+            f"give a grid with {counted(pde.ndim, 'axis', 'axes')}"
         )
+        raise GridError(f"{told}, or the equation coordinates=('x', 'y') or alike", shell=told)
     for jet in pde.jets:
         for axis, count, ends in zip(pde.coordinates, jet.index, boundaries, strict=True):
             if count > 2 and not isinstance(ends[0], Periodic):
@@ -220,6 +222,7 @@ def check_size(stencils: Sequence[Stencil], closure: Closure | None, grid: Grid,
     needed = span if closure is None else max(span, closure.degree + 1)
     if grid.shape[axis] < needed:
         raise GridError(
-            f"the grid has {grid.shape[axis]} points along {grid.axes[axis]}, but the stencils "
-            f"span {needed}: use at least {needed} points or a lower order"
+            f"the grid has {counted(grid.shape[axis], 'point')} along {grid.axes[axis]}, but the "
+            "stencils "
+            f"span {needed}: use at least {counted(needed, 'point')} or a lower order"
         )

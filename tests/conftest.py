@@ -5,10 +5,16 @@ then installs no handler and Ctrl-C does nothing. A handler of our own is reset 
 every process that tests start, so that tests that send Ctrl-C to a process mean it.
 """
 
+import os
+import random
 import signal
 import time
+import warnings
+from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
 # The same examples everywhere and every time, however slow the machine is that runs them.
@@ -23,6 +29,9 @@ settings.load_profile("repeatable")
 
 HANGS = 600
 """Seconds after which a process that a test waits for is taken to hang: no result is that late."""
+
+OTHERS = ("PYTEST_", "TORCHINDUCTOR_")
+"""Beginnings of variables that pytest and torch set by themselves."""
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -45,3 +54,38 @@ def until():
             time.sleep(0.01)
 
     return wait
+
+
+def _shared():
+    """What tests of one process share, and what a test could leave changed for the next ones."""
+    return {
+        "threads of torch": torch.get_num_threads(),
+        "default dtype": torch.get_default_dtype(),
+        "gradients": torch.is_grad_enabled(),
+        "folder": Path.cwd(),
+        "environment": {k: v for k, v in os.environ.items() if not k.startswith(OTHERS)},
+        "handlers": [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)],
+        "filters of warnings": list(warnings.filters),
+    }
+
+
+@pytest.fixture(autouse=True)
+def _tests_do_not_depend_on_each_other(_processes_hear_ctrl_c):
+    """Random numbers are the same in any order of tests, and what tests share is put back."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+    before = _shared()
+    yield
+    after = _shared()
+    assert [name for name in before if before[name] != after[name]] == []
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_file_is_left_behind():
+    """Tests write below tmp_path; caches, which git ignores, have names that begin with a dot."""
+    root = Path(__file__).resolve().parent.parent
+    before = {path.name for path in root.iterdir()}
+    yield
+    new = {path.name for path in root.iterdir()} - before
+    assert not {name for name in new if not name.startswith(".")}

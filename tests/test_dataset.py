@@ -66,7 +66,7 @@ def test_missing_values_are_loaded_where_they_are_asked_for(
         loaded = load(data, [4, 0], dtype=dtype, missing=True)
         expected = torch.from_numpy(gaps[[4, 0]]).to(dtype)
         assert torch.equal(loaded.nan_to_num(99), expected.nan_to_num(99))
-        with pytest.raises(DataError, match=r"trajectory 4, frame 1, field u.*pdenet refine"):
+        with pytest.raises(DataError, match=r"trajectory 4, frame 1, field u.*pdenet\.refine"):
             load(data, [4, 0], dtype=dtype)
 
 
@@ -117,7 +117,7 @@ def test_every_window_is_drawn_in_time():
 
 @pytest.mark.parametrize(("trajectories", "frames", "steps"), [(0, 5, 1), (2, 5, 5), (2, 5, 0)])
 def test_a_window_must_fit(trajectories: int, frames: int, steps: int):
-    with pytest.raises(ConfigError, match="1 to 4 blocks"):
+    with pytest.raises(ConfigError, match="use 1 to 4 or"):
         Windows(trajectories, frames, steps)
 
 

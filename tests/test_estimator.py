@@ -27,6 +27,8 @@ from pdenet.training.config import NetworkConfig, StageConfig, TrainingConfig
 from simulators import simulate
 from simulators.simulator import trajectories
 
+pytestmark = pytest.mark.slow
+
 SMALL = TrainingConfig(
     stages=(
         StageConfig(blocks=1, iterations=40, filters=False, penalties=False),

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from pdenet import Grid, discover
-from pdenet.errors import CheckpointError, ConfigError, DataError, EquationError, PDENetError
+from pdenet.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    EquationError,
+    GridError,
+    PDENetError,
+)
 from pdenet.estimator import extract, train
 from pdenet.events import Event
 from pdenet.pde import PDE
@@ -16,8 +23,11 @@ from simulators import simulate
 QUICK = TrainingConfig(
     stages=(StageConfig(blocks=1, iterations=2),), values=200, network={"units": 1}, compile="off"
 )
-GRID = Grid((16,), (1.0,))
+GRID = Grid(16, 1.0)
 RANDOM = np.random.default_rng(0).normal(size=(4, 5, 1, 16))
+
+
+FILLED = np.where(RANDOM > 2, np.float32(9.96921e36), RANDOM)
 
 
 def with_nan() -> np.ndarray:
@@ -38,10 +48,23 @@ def with_nan() -> np.ndarray:
         (RANDOM[:0], {"grid": GRID, "dt": 0.1}, "0 trajectories"),
         (RANDOM, {"grid": GRID, "dt": 0.0}, "dt is 0"),
         (RANDOM, {"grid": GRID, "dt": math.nan}, "dt is nan"),
-        (RANDOM, {"grid": GRID, "dt": 0.1, "fields": ("u", "v")}, "fields"),
+        (RANDOM, {"grid": GRID, "dt": 0.1, "fields": ("u", "v")}, "name each field"),
         (with_nan(), {"grid": GRID, "dt": 0.1}, "nan|finite"),
-        (RANDOM.astype(complex), {"grid": GRID, "dt": 0.1}, "real numbers"),
-        (np.array(["text"]), {"grid": GRID, "dt": 0.1}, "shape"),
+        (RANDOM.astype(complex), {"grid": GRID, "dt": 0.1}, r"give states\.real"),
+        (RANDOM * (1 + 1j), {"grid": GRID, "dt": 0.1}, "real and imaginary part as two fields"),
+        (np.array(["text"]), {"grid": GRID, "dt": 0.1}, "not numbers"),
+        ([[1.0, 2.0], [3.0]], {"grid": GRID, "dt": 0.1}, "lists of equal lengths"),
+        (object(), {"grid": GRID, "dt": 0.1}, "not numbers"),
+        (RANDOM[0, :, 0], {"grid": GRID, "dt": 0.1}, r"states\[None, :, None\]"),
+        (RANDOM[0, :, 0].T, {"grid": GRID, "dt": 0.1}, r"np\.moveaxis\(states, -1, 0\)"),
+        (RANDOM, {"grid": GRID, "dt": [0.0, 0.1, 0.2]}, "3 times.* 5 frames"),
+        (RANDOM, {"grid": GRID, "dt": [0.0, 0.1, 0.2, 0.3, 0.5]}, "equally spaced"),
+        (RANDOM, {"grid": GRID, "dt": "soon"}, "dt is 'soon'"),
+        (np.ma.masked_greater(RANDOM, 2), {"grid": GRID, "dt": 0.1}, "masked.*missing=True"),
+        (FILLED, {"grid": GRID, "dt": 0.1}, "NetCDF"),
+        (RANDOM, {"grid": Grid(16, 1.0, endpoint=True), "dt": 0.1}, "Problem"),
+        (RANDOM, {"grid": GRID, "dt": 0.1, "boundary": "dirichlet=0"}, "Problem"),
+        (RANDOM, {"grid": GRID, "dt": 0.1, "truth": "w_t = w_x"}, "cannot compare"),
         (0 * RANDOM, {"grid": GRID, "dt": 0.1}, "change"),
         (0 * RANDOM + 1, {"grid": GRID, "dt": 0.1}, "change"),
         (RANDOM, {"grid": GRID, "dt": 0.1, "sead": 1}, "unknown entry sead"),
@@ -51,7 +74,7 @@ def with_nan() -> np.ndarray:
 )  # fmt: skip
 def test_bad_input_is_refused_in_one_line(tmp_path, states, entries, message):
     events: list[Event] = []
-    with pytest.raises((DataError, ConfigError, EquationError), match=message) as caught:
+    with pytest.raises((DataError, ConfigError, EquationError, GridError), match=message) as caught:
         discover(states, output=tmp_path / "run", config=QUICK, on_event=events.append, **entries)
     assert "\n" not in str(caught.value)
     assert events == [], "it was refused only after work was done"
@@ -81,8 +104,9 @@ def test_a_missing_file_is_refused(tmp_path):
 def test_data_with_missing_values_are_for_another_command(tmp_path):
     path = simulate("diffusion", tmp_path / "a.h5", shape=(16, 16), frames=4, missing=0.5)
     for call in (discover, lambda source, output: train(source, output)):
-        with pytest.raises(DataError, match=r"`pdenet refine EQUATION\.json .*a\.h5`"):
+        with pytest.raises(DataError, match=r"pdenet\.refine\(None, '.*a\.h5'\)") as caught:
             call(path, output=tmp_path / "run")
+        assert f"'pdenet refine {path}'" in caught.value.shell
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -98,7 +122,8 @@ def test_data_that_have_moved_are_asked_for(tmp_path):
     simulate("burgers-1d", second, seed=1, **options)
     train(first, tmp_path / "run", QUICK)
     first.rename(tmp_path / "moved.h5")
-    with pytest.raises(DataError, match=r"no longer at.*--data"):
+    with pytest.raises(DataError, match=r"no longer at.*with data=$") as caught:
         extract(tmp_path / "run")
+    assert caught.value.shell.endswith("--data")
     with pytest.raises(CheckpointError, match="does not hold the data"):
         extract(tmp_path / "run", data=second)

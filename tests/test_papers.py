@@ -43,6 +43,7 @@ def quick(tmp_path_factory):
     return folder, papers(folder)
 
 
+@pytest.mark.slow
 def test_every_experiment_runs_and_is_shown(quick):
     folder, printed = quick
     document = json.loads((folder / "papers.json").read_text(encoding="utf-8"))
@@ -61,6 +62,7 @@ def test_every_experiment_runs_and_is_shown(quick):
         assert any(row["what"] in line and row["ours"] in line for line in shown), row
 
 
+@pytest.mark.slow
 def test_what_small_data_are_enough_for_is_found(quick):
     document = json.loads((quick[0] / "papers.json").read_text(encoding="utf-8"))
     met = {(row["problem"], row["what"]): row["met"] for row in document["table"]}
@@ -77,6 +79,7 @@ def test_what_small_data_are_enough_for_is_found(quick):
     assert len(document["missed"]) == len(missed)
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again(quick):
     folder, printed = quick
     kept = {path: path.stat().st_mtime_ns for path in (folder / "results").iterdir()}

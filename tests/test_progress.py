@@ -185,3 +185,15 @@ def heard(monkeypatch, *, terminal, on_event=None):
     monkeypatch.setattr("pdenet.progress.console", lambda *, stderr: console)
     with listening(on_event) as listener:
         return listener
+
+
+def test_a_decision_is_said_once_and_again_where_it_changes():
+    judged = REFINING[3:5]
+    changed = TermJudged("u", "u*v", True, 12.0, 9.5, "without it chi² is higher by 12")
+    events = (*judged, *judged, changed, changed, *judged[1:])
+    lines = shown(terminal=False, talkative=True, events=events).splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "u*v in u_t is left out",
+        "v_xx in v_t stays",
+        "u*v in u_t stays",
+    ]

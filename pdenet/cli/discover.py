@@ -14,10 +14,10 @@ from pdenet.cli.console import note
 from pdenet.cli.folders import claimed
 from pdenet.cli.named import with_preset
 from pdenet.cli.origin import check_origin, check_resumed_data, data_file
-from pdenet.cli.progress import Monitor
+from pdenet.cli.progress import monitored
 from pdenet.cli.repeats import Repeated, repeat
 from pdenet.cli.reporting import apart, result_of, write_report
-from pdenet.cli.runs import RUN, how_to_go_on, new_run
+from pdenet.cli.runs import RUN, how_to_go_on, new_run, read_log
 from pdenet.cli.settings import check_resumed, training_config
 from pdenet.cli.simulate import generate
 from pdenet.errors import ConfigError
@@ -73,7 +73,7 @@ def _discover(
     with (
         timed(seconds, "total"),
         new_run(output, overwrite=options["overwrite"], resume=resume),
-        Monitor("simulate", "train", "read", "refine") as monitor,
+        monitored("simulate", "train", "read", "refine") as monitor,
     ):
         check_resumed(output, options, config)
         check_resumed_data(output, source, options)
@@ -85,6 +85,7 @@ def _discover(
         context.meta["pdenet.resume"] = how_to_go_on(
             output, "go on with the same command and --resume"
         )
+        read_log(output)  # damaged, it would end the run when all is done
         with timed(seconds, "train"):
             resume = resume and RUN.begun(output)
             train(data, output, config, resume=resume, on_event=monitor)

@@ -10,7 +10,7 @@ import click
 
 from pdenet.cli.console import note
 from pdenet.cli.folders import claimed
-from pdenet.cli.progress import Monitor
+from pdenet.cli.progress import monitored
 from pdenet.cli.reporting import apart, check_report, result_of, seconds_of_training, write_report
 from pdenet.cli.results import Result
 from pdenet.cli.runs import REFINING, RUN, how_to_go_on, recorded_data
@@ -68,15 +68,16 @@ def _read(run: Path, options: dict[str, Any]) -> Result:
     context.meta["pdenet.resume"] = how_to_go_on(
         run, "the same command goes on with the refinement", REFINING, otherwise="nothing was read"
     )
+    trained = seconds_of_training(run)  # a damaged log is refused before the work
     started = time.perf_counter()
     found = None if options["anew"] else _kept(run, source, options["refine"])
     if found is not None:
         spent = found.seconds.get("total", 0.0)
     else:
-        with Monitor("read", "refine") as monitor:
+        with monitored("read", "refine") as monitor:
             found = extract(run, data=source, refine=options["refine"], on_event=monitor)
         spent = time.perf_counter() - started
-    seconds = {"train": seconds_of_training(run), **apart(found, spent)}
+    seconds = {"train": trained, **apart(found, spent)}
     result = result_of(found, source, seconds, read_run(run).config.refine.noise)
     result.tell()
     if report is not None:
@@ -88,12 +89,13 @@ def _read(run: Path, options: dict[str, Any]) -> Result:
 def _kept(run: Path, source: Path | None, refine: bool | None) -> DiscoveredEquation | None:
     """The equation that the folder holds, if reading it again would give the same.
 
-    Raises CheckpointError for other data than those of the run.
+    Raises CheckpointError for other data than those of the run, DataError for incomplete ones.
     """
     if source is None:
         return None
     current = read_run(run)
     with open_data(source) as opened:
+        opened.require_complete()
         same_data(current, opened)
     found = kept_answer(current, refine)
     if found is not None:

@@ -1,6 +1,7 @@
 """What the user sees when something goes wrong: one line on stderr, and an exit code.
 
-0 done · 1 a fault of pdenet itself · 2 wrong input or a full disk · 130 Ctrl-C · 143 SIGTERM.
+0 done · 1 a fault of pdenet itself · 2 wrong input or a full disk · 130 Ctrl-C · 143 SIGTERM ·
+141 whoever read the output has left, as in `pdenet info run | head -1`; nothing is said then.
 `--debug`, or PDENET_DEBUG=1, shows the traceback instead.
 """
 
@@ -13,7 +14,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import click
 
@@ -23,7 +24,7 @@ from pdenet.foreign import one_line, printable
 
 __all__ = ["Interrupted", "describe", "run"]
 
-FAULT, WRONG_INPUT, CTRL_C, TERMINATED = 1, 2, 130, 143
+FAULT, WRONG_INPUT, CTRL_C, UNREAD, TERMINATED = 1, 2, 130, 141, 143
 
 
 class Interrupted(Exception):
@@ -40,7 +41,9 @@ class _Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = record.levelname.lower()
-        print(f"pdenet: {level}: {one_line(record.getMessage())}", file=sys.stderr)
+        # Like an error, a record may have other words for the command line.
+        message = getattr(record, "shell", "") or record.getMessage()
+        print(f"pdenet: {level}: {one_line(message)}", file=sys.stderr)
 
 
 def describe(error: BaseException) -> tuple[str, int]:
@@ -55,7 +58,7 @@ def describe(error: BaseException) -> tuple[str, int]:
     if isinstance(error, click.ClickException):
         return error.format_message(), WRONG_INPUT
     if isinstance(error, PDENetError):
-        return str(error), WRONG_INPUT
+        return error.shell, WRONG_INPUT
     if isinstance(error, OSError):
         return _describe_os_error(error), WRONG_INPUT
     # torch has its own error for a full GPU; it is known by name, so that torch is not loaded here.
@@ -69,7 +72,9 @@ def _describe_os_error(error: OSError) -> str:
     where = f" '{error.filename}'" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"no space left to write{where}; free some, or choose another place with -o"
-    if error.errno == errno.EACCES:
+    if error.errno == errno.EROFS:
+        return f"the file system{' of' if where else ''}{where} is read-only; choose another place"
+    if error.errno in (errno.EACCES, errno.EPERM):
         return f"no permission for{where or ' this file'}; choose another place"
     return f"{error.strerror or error}{':' if where else ''}{where}"
 
@@ -83,9 +88,15 @@ def run(group: click.Group, arguments: list[str], signals: Signals | None = None
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without ∂ or ν still gets its answer
             stream.reconfigure(errors="replace")
-    with _logging(debug), signals or Signals() as signals:
+    # Those that are given are heeded already, and would be put in the place of those before.
+    heeded: AbstractContextManager[Signals] = Signals() if signals is None else nullcontext(signals)
+    with _logging(debug), heeded as signals:
         try:
             code = group.main(arguments, prog_name="pdenet", standalone_mode=False, obj=signals)
+            sys.stdout.flush()
+        except (BrokenPipeError, SystemExit):
+            # click, which exits for nothing else here, makes exit code 1 of a reader that has left.
+            return _unread()
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             return WRONG_INPUT
@@ -97,8 +108,22 @@ def run(group: click.Group, arguments: list[str], signals: Signals | None = None
                 return FAULT
             message, code = describe(error)
             label = "" if code in (CTRL_C, TERMINATED) else "error: "
-            print(f"pdenet: {label}{one_line(message)}", file=sys.stderr)
+            try:
+                print(f"pdenet: {label}{one_line(message)}", file=sys.stderr)
+            except BrokenPipeError:
+                return _unread()
     return code if isinstance(code, int) else 0
+
+
+def _unread() -> int:
+    """Write what is left to nowhere, or Python would complain at its end that nobody reads it."""
+    for stream in filter(None, (sys.__stdout__, sys.__stderr__)):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
+    return UNREAD
 
 
 @contextmanager

@@ -98,6 +98,7 @@ def settle(folder: Path, kind: Kind, *, resume: bool = False) -> None:
     Raises OutputError where runs of the new one are still at work; with `resume` they are left so.
     """
     aside, moving, gone = (folder / name for name in (ASIDE, MOVING, GONE))
+    ours = any(folder.glob(f"{ASIDE}*")) or bool(kind.present(folder))
     if moving.exists():
         _put_back(folder)
     elif kind.begun(folder):
@@ -111,10 +112,9 @@ def settle(folder: Path, kind: Kind, *, resume: bool = False) -> None:
         _put_back(folder)
     if gone.exists():
         shutil.rmtree(gone)
-    if kind.present(folder):
-        for place in (folder, folder / "checkpoint"):
-            if place.is_dir():
-                remove_orphans(place)
+    for place in (folder, folder / "checkpoint"):
+        if ours and place.is_dir():
+            remove_orphans(place)
 
 
 def _set_aside(folder: Path, names: list[str]) -> None:

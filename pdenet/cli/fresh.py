@@ -18,7 +18,7 @@ import torch
 from pdenet.errors import ConfigError, DataError
 from pdenet.pde import PDE
 from pdenet.problem import Problem
-from pdenet.storage import Data, open_data
+from pdenet.storage import Data, open_data, require_periodic
 from simulators import SimulationConfig, configure
 from simulators.generate import generate
 from simulators.initial import trajectory_generator
@@ -191,6 +191,7 @@ def read_from(path: Path, data: Data, marks: Sequence[float]) -> Observed:
     """
     with open_data(path) as other:
         require_same_problem(other, data)
+        require_periodic(other)
         blocks = round(other.dt / data.dt)
         if blocks < 1 or abs(other.dt / data.dt - blocks) > 1e-6 * blocks:
             raise DataError(

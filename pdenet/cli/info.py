@@ -8,13 +8,15 @@ from typing import Any
 from pdenet.boundary import to_text
 from pdenet.cli.console import print_json, print_rows
 from pdenet.cli.runs import MEMBERS, read_log, read_record
-from pdenet.storage import open_data
+from pdenet.discovery import load_equation
+from pdenet.storage import Data, open_data
+from pdenet.training.run import read_run
 
 __all__ = ["describe_data", "describe_run", "work"]
 
 
 def describe_data(path: Path) -> dict[str, Any]:
-    """The facts of a data file; no field is read unless values may be missing, to count them."""
+    """The facts of a data file; fields are read only where values may be NaN, to count them."""
     with open_data(path) as data:
         problem = data.problem
         grid = problem.grid
@@ -33,14 +35,26 @@ def describe_data(path: Path) -> dict[str, Any]:
             "frames": data.frames,
             "dt": data.dt if data.frames > 1 else None,
             "noise": data.noise,
-            "missing": data.gaps() if data.missing else None,
+            "missing": _gaps(data),
+            "renamed": dict(data.renamed) or None,
+            "left_out": dict(data.left_out) or None,
             "split": {name: len(members) for name, members in data.split.items()},
             "metadata": {name: item for name, item in data.metadata.items() if name != "noise"},
         }
 
 
+def _gaps(data: Data) -> dict[str, float] | None:
+    """The part of the values that is NaN, by field. pdenet writes none where it does not say so; a
+    foreign file may hold some, and is then refused by whatever needs every value."""
+    if not data.missing and not data.foreign:
+        return None
+    gaps = data.gaps()
+    return gaps if data.missing or any(gaps.values()) else None
+
+
 def describe_run(run: Path) -> dict[str, Any]:
     """The facts of a run folder: settings, stages done, and the equation if it was read."""
+    read_run(run)  # what it holds must be that of a run
     stages = [
         {key: record[key] for key in ("stage", "loss", "validation")}
         for record in read_log(run)
@@ -52,20 +66,21 @@ def describe_run(run: Path) -> dict[str, Any]:
         "holds": [name for name in MEMBERS if (run / name).exists()],
         "config": read_record(run, "config.json"),
         "stages": stages,
-        "equation": _equation(read_record(run, "equation.json")) if equation.exists() else None,
+        "equation": _equation(load_equation(equation).record()) if equation.exists() else None,
     }
 
 
 def _equation(record: dict[str, Any]) -> dict[str, Any]:
-    """An equation's record without the kernels and reasons, which fill pages."""
+    """An equation's record without kernels, reasons, and values of functions, which fill pages."""
     kept = {name: value for name, value in record.items() if name != "filters"}
-    refinement = record.get("refinement")
-    if isinstance(refinement, dict):
-        counted = {name: len(refinement.get(name, ())) for name in ("decisions", "alternatives")}
+    kept |= {name: len(record[name]) for name in ("maps", "curves")}
+    refinement = record["refinement"]
+    if refinement is not None:
+        counted = {name: len(refinement[name]) for name in ("decisions", "alternatives")}
         tables = ("bound", "bootstrap", "bias")
         short = {name: value for name, value in refinement.items() if name not in tables}
         kept["refinement"] = {**short, **counted}
-    return {**kept, "dropped": len(record.get("dropped", ()))}
+    return {**kept, "dropped": len(record["dropped"])}
 
 
 def _lines(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -78,7 +78,7 @@ def measure(run: Path, variant: Variant, seed: int, data: Data) -> Measured:
     return Measured(
         variant=variant,
         seed=seed,
-        equations=found.pde.equations(),
+        equations=found.lines(),
         exact=None if comparison is None else comparison.exact,
         tpr=None if comparison is None else comparison.tpr,
         equation=None if comparison is None or truth is None else _errors(comparison, truth),

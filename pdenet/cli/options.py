@@ -47,6 +47,9 @@ FORMATS = ("text", "unicode", "latex", "markdown", "json")
 PRESETS = ("paper", "variable-coefficients", "nonlinear-source")
 """The names of `pdenet.training.config.PRESETS`, which loads too much for a help."""
 
+DIGITS = 20
+"""Of a whole number that is looked at."""
+
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _LENGTH = re.compile(rf"(?P<number>{_NUMBER})?\s*\*?\s*(?P<pi>pi|π)?")
 
@@ -58,8 +61,9 @@ class _Shape(click.ParamType[tuple[int, ...]]):
         if isinstance(value, tuple):
             return value
         parts = re.split(r"[x×,]", str(value))
-        if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-            self.fail(f"{value!r} is not a grid: type e.g. 64, 64x64 or 32x32x32", param, ctx)
+        whole = all(part.strip().isdecimal() and len(part) <= DIGITS for part in parts)
+        if not whole or not all(int(part) > 0 for part in parts):
+            self.fail(f"{value!r:.60} is not a grid: type e.g. 64, 64x64 or 32x32x32", param, ctx)
         return tuple(int(part) for part in parts)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pdenet.cli.options import given
 from pdenet.cli.runs import RUN
-from pdenet.cli.simulate import equation_of, overrides
+from pdenet.cli.simulate import equation_of, given_shape, overrides
 from pdenet.errors import ConfigError
 from pdenet.pde import PDE
 from pdenet.storage import Data, open_data
@@ -30,7 +30,8 @@ def data_file(source: str | None) -> Path | None:
     if source is None:
         return None
     path = Path(source)
-    is_file = path.suffix in (".h5", ".hdf5") or len(path.parts) > 1 or path.is_file()
+    # No equation has a dot in its name; a folder of that name may be a run of it.
+    is_file = bool(path.suffix) or len(path.parts) > 1 or path.is_file()
     return path if is_file else None
 
 
@@ -42,7 +43,8 @@ def check_origin(source: str | None, options: Mapping[str, Any]) -> None:
     """
     data = data_file(source)
     if data is None:
-        equation_of(source, options["pde"], dict(options["parameters"]))
+        parameters = dict(options["parameters"])
+        equation_of(source, options["pde"], parameters, given_shape(options))
         return
     useless = list(given(options, *MAKES_DATA))
     if useless:
@@ -81,7 +83,8 @@ def check_resumed_data(run: Path, source: str | None, options: Mapping[str, Any]
 def _differing(data: Data, source: str | None, options: Mapping[str, Any]) -> Iterator[str]:
     """What was typed and is not how the data were made: "grid (64, 64), not (32, 32)"."""
     parameters = dict(options["parameters"])
-    pde, own = equation_of(source, options["pde"], parameters), data.problem.pde
+    pde = equation_of(source, options["pde"], parameters, given_shape(options))
+    own = data.problem.pde
     if own is not None and not parameters and set(own.parameters) == set(pde.parameters):
         pde = pde.substitute(**own.parameters)
     if pde != own:

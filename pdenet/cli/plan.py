@@ -18,6 +18,7 @@ from pdenet.cli.children import Ended
 from pdenet.cli.extract import stages_left
 from pdenet.cli.group import TYPED
 from pdenet.cli.runs import read_record, recorded_data
+from pdenet.discovery.strict import as_kind
 from pdenet.errors import CheckpointError, ConfigError, DataError, DiscoveryError
 from pdenet.report.files import write_text
 from pdenet.training.config import TrainingConfig, validated
@@ -88,8 +89,16 @@ class Plan:
         record = read_record(folder, PLAN)
         if record.get("source") != self.source:
             return f"{_shown(record.get('source'))}, not {_shown(self.source)}"
-        made = record.get("made")
-        made = made if isinstance(made, dict) else {}
+        try:
+            typed_then = as_kind(dict, record.get("made"))
+            made = {
+                name: [as_kind(str, text) for text in as_kind(list, texts)]
+                for name, texts in typed_then.items()
+            }
+        except ValueError as error:
+            raise CheckpointError(
+                f"'{folder / PLAN}' does not say what was typed ({error}): begin anew"
+            ) from None
         for name in (*made, *self.made):
             if made.get(name) != self.made.get(name):
                 before, now = (" ".join(table.get(name) or ()) for table in (made, self.made))

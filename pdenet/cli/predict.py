@@ -22,7 +22,7 @@ from pdenet.cli.fresh import (
     simulated,
 )
 from pdenet.cli.options import given
-from pdenet.cli.progress import Monitor
+from pdenet.cli.progress import monitored
 from pdenet.cli.reporting import stage_curves
 from pdenet.cli.rollouts import (
     Forecast,
@@ -34,9 +34,11 @@ from pdenet.cli.rollouts import (
 )
 from pdenet.cli.runs import read_log, recorded_data
 from pdenet.discovery import DiscoveredEquation, load_equation
+from pdenet.discovery.solvable import solvable
 from pdenet.errors import CheckpointError, ConfigError, DataError, EquationError
 from pdenet.events import Phase
 from pdenet.pde import PDE
+from pdenet.progress import Monitor
 from pdenet.report.outlook import check_places, write_prediction
 from pdenet.report.prediction import (
     EQUATION,
@@ -48,6 +50,7 @@ from pdenet.report.prediction import (
 )
 from pdenet.storage import Data, open_data
 from pdenet.training import read_run
+from pdenet.words import counted
 from simulators import Numerics
 
 __all__ = ["Request", "predict_run", "work"]
@@ -94,8 +97,9 @@ def predict_run(run: Path, request: Request, monitor: Monitor | None = None) -> 
     with open_data(_training_data(run, request.trained_on)) as data:
         if found.fields != data.fields or found.ndim != data.problem.grid.ndim:
             raise EquationError(
-                f"the equation in '{run}' is for {', '.join(found.fields)} in {found.ndim} "
-                f"dimensions, its data hold {', '.join(data.fields)} in {data.problem.grid.ndim}: "
+                f"the equation in '{run}' is for {', '.join(found.fields)} in "
+                f"{counted(found.ndim, 'dimension')}, its data hold {', '.join(data.fields)} in "
+                f"{data.problem.grid.ndim}: "
                 f"type 'pdenet extract {run}' again"
             )
         networks = {NETWORK: load_network(run, data)}
@@ -108,7 +112,8 @@ def predict_run(run: Path, request: Request, monitor: Monitor | None = None) -> 
     refine = request.refine or observed.refine
     # Other stencils than the truth's: errors that both solvers share would not be seen.
     numerics = Numerics(order=6 if observed.order in (8, None) else 8)
-    equations = {EQUATION: found, TRUTH: observed.truth}
+    solved = solvable(discovered, problem.grid, problem.boundaries)
+    equations = {EQUATION: solved, TRUTH: observed.truth}
     forecasts = {
         name: with_equation(
             pde,
@@ -248,7 +253,7 @@ def _errors(
 ) -> np.ndarray:
     def progress(fraction: float) -> None:
         if monitor is not None:
-            monitor(Phase(name, fraction, f"{len(observed.start)} trajectories"))
+            monitor(Phase(name, fraction, f"{counted(len(observed.start), 'trajectory')}"))
 
     return errors_of(forecast, observed.start, observed.states, observed.stored, progress)
 
@@ -287,14 +292,14 @@ def work(run: Path, output: Path | None, as_json: bool, **options: Any) -> None:
     _check(options)
     folder = output or run / "prediction"
     animation, overwrite = options["animation"], options["overwrite"]
-    equation = _equation_of(run).pde  # before anything that takes time
+    equation = _equation_of(run)  # before anything that takes time
     check_places(folder, animation, overwrite=overwrite)
     chosen = given(options, "data", "times", "trajectories", "seed", "noise", "refine", "against")
     context = click.get_current_context()
     context.meta["pdenet.resume"] = f"nothing was written to '{folder}'"
     request = Request(**chosen, trained_on=options["trained_on"])
     seconds: dict[str, float] = {}
-    with Monitor("simulate", "read") as monitor:
+    with monitored("simulate", "read") as monitor:
         with _timed(seconds, "predict"):
             prediction = predict_run(run, request, monitor)
         document = {**record(prediction), "seconds": seconds}
@@ -310,7 +315,7 @@ def work(run: Path, output: Path | None, as_json: bool, **options: Any) -> None:
     if as_json:
         print_json(document)
     else:
-        print_text(equation.unicode())
+        print_text("\n".join(equation.lines("unicode")))
         print_text("")
         _print_summary(prediction, document)
     for path in written:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pdenet import progress
 from pdenet.cli.options import quiet, verbose
+from pdenet.progress import Monitor
 
-__all__ = ["Monitor"]
+__all__ = ["monitored"]
 
 
-class Monitor(progress.Monitor):
-    """A context manager that is also a listener; parts: of the command, see `progress.Course`."""
-
-    def __init__(self, *parts: str) -> None:
-        super().__init__(silent=quiet(), talkative=verbose(), parts=parts)
+def monitored(*parts: str) -> Monitor:
+    """What listens to a command that has these parts, see `pdenet.progress.Course`."""
+    return Monitor(silent=quiet(), talkative=verbose(), parts=parts)

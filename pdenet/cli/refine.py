@@ -11,7 +11,7 @@ import click
 
 from pdenet.cli.console import note
 from pdenet.cli.options import given
-from pdenet.cli.progress import Monitor
+from pdenet.cli.progress import monitored
 from pdenet.cli.reporting import check_report, check_target, result_of, write_report
 from pdenet.cli.results import Result
 from pdenet.discovery import save_equation
@@ -21,6 +21,7 @@ from pdenet.estimator import refine
 from pdenet.pde import PDE
 from pdenet.storage import open_data
 from pdenet.storage.claim import claimed_file
+from pdenet.words import counted
 
 __all__ = ["work"]
 
@@ -53,7 +54,7 @@ def _refined(
     context = click.get_current_context()
     context.meta["pdenet.resume"] = lambda: _how_to_go_on(state)
     started = time.perf_counter()
-    with Monitor("read", "refine") as monitor:
+    with monitored("read", "refine") as monitor:
         found = refine(
             begun,
             data,
@@ -79,7 +80,8 @@ def _sources(sources: tuple[Path, ...]) -> tuple[Path | None, Path]:
     """The file of an equation, if there is one, and that of the data; a run stands for its own."""
     if len(sources) > 2:
         raise ConfigError(
-            f"{len(sources)} files were given: give one of an equation and one of data, or data "
+            f"{counted(len(sources), 'file')} were given: give one of an equation and one of "
+            "data, or data "
             "alone"
         )
     *equations, data = sources

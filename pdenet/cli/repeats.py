@@ -26,14 +26,21 @@ from pdenet.cli.plan import PLAN, Plan, finished, refuse_failures, typed
 from pdenet.cli.reporting import seconds_of_training
 from pdenet.cli.runs import how_to_go_on, recorded_data
 from pdenet.cli.weights import dropped_weights, kept_weights, with_shares
-from pdenet.discovery import load_equation
+from pdenet.discovery import complete_lines, load_equation
 from pdenet.errors import CheckpointError
 from pdenet.pde import PDE
 from pdenet.pde.compare import compare
 from pdenet.pde.render import format_monomial, format_number
 from pdenet.report.distributions import coefficient_figure, remainder_figure
 from pdenet.report.files import write_png, write_text
-from pdenet.report.repeats import Repeat, Spread, consensus, spreads, summary
+from pdenet.report.repeats import (
+    Repeat,
+    Spread,
+    agreed_unknown,
+    consensus,
+    spreads,
+    summary,
+)
 from pdenet.report.tables import measured
 from pdenet.storage import open_data
 from pdenet.training.config import TrainingConfig
@@ -136,6 +143,7 @@ def load_repeat(run: Path, seed: int) -> Repeat:
         seconds={"train": seconds_of_training(run), "extract": found.seconds.get("total", 0.0)},
         kept=weighed[: len(kept)],
         remainder=weighed[len(kept) :],
+        unknown=found.unknown,
     )
 
 
@@ -165,7 +173,7 @@ def _tell(asked: Repeated, done: Sequence[Repeat], ended: Sequence[Ended]) -> No
 
 
 def _print(done: Sequence[Repeat], document: Mapping[str, Any], truth: PDE | None) -> None:
-    print_text(consensus(done).unicode())
+    print_text("\n".join(complete_lines(consensus(done), agreed_unknown(done), "unicode")))
     most = f"medians of the terms that most of {len(done)} repeats found"
     exact = document["exact"]
     print_text(most if exact is None else f"{most}; exactly the true terms in {exact}")

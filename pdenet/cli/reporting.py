@@ -20,6 +20,7 @@ from pdenet.cli.runs import read_log, read_record
 from pdenet.discovery import DiscoveredEquation
 from pdenet.discovery.noise import noise_of
 from pdenet.discovery.smooth import Smoothing, periodic_axes
+from pdenet.discovery.solvable import solvable
 from pdenet.errors import CheckpointError, OutputError
 from pdenet.grid import Grid
 from pdenet.pde import PDE
@@ -103,14 +104,28 @@ def result_of(
     """
     if data is None:
         return Result(
-            found.pde, found.stderr, None, seconds, refinement=found.refinement, noise=noise
+            found.pde,
+            found.stderr,
+            None,
+            seconds,
+            refinement=found.refinement,
+            noise=noise,
+            unknown=found.unknown,
         )
     with open_data(data) as opened:
         problem = opened.problem
     maps = coefficients(found.maps, found.pde, problem.grid, problem.pde)
     curves = sources(found.curves, found.pde, problem.pde)
     return Result(
-        found.pde, found.stderr, problem.pde, seconds, maps, curves, found.refinement, noise
+        found.pde,
+        found.stderr,
+        problem.pde,
+        seconds,
+        maps,
+        curves,
+        found.refinement,
+        noise,
+        found.unknown,
     )
 
 
@@ -215,7 +230,8 @@ def _predictions(run: Path | None, found: DiscoveredEquation, data: Data) -> dic
         filtered, noise = _without_noise(observed, found.refinement.chi2, grid, boundaries)
         if noise.max() > NO_NOISE:
             start, errors["noise"] = filtered, noise
-    predicted = predict(found.pde, grid, start, data.times, boundaries=boundaries)
+    equation = solvable(found, grid, boundaries)
+    predicted = predict(equation, grid, start, data.times, boundaries=boundaries)
     errors["equation"] = relative_errors(predicted, observed)
     by_network = None if run is None else predict_with_network(run, data, start)
     if by_network is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pdenet.cli.console import note, print_json, print_rows, print_text
+from pdenet.discovery import Unknown, complete_lines
 from pdenet.discovery.refine.result import Refinement
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, Row, compare
@@ -31,7 +32,7 @@ class Result:
 
     coefficients, sources: what the formulas of the equation stand for, where the network has it.
     refinement: what the fit by maximum likelihood says, if there was one; noise: the level that it
-    was given.
+    was given. unknown: what the equations hold without a formula, by field.
     """
 
     found: PDE
@@ -42,6 +43,7 @@ class Result:
     sources: tuple[Source, ...] = ()
     refinement: Refinement | None = None
     noise: float | None = None
+    unknown: Mapping[str, tuple[Unknown, ...]] = field(default_factory=dict)
 
     @property
     def comparison(self) -> Comparison | None:
@@ -66,6 +68,7 @@ class Result:
             self.coefficients,
             self.sources,
             self.refinement,
+            self.unknown,
         )
 
     def tell(self) -> None:
@@ -123,7 +126,7 @@ class Result:
     def to_markdown(self) -> str:
         """The equations and the table, as GitHub shows them."""
         header, rows = self.table("text")
-        lines = ["```", *self.found.equations(), "```", "", "| " + " | ".join(header) + " |"]
+        lines = ["```", self.text("text"), "```", "", "| " + " | ".join(header) + " |"]
         lines.append("|" + "|".join(" --- " if name in header[:2] else " ---: " for name in header))
         lines[-1] += "|"
         for field_t, term, *numbers in rows:
@@ -138,18 +141,22 @@ class Result:
         elif form == "markdown":
             print_text(self.to_markdown())
         elif form == "latex":
-            print_text(self.found.latex())
+            print_text(self.text("latex"))
         elif form == "unicode":
-            print_text(self.found.unicode())
+            print_text(self.text("unicode"))
         else:
-            print_text(self.found.text())
+            print_text(self.text("text"))
+
+    def text(self, style: Style) -> str:
+        """The equations, a line each, complete."""
+        return "\n".join(complete_lines(self.found, self.unknown, style))
 
     def print_summary(self) -> None:
         """The equation, the table and the scores, to be read."""
         if self.refinement is None:
-            print_text(self.found.unicode())
+            print_text(self.text("unicode"))
         else:
-            for equation in equations(self.found, self.stderr):
+            for equation in equations(self.found, self.stderr, self.unknown):
                 print_text(equation.line())
         print_text("")
         header, rows = self.table("unicode")

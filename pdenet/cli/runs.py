@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 from pdenet.cli.folders import Kind, new_folder
 from pdenet.errors import CheckpointError
+from pdenet.events import from_record, to_record
+from pdenet.storage.records import as_json, read_json, read_text
 
 __all__ = [
     "MEMBERS",
@@ -48,30 +49,40 @@ def read_record(run: Path, name: str) -> dict[str, Any]:
     if not run.exists():
         raise CheckpointError(f"'{run}' does not exist: make it with 'pdenet train DATA -o {run}'")
     try:
-        record = json.loads((run / name).read_text(encoding="utf-8"))
+        record = read_json(run / name)
     except FileNotFoundError:
         raise CheckpointError(
             f"'{run}' is not the folder of a run: it has no {name}; make one with "
             f"'pdenet train DATA -o {run}'"
         ) from None
-    except (ValueError, NotADirectoryError) as error:
-        raise CheckpointError(f"'{run / name}' is damaged ({error}): train again") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"'{run / name}' cannot be read ({reason}): train again") from None
     if not isinstance(record, dict):
         raise CheckpointError(f"'{run / name}' is damaged (not a JSON object): train again")
     return record
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
-    """The events in the log of a run; the half line at the end of a killed run is left out."""
+    """The events in the log of a run; the half line at the end of a killed run is left out.
+
+    Raises CheckpointError where another line is no event, or the log cannot be read.
+    """
     log = run / "log.jsonl"
-    found = []
-    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
+    try:
+        whole, _, half = read_text(log).rpartition("\n") if log.exists() else ("", "", "")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"'{log}' cannot be read ({reason}): train again") from None
+    lines, found = [*whole.split("\n"), half], []
+    for number, line in enumerate(lines, start=1):
         try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict):
-            found.append(record)
+            found += [to_record(from_record(as_json(line)))] if line.strip() else []
+        except ValueError as error:
+            if number < len(lines):
+                raise CheckpointError(
+                    f"line {number} of '{log}' is damaged ({error}): remove it, or train again"
+                ) from None
     return found
 
 

@@ -34,6 +34,7 @@ from pdenet.report.files import write_png, write_text
 from pdenet.storage import open_data
 from pdenet.training.config import TrainingConfig
 from pdenet.training.run import device_named
+from pdenet.words import counted
 
 __all__ = ["work"]
 
@@ -142,7 +143,8 @@ def _simulate(study: _Study, options: Sequence[str]) -> None:
         longest = max(study.values["blocks"])
         if longest >= data.frames:
             raise ConfigError(
-                f"{longest} blocks look {longest} frames ahead, but trajectories have "
+                f"a window of {counted(longest, 'block')} looks as many frames ahead, but "
+                "trajectories have "
                 f"{data.frames}: give --blocks up to {data.frames - 1}, or more --frames"
             )
 

@@ -9,7 +9,7 @@ import click
 
 from pdenet.cli.console import note
 from pdenet.cli.named import with_preset
-from pdenet.cli.progress import Monitor
+from pdenet.cli.progress import monitored
 from pdenet.cli.runs import how_to_go_on, new_run
 from pdenet.cli.settings import check_resumed, training_config
 from pdenet.estimator import train
@@ -25,7 +25,7 @@ def work(data: Path, output: Path, **options: Any) -> None:
         opened.require_complete()
     context = click.get_current_context()
     overwrite, resume = options["overwrite"], options["resume"]
-    with new_run(output, overwrite=overwrite, resume=resume), Monitor("train") as monitor:
+    with new_run(output, overwrite=overwrite, resume=resume), monitored("train") as monitor:
         check_resumed(output, options, config)
         context.meta["pdenet.resume"] = how_to_go_on(
             output, f"go on with 'pdenet train {data} -o {output} --resume'"

@@ -3,13 +3,18 @@
 from pdenet.discovery.candidates import candidates, leading, shares
 from pdenet.discovery.equation import (
     DiscoveredEquation,
-    FittedCurve,
     FittedFilter,
-    FittedMap,
     load_equation,
     save_equation,
 )
 from pdenet.discovery.expand import Expansion, assign, expand, expansion
+from pdenet.discovery.fitted import (
+    FittedCurve,
+    FittedMap,
+    Unknown,
+    complete_lines,
+    unknown_functions,
+)
 from pdenet.discovery.readout import ReadoutConfig, read_out
 
 __all__ = [
@@ -19,8 +24,10 @@ __all__ = [
     "FittedFilter",
     "FittedMap",
     "ReadoutConfig",
+    "Unknown",
     "assign",
     "candidates",
+    "complete_lines",
     "expand",
     "expansion",
     "leading",
@@ -28,4 +35,5 @@ __all__ = [
     "read_out",
     "save_equation",
     "shares",
+    "unknown_functions",
 ]

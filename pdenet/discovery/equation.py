@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from pdenet.discovery.fitted import (
+    FittedCurve,
+    FittedMap,
+    Unknown,
+    complete_lines,
+    curve_from,
+    curve_record,
+    map_from,
+    map_record,
+    unknown_functions,
+    without,
+)
 from pdenet.discovery.refine.result import Refinement
 from pdenet.discovery.refined import refinement_from, refinement_record
 from pdenet.discovery.strict import as_kind, as_table, nested_numbers, number_record
@@ -17,23 +29,24 @@ from pdenet.errors import CheckpointError, OutputError
 from pdenet.events import TermDropped
 from pdenet.pde import PDE
 from pdenet.pde.expression import Monomial
-from pdenet.pde.render import format_monomial
-from pdenet.storage.atomic import replace_file
+from pdenet.pde.jet import jet_from_name
+from pdenet.pde.render import Style, format_monomial
+from pdenet.storage.atomic import reason, replace_file
+from pdenet.storage.records import read_json
 
 __all__ = [
     "DiscoveredEquation",
-    "FittedCurve",
     "FittedFilter",
-    "FittedMap",
     "load_equation",
     "save_equation",
 ]
 
 FORMAT = "pdenet-equation"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 _OLDER: dict[int, dict[str, Any]] = {
     1: {"maps": [], "curves": [], "refinement": None},
     2: {"refinement": None},
+    3: {},
 }
 """What records of earlier formats, which are still read, lack."""
 
@@ -48,44 +61,11 @@ class FittedFilter:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedMap:
-    """The coefficient of one term as it was found on the grid, before any formula.
-
-    field: whose equation. term: what it multiplies, as text ("u_x"). kind: how it was found to be.
-    values: (*space), in physical units; constant for "constant", 0 for "zero". formula: the
-    expression that stands for it in the equation, as text; None where no formula predicts held-out
-    data as well as the map, and the equation has a series instead.
-    """
-
-    field: str
-    term: str
-    kind: Literal["varying", "constant", "zero"]
-    values: np.ndarray
-    formula: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class FittedCurve:
-    """The source f(u) of one equation as it was found, before any formula.
-
-    field: whose equation, and the argument. points, values: u and f(u), over the range that the
-    data visit (all but the rarest 0.1 % of values at either end); beyond it the formula is an
-    extrapolation. density: share of the data's values near
-    each point. formula: as in `FittedMap`.
-    """
-
-    field: str
-    points: np.ndarray
-    values: np.ndarray
-    density: np.ndarray
-    formula: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
 class DiscoveredEquation:
     """What the read-out found.
 
-    pde: the equation in physical units. stderr: standard error of each coefficient, {field:
+    pde: the equation in physical units, without the maps and curves that have no formula
+    (`unknown`). stderr: standard error of each coefficient, {field:
     {monomial, times its function of the coordinates: number}}. dropped: the terms that left, in
     order, with reasons. filters: the kernels that were fitted with the coefficients. steps: length
     of the fitted windows. misfit: held-out r.m.s. error of prediction over these windows, as a
@@ -107,6 +87,19 @@ class DiscoveredEquation:
     refinement: Refinement | None = None
     origin: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def unknown(self) -> dict[str, tuple[Unknown, ...]]:
+        """What the right-hand side of each field holds beside `pde`: maps and curves that no
+        formula stands for. Fields without any are left out."""
+        return unknown_functions(self.maps, self.curves, self.pde.coordinates)
+
+    def lines(self, style: Style = "text") -> tuple[str, ...]:
+        """The equations, a line each, complete: u_t = 0.3*u_xx + f(u), where f has no formula."""
+        return complete_lines(self.pde, self.unknown, style)
+
+    def _named(self) -> dict[str, list[str]]:
+        return {name: [each.text() for each in every] for name, every in self.unknown.items()}
+
     def record(self) -> dict[str, Any]:
         """As JSON: exact numbers, from which `load_equation` makes the same value."""
         return {
@@ -126,17 +119,11 @@ class DiscoveredEquation:
             "steps": self.steps,
             "misfit": self.misfit if np.isfinite(self.misfit) else None,
             "seconds": dict(self.seconds),
-            "maps": [{**vars(m), "values": m.values.tolist()} for m in self.maps],
-            "curves": [{**vars(c), **_lists(c, _CURVE_ARRAYS)} for c in self.curves],
+            "unknown": self._named(),
+            "maps": list(map(map_record, self.maps)),
+            "curves": list(map(curve_record, self.curves)),
             "refinement": self.refinement and refinement_record(self.refinement),
         }
-
-
-_CURVE_ARRAYS = ("points", "values", "density")
-
-
-def _lists(value: object, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(value, name).tolist() for name in names}
 
 
 def save_equation(
@@ -146,15 +133,13 @@ def save_equation(
 
     Raises OutputError where it cannot be written.
     """
+    found.pde.require_readable()
     record = {**found.record(), "origin": dict(found.origin if origin is None else origin)}
     text = json.dumps(record, indent=1, allow_nan=False)
     try:
         replace_file(path, f"{text}\n".encode())
     except OSError as error:
-        raise OutputError(
-            f"'{path}' cannot be written ({error.strerror or error}): free some space or choose "
-            "another folder"
-        ) from error
+        raise OutputError(f"'{path}' cannot be written: {reason(error)}") from error
 
 
 def load_equation(path: Path) -> DiscoveredEquation:
@@ -163,16 +148,16 @@ def load_equation(path: Path) -> DiscoveredEquation:
     Raises CheckpointError where it is missing or damaged.
     """
     try:
-        record = as_kind(dict, json.loads(path.read_text(encoding="utf-8")))
+        record = as_kind(dict, read_json(path))
         version = as_kind(int, record["format_version"])
         if record["format"] != FORMAT or version not in (*_OLDER, FORMAT_VERSION):
             raise ValueError(f"it is no {FORMAT} of version {FORMAT_VERSION}")
         return _from_record({**record, **_OLDER.get(version, {})})
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         reason = "an entry is missing: " * isinstance(error, KeyError) + str(error)
         raise CheckpointError(
-            f"'{path}' holds no equation that can be read ({' '.join(reason.split())}): run "
-            "'pdenet extract' again"
+            f"'{path}' holds no equation that can be read ({' '.join(reason.split())}): read it "
+            "from its run again"
         ) from error
 
 
@@ -185,7 +170,7 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         for name, table in pde.expansions().items()
     }
     seconds, refinement = as_kind(dict, record["seconds"]), record["refinement"]
-    return DiscoveredEquation(
+    found = DiscoveredEquation(
         pde=pde,
         stderr=as_table(record["stderr"], named),
         dropped=tuple(map(_dropped, as_kind(list, record["dropped"]))),
@@ -193,15 +178,37 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         steps=as_kind(int, record["steps"]),
         misfit=float("nan") if record["misfit"] is None else as_kind(float, record["misfit"]),
         seconds={name: as_kind(float, value) for name, value in seconds.items()},
-        maps=tuple(map(_map, as_kind(list, record["maps"]))),
-        curves=tuple(map(_curve, as_kind(list, record["curves"]))),
+        maps=tuple(map(map_from, as_kind(list, record["maps"]))),
+        curves=tuple(map(curve_from, as_kind(list, record["curves"]))),
         refinement=None if refinement is None else refinement_from(refinement, named),
         origin=_origin(record.get("origin")),
     )
+    _check_of(found)
+    if record["format_version"] != FORMAT_VERSION:
+        # In these a long series stood for what has no formula.
+        return replace(found, pde=without(pde, found.unknown))
+    if record["unknown"] != found._named():
+        raise ValueError("what it names as unknown is not what its maps and curves leave unknown")
+    return found
 
 
 def _origin(record: Any) -> dict[str, str]:
     return {name: as_kind(str, text) for name, text in as_kind(dict, record or {}).items()}
+
+
+def _check_of(found: DiscoveredEquation) -> None:
+    """Raise ValueError for a term, a map or a curve that cannot belong to the equation."""
+    pde = found.pde
+    for name in (each.field for part in (found.dropped, found.maps, found.curves) for each in part):
+        if name not in pde.fields:
+            raise ValueError(f"{name[:40]!r} is no field of the equation")
+    for each in found.maps:
+        if jet_from_name(each.term, pde.fields, pde.ndim) is None:
+            raise ValueError(
+                f"a map is the coefficient of {each.term[:40]!r}, which is no derivative"
+            )
+        if each.values.ndim != pde.ndim:
+            raise ValueError(f"a coefficient is given on no grid of {pde.ndim} axes")
 
 
 def _dropped(record: Any) -> TermDropped:
@@ -217,25 +224,3 @@ def _filter(record: Any) -> FittedFilter:
     if learned.shape != frozen.shape:
         raise ValueError(f"kernels of shapes {learned.shape} and {frozen.shape} do not fit")
     return FittedFilter(as_kind(str, record["name"]), learned, frozen)
-
-
-def _map(record: Any) -> FittedMap:
-    kind = as_kind(str, record["kind"])
-    if kind not in ("varying", "constant", "zero"):
-        raise ValueError(f"a coefficient is of no kind {kind!r}")
-    values = np.array(nested_numbers(as_kind(list, record["values"])))
-    field, term = (as_kind(str, record[name]) for name in ("field", "term"))
-    return FittedMap(field, term, kind, values, _formula(record))
-
-
-def _curve(record: Any) -> FittedCurve:
-    points, values, density = (
-        np.array(nested_numbers(as_kind(list, record[name]))) for name in _CURVE_ARRAYS
-    )
-    if not points.shape == values.shape == density.shape or points.ndim != 1:
-        raise ValueError("the points and values of a curve do not fit")
-    return FittedCurve(as_kind(str, record["field"]), points, values, density, _formula(record))
-
-
-def _formula(record: Any) -> str | None:
-    return None if record["formula"] is None else as_kind(str, record["formula"])

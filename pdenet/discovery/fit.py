@@ -17,7 +17,7 @@ J. Am. Stat. Assoc. 84 (1989) 881-896 (weights of the t distribution).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -39,6 +39,7 @@ __all__ = [
     "gauss_newton",
     "learned_axes",
     "linearise",
+    "objective",
     "robust_scale",
 ]
 
@@ -59,6 +60,35 @@ class Normal:
     matrix: Tensor
     gradient: Tensor
     misfit: Tensor
+
+    @property
+    def on_cpu(self) -> Normal:
+        """The same in the memory of the CPU."""
+        return Normal(self.matrix.cpu(), self.gradient.cpu(), self.misfit.cpu())
+
+    @classmethod
+    def of(cls, residual: Tensor, jacobian: Tensor, scale: Tensor) -> Normal:
+        """From residuals (window, step, field, *space), the derivative of the prediction along
+        each unknown (unknown, window, ..) and the scale (window, field) of the residuals."""
+        slopes, flat = jacobian.flatten(2), residual.flatten(1)
+        weight, n = _weights(residual, scale).flatten(1), flat.shape[1]
+        weighted = (slopes * weight).movedim(0, 1)
+        return cls(
+            matrix=weighted @ slopes.permute(1, 2, 0) / n,
+            gradient=(weighted @ flat[:, :, None])[..., 0] / n,
+            misfit=(weight * flat.square()).sum(1) / n,
+        )
+
+    def along(self, directions: Tensor) -> Normal:
+        """The same for other unknowns, of which each is a direction (unknown, new unknown)."""
+        matrix = directions.T @ self.matrix @ directions
+        return Normal(matrix, self.gradient @ directions, self.misfit)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Normal]) -> Normal:
+        """That of the windows of all parts."""
+        columns = zip(*((p.matrix, p.gradient, p.misfit) for p in parts), strict=True)
+        return cls(*(torch.cat(column) for column in columns))
 
 
 @dataclass(frozen=True)
@@ -140,22 +170,13 @@ class Rollouts:
             rows = slice(first, first + at_once)
             parts.append(self._chunk(tangents, windows[rows], scale[rows]))
             on_chunk(min(1.0, (first + at_once) / len(windows)))
-        return Normal(*(torch.cat(list(column)) for column in zip(*parts, strict=True)))
+        return Normal.joined(parts)
 
-    def _chunk(self, tangents: Tangents, windows: Trajectory, scale: Tensor) -> tuple[Tensor, ...]:
+    def _chunk(self, tangents: Tangents, windows: Trajectory, scale: Tensor) -> Normal:
         u, y = windows[:, 0], windows[:, 1:]
         with torch.no_grad():
             value, jacobian = tangents.along(u, self.dt, y.shape[1], self.substeps)
-            jacobian = jacobian.flatten(2)
-            residual = y - value
-            weight = _weights(residual, scale).flatten(1)
-            flat = residual.flatten(1)
-            weighted = (jacobian * weight).movedim(0, 1)
-            n = flat.shape[1]
-            matrix = weighted @ jacobian.permute(1, 2, 0) / n
-            gradient = (weighted @ flat[:, :, None])[..., 0] / n
-            misfit = (weight * flat.square()).sum(1) / n
-        return matrix, gradient, misfit
+            return Normal.of(y - value, jacobian, scale)
 
     def tangents(self, x: Tensor, shape: torch.Size) -> Tangents:
         """The derivative of the rollout along each unknown at x, on a grid of this shape."""
@@ -279,6 +300,12 @@ def _solve(matrix: Tensor, gradient: Tensor, problem: Rollouts) -> Tensor:
     ridge[len(problem.library.terms) :] = 1e-6
     step: Tensor = torch.linalg.solve(scaled + torch.diag(ridge), gradient / size) / size
     return step
+
+
+def objective(problem: Rollouts, x: Tensor, windows: Trajectory) -> float:
+    """The negative log-likelihood per value of these windows, what a fit minimises; infinite where
+    their rollout is not finite."""
+    return _objective(problem, x, windows)[0]
 
 
 def _objective(problem: Rollouts, x: Tensor, windows: Trajectory) -> tuple[float, Tensor]:

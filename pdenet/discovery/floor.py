@@ -9,7 +9,10 @@ along each axis, and of the blocks that these make those count which agree with 
     σ² = Σ |coefficient|² / number of coefficients,
 
 so that no shape of the signal's spectrum is assumed: a band, a ring or one wave leave out what they
-touch. Signal can only raise it, unless noise is correlated.
+touch. Blocks beside one that holds signal do not count, because its flanks are below what one
+block can show, and together they are not. Signal can only raise it. Noise that is correlated in
+space, as in data that were smoothed or interpolated, is white in time alone: where waves have
+floors of their own over half of the bands of time, far above the lowest one, σ² is their mean.
 
 Source: Gram, J. reine angew. Math. 94 (1883) 41-73 (orthogonal polynomials on points); Paulson,
 Ann. Math. Stat. 13 (1942) 233-235 (whether two variances agree).
@@ -17,6 +20,7 @@ Ann. Math. Stat. 13 (1942) 233-235 (whether two variances agree).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -36,6 +40,13 @@ LIMIT = 3.0
 noise alone 0.1 % are left out, which moves σ² by less than a thousandth of its error."""
 
 MOST_STEPS = 100
+
+FEWEST_BANDS = 4
+"""Bands of time from which on noise is told from signal by them alone."""
+
+ABOVE = 10.0
+"""Ratio of variances from which on noise counts as correlated in space. A mean over neighbours
+makes it 30 to 50; signals that travel by more than a point a frame were seen to make it 3."""
 
 
 def chebyshev(s: Tensor, degree: int) -> Tensor:
@@ -59,16 +70,35 @@ def by_spectrum(values: Tensor, seen: Tensor, periodic: Sequence[bool]) -> tuple
         rows = (number == frames).nonzero().flatten()
         found = [_blocks_of(values[row, seen[row]], times[seen[row]], periodic) for row in rows]
         power = torch.stack([power for power, _ in found])
-        count = found[0][1].expand_as(power)
+        count = found[0][1]
         chosen = _agreeing(power, count)
-        freedom[rows] = count[:, chosen].sum(1)
+        freedom[rows] = count[chosen].sum()
         variance[rows] = power[:, chosen].sum(1) / freedom[rows]
+        own, squares = _by_waves(power, count)
+        if float((own / variance[rows].clamp_min(1e-300)).log().mean()) > math.log(ABOVE):
+            variance[rows], freedom[rows] = own, squares
     return variance, freedom
+
+
+def _by_waves(power: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """σ² of noise that is white in time alone, and its degrees of freedom, (trajectory,) each.
+
+    Each band of waves has its own floor, if at least half of the bands of time agree with it: the
+    power of a signal changes from one to the next.
+    """
+    bands, own = power.shape[1], power.flatten(2)
+    total, number = own.new_zeros(len(own)), own.new_zeros(len(own))
+    for waves, values in zip(count.flatten(1).T, own.movedim(2, 0), strict=True):
+        chosen = _agreeing(values, waves, distant=False)
+        if bands >= FEWEST_BANDS and int(chosen.sum()) * 2 >= bands:
+            total += values[:, chosen].sum(1) / waves[chosen].sum() * waves.sum()
+            number += waves[chosen].sum()
+    return total / count.sum(), number
 
 
 def _blocks_of(frames: Tensor, times: Tensor, periodic: Sequence[bool]) -> tuple[Tensor, Tensor]:
     """Sums of squares of the coefficients of (frame, *space) in each block, and how many they are,
-    (block,) each."""
+    (*block) each."""
     bands, found, sides = BANDS[len(periodic)], frames, []
     for axis, closed in enumerate((False, *periodic)):
         n = found.shape[axis]
@@ -84,7 +114,7 @@ def _blocks_of(frames: Tensor, times: Tensor, periodic: Sequence[bool]) -> tuple
     for side in sides:
         power = torch.tensordot(power, side, dims=([0], [0]))  # the next axis comes first
         count = count[..., None] * side.sum(0)
-    return power.flatten(), count.flatten()
+    return power, count
 
 
 def _in_pieces(values: Tensor, axis: int, places: Tensor, bands: int) -> tuple[Tensor, Tensor]:
@@ -112,31 +142,67 @@ def _band(n: int, bands: int, like: Tensor, waves: bool = False) -> Tensor:
     return torch.nn.functional.one_hot(chosen, number).to(like.dtype)
 
 
-def _agreeing(power: Tensor, count: Tensor) -> Tensor:
-    """Which blocks are noise alone, (block,).
+def _agreeing(power: Tensor, count: Tensor, distant: bool = True) -> Tensor:
+    """Which blocks are noise alone, (*block).
 
-    power, count: sums of squares and how many they are made of, (trajectory, block). Each
+    power: sums of squares, (trajectory, *block). count: how many they are made of, (*block). Each
     trajectory has a level of its own; whether a block agrees is asked of all of them together.
+    distant: whether blocks beside one that holds signal are left out.
     """
-    half = count / 2
+    n, half = len(power), count / 2
     level = (power / count).clamp_min(1e-300)
     # Means of logarithms of few squares are low by a known amount.
     typical = (level.log() - half.digamma() + half.log()).mean(0)
-    doubt = (torch.polygamma(1, half).mean(0) / len(power)).sqrt()
-    chosen = torch.zeros_like(typical, dtype=torch.bool)
-    chosen[(typical + 2 * doubt).argmin()] = True
+    variance = torch.polygamma(1, half) / n
+    lowest = typical + 2 * variance.sqrt()
+    chosen = lowest == lowest.amin()
     for _ in range(MOST_STEPS):
-        own = (power * chosen).sum(1, keepdim=True) / (count * chosen).sum(1, keepdim=True)
-        ratio = (power / own.clamp_min(1e-300)).sum(0) / count.sum(0)
-        within = _deviations(ratio, count.sum(0), (count * chosen).sum()) <= LIMIT
-        if bool((within == chosen).all()) or not bool(within.any()):
+        precision = (chosen / variance).sum()
+        away = typical - (typical * chosen / variance).sum() / precision
+        found = away <= LIMIT * (variance + 1 / precision).sqrt()
+        if bool((found == chosen).all()):
             break
-        chosen = within
+        chosen = found
+    return _apart(power, count, chosen) if distant else chosen
+
+
+def _apart(power: Tensor, count: Tensor, chosen: Tensor) -> Tensor:
+    """Of blocks that may be noise alone those that are, and are not beside any that is not."""
+    n = len(power)
+    for _ in range(MOST_STEPS):
+        own = (power * chosen).flatten(1).sum(1) / (count * chosen).sum()
+        own = own.clamp_min(1e-300).reshape([-1] + [1] * count.dim())
+        relative, total = (power / own).sum(0), n * (count * chosen).sum()
+        found = _deviations(relative, n * count, total) <= LIMIT
+        found = found & ~_beside(~found)
+        found = found & ~_flanks(relative * found, n * count * found, total)
+        if bool((found == chosen).all()) or not bool(found.any()):
+            break
+        chosen = found
     return chosen
 
 
-def _deviations(ratio: Tensor, count: Tensor, other: Tensor) -> Tensor:
-    """How many standard deviations a ratio of two variances lies above 1 (Paulson)."""
-    above, below = 2 / (9 * count), 2 / (9 * other)
-    root = ratio ** (1 / 3)
+def _flanks(power: Tensor, count: Tensor, total: Tensor) -> Tensor:
+    """Which bands of an axis stand above the floor as a whole, what is left of them, (*block)."""
+    found = torch.zeros_like(power, dtype=torch.bool)
+    for axis in range(power.dim()):
+        others = [other for other in range(power.dim()) if other != axis]
+        band, number = (each.sum(others, keepdim=True) for each in (power, count))
+        found = found | (_deviations(band, number, total) > LIMIT)
+    return found
+
+
+def _beside(blocks: Tensor) -> Tensor:
+    """Which blocks touch one of these with a side."""
+    found = torch.zeros_like(blocks)
+    for axis, n in enumerate(blocks.shape):
+        found.narrow(axis, 1, n - 1).logical_or_(blocks.narrow(axis, 0, n - 1))
+        found.narrow(axis, 0, n - 1).logical_or_(blocks.narrow(axis, 1, n - 1))
+    return found
+
+
+def _deviations(power: Tensor, count: Tensor, other: Tensor) -> Tensor:
+    """How many standard deviations a mean square lies above 1, that of `other` many (Paulson)."""
+    above, below = 2 / (9 * count.clamp_min(1)), 2 / (9 * other)
+    root = (power / count.clamp_min(1)) ** (1 / 3)
     return ((1 - below) * root - (1 - above)) / (below * root.square() + above).sqrt()

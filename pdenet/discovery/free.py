@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from pdenet import integrators
-from pdenet.discovery.fit import Rollouts, robust_scale
+from pdenet.discovery.fit import Normal, Rollouts, robust_scale
 from pdenet.discovery.product import ONE, values_of
 from pdenet.integrators import RHS
 from pdenet.model import spectral_radius, stable_substeps, stack_rollout
@@ -118,6 +118,37 @@ class FreeForm:
                 part[:, 1:] - self.predict(x, part[:, 0], steps) for part in windows.split(at_once)
             ]
         return torch.cat(parts)
+
+    def normal(
+        self,
+        x: Tensor,
+        windows: Trajectory,
+        directions: Tensor,
+        on_progress: Callable[[float], None] = lambda _: None,
+    ) -> Normal:
+        """The problem of the windows (window, frame, field, *space), linearised at x along
+        directions (direction, unknown).
+
+        Residuals are weighted as Student's t, by robust scales of their own.
+        """
+        u, y = windows[:, 0], windows[:, 1:]
+        steps, parts = y.shape[1], list[Normal]()
+        scale = robust_scale(self.residuals(x, windows), windows)
+        for rows in torch.arange(len(u)).split(self.at_once(u)):
+            start = u[rows]
+
+            def along(direction: Tensor, u: State = start) -> Trajectory:
+                found: Trajectory = torch.func.jvp(
+                    lambda at: self.predict(at, u, steps), (x,), (direction,)
+                )[1]
+                return found
+
+            with torch.no_grad():
+                slopes = torch.stack([along(direction) for direction in directions])
+                residual = y[rows] - self.predict(x, start, steps)
+            parts.append(Normal.of(residual, slopes, scale[rows]))
+            on_progress((int(rows[-1]) + 1) / len(u))
+        return Normal.joined(parts)
 
     @staticmethod
     def at_once(u: State) -> int:

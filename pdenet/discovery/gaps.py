@@ -12,7 +12,8 @@ Reference: Golub, Van Loan, Matrix Computations, 4th ed. (2013), section 5.3.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -30,9 +31,9 @@ FUNCTIONS = 512
 POINT_VALUES = 2**17
 """Values of all points that polynomials of time are fitted to."""
 
-FRAMES = 16
+FRAMES = (8, 16)
 DEGREE = 6
-"""Frames of one polynomial of time, and its highest degree."""
+"""Frames of one polynomial of time at most, in two families, and its highest degree."""
 
 STEPS = 16
 """Sizes of each set of products that are looked at."""
@@ -43,8 +44,8 @@ HIGHEST = 40
 RATIOS = (0.25, 1.0, 4.0, 16.0)
 """How high degrees in time are for each wave in space."""
 
-JUDGES = 3
-JUDGED = 2**15
+JUDGES = 2
+JUDGED = 2**13
 """The functions are chosen, for all trajectories, by so many of them at least, and by more as long
 as they hold no more values together."""
 
@@ -57,8 +58,9 @@ def by_least_squares(values: Tensor, periodic: Sequence[bool]) -> tuple[Tensor, 
 
     values: (trajectory, frame, *space), NaN where missing, some values in each trajectory.
     periodic: which space axes are. Of all sets of functions those that leave more per degree of
-    freedom than the best one, by more than its error, hold less than the signal; of the others the
-    smallest set is taken. Trajectories of which too little is left count as noise altogether.
+    freedom than the best one, by more than twice its error, hold less than the signal; of the
+    others the one that leaves most degrees of freedom is taken. Trajectories of which too little is
+    left count as noise altogether.
     """
     number = values.isfinite().flatten(1).sum(1).to(values)
     judges = max(JUDGES, int(JUDGED / number.mean()))
@@ -68,8 +70,9 @@ def by_least_squares(values: Tensor, periodic: Sequence[bool]) -> tuple[Tensor, 
     half = count.clamp_min(1) / 2
     level = (power / (2 * half)).clamp_min(1e-300).log() - half.digamma() + half.log()
     typical = level.masked_fill(count < FEWEST, torch.inf).mean(0)
-    allowed = typical.amin() + (2 / count[:, typical.argmin()].sum().clamp_min(1)).sqrt()
-    best = int(count.sum(0).masked_fill(typical > allowed, -1.0).argmax())
+    total = count.sum(0)
+    allowed = (typical + 2 * (2 / total.clamp_min(1)).sqrt()).amin()
+    best = int(total.masked_fill(typical > allowed, -1.0).argmax())
     left = torch.stack([_remainders(each, periodic, best)[:, 0] for each in values])
     mean = values.flatten(1).nanmean(1).reshape([-1] + [1] * (values.dim() - 1))
     whole = torch.stack([(values - mean).square().flatten(1).nansum(1), number - 1], 1)
@@ -84,24 +87,28 @@ def _remainders(values: Tensor, periodic: Sequence[bool], only: int | None = Non
     """Sums of squares that are left of (frame, *space) and their degrees of freedom, (2, set of
     functions): the same sets for all data of one shape, or one of them."""
     values = values - values[values.isfinite()].mean()
-    sets = [DEGREE + 1] + [STEPS] * len(RATIOS)
-    found = []
-    for k, size in enumerate(sets):
-        place = None if only is None else only - sum(sets[:k])
-        if place is None or 0 <= place < size:
-            own = _by_waves(values, periodic, RATIOS[k - 1], place) if k else _by_points(values)
-            found.append(own if place is None else own[:, place : place + 1])
-    return torch.cat(found, 1)
+    families: list[tuple[int, Callable[[int | None], Tensor]]] = [
+        *((DEGREE + 1, partial(_by_points, values, frames)) for frames in FRAMES),
+        *((STEPS, partial(_by_waves, values, periodic, ratio)) for ratio in RATIOS),
+    ]
+    if only is None:
+        return torch.cat([left(None) for _, left in families], 1)
+    before = 0
+    while only - before >= families[0][0]:
+        before += families.pop(0)[0]
+    place = only - before
+    return families[0][1](place)[:, place : place + 1]
 
 
-def _by_points(values: Tensor) -> Tensor:
-    """With a polynomial of time of degree 0, 1, ... at each point, in pieces of few frames."""
+def _by_points(values: Tensor, frames: int, last: int | None = None) -> Tensor:
+    """With a polynomial of time of degree 0, 1, ... at each point, in pieces of so many frames.
+    last: as below, of no use here."""
     series = values.flatten(1)
     series = series[:, :: max(1, series.numel() // POINT_VALUES)]
     power = values.new_zeros(DEGREE + 1)
     count = torch.zeros_like(power)
     degrees = torch.arange(DEGREE + 1, device=values.device)
-    for piece in series.tensor_split(-(-len(series) // FRAMES)):
+    for piece in series.tensor_split(-(-len(series) // frames)):
         seen = piece.isfinite()
         y = torch.where(seen, piece, 0.0)
         s = torch.linspace(-1, 1, len(piece), dtype=values.dtype, device=values.device)

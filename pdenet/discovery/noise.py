@@ -4,9 +4,9 @@ Noise is taken to be white: independent in every value, with a standard deviatio
 each trajectory and field. Signal is what is smooth in space or in time. Of complete data σ is the
 floor of their spectrum in space and time (`floor`); of data with gaps it is what least squares
 leave (`gaps`), of those sets of functions that leave least. Both can only be raised by signal that
-is resolved neither in space nor in time. Where noise is correlated, as in data that were smoothed
-or interpolated, σ comes out too small. Numbers that were rounded have at least that error
-(`rounding`), and σ is taken to be no less than 10⁻⁹ of the size of a field.
+is resolved neither in space nor in time. Where noise is correlated in space, as in data that were
+smoothed or interpolated, σ is known to a factor of two or three. Numbers that were rounded have at
+least that error (`rounding`), and σ is taken to be no less than 10⁻⁹ of the size of a field.
 
 What noise does to a residual y_k − û_k is σ² from y_k plus what the rollout makes of the noise in
 its first frame, found by adding one draw of that noise to it. What a residual holds beyond this is
@@ -15,19 +15,20 @@ structure: errors of the filters where the grid is too coarse, or terms that are
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from pdenet.discovery.fit import Rollouts
 from pdenet.discovery.floor import by_spectrum
 from pdenet.discovery.gaps import by_least_squares
 from pdenet.discovery.rounding import rounding_of
 from pdenet.types import Trajectory
 
-__all__ = ["Noise", "noise_of", "structured_share"]
+__all__ = ["Noise", "chi2_error", "noise_of", "structured_share"]
 
 LEAST = 1e-9
 """Least noise beside the size of a field: no solution of an equation is more exact."""
@@ -62,17 +63,39 @@ def noise_of(data: Tensor, periodic: Sequence[bool] | None = None) -> Noise:
         if not len(rows):
             continue
         own = values[rows, :, f]
-        variance, freedom = _variances(own, periodic)
-        least = max(_rounding(own, data.dtype), (LEAST * _size(own)) ** 2, 1e-300)
-        sigma[rows, f] = variance.clamp_min(least).sqrt()
+        middle, size = _middle_and_size(own)
+        size = size or 1e-140  # of a field at rest: 1/σ² is finite
+        variance, freedom = _variances((own - middle) / size, periodic)
+        least = max(math.sqrt(_rounding(own, data.dtype)) / size, LEAST)
+        sigma[rows, f] = size * variance.sqrt().clamp_min(least)
         doubt[rows, f] = (2 / freedom).sqrt()
     return Noise(sigma.to(data), doubt.to(data))
 
 
-def _size(values: Tensor) -> float:
-    """The largest deviation of a field from its mean."""
+def chi2_error(doubt: Tensor, values: Tensor, unknowns: float) -> float:
+    """Standard deviation of chi² per degree of freedom where σ was found in the same data.
+
+    doubt: relative standard error of each σ² (`Noise`). values: how many values there are, of the
+    same shape. unknowns: how many numbers were fitted. With the share w of each trajectory and
+    field in the n values, and p unknowns,
+
+        variance = Σ w² doubt² + 2/(n − p) − 4/n.
+
+    Residuals and σ are seen in the same noise, which divides out of their ratio; the last term is
+    what they share where the fit takes its part p/n from all waves and frames alike. Without
+    unknowns it leaves the difference of the variances of an estimate and of the best one (Hausman,
+    Econometrica 46 (1978) 1251-1271).
+    """
+    n = float(values.sum().clamp_min(1))
+    own = float((values / n * doubt).square().sum())
+    return math.sqrt(max(0.0, own + 2 / max(1.0, n - unknowns) - 4 / n))
+
+
+def _middle_and_size(values: Tensor) -> tuple[float, float]:
+    """The middle between the largest and the smallest value, and their distance to it."""
     seen = values[values.isfinite()]
-    return float((seen - seen.mean()).abs().max())
+    low, high = float(seen.min()) / 2, float(seen.max()) / 2
+    return high + low, high - low
 
 
 def _rounding(values: Tensor, dtype: torch.dtype) -> float:
@@ -97,8 +120,16 @@ def _variances(values: Tensor, periodic: Sequence[bool]) -> tuple[Tensor, Tensor
     return variance, freedom
 
 
+class Predicts(Protocol):
+    """Whatever has residuals at its unknowns."""
+
+    def residuals(self, x: Tensor, windows: Trajectory) -> Tensor:
+        """y_k − û_k, (window, step, field, *space)."""
+        ...
+
+
 def structured_share(
-    problem: Rollouts,
+    problem: Predicts,
     x: Tensor,
     windows: Trajectory,
     sigma: Tensor,

@@ -9,7 +9,7 @@ smoothed frames (`pdenet.discovery.smooth`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,10 +18,10 @@ from pdenet.dataset import Windows
 from pdenet.discovery.candidates import FLOOR, candidates, shares
 from pdenet.discovery.equation import DiscoveredEquation, FittedFilter
 from pdenet.discovery.expand import expansion
-from pdenet.discovery.fit import Normal, Rollouts, gauss_newton, learned_axes, linearise
+from pdenet.discovery.fit import Normal, Rollouts, gauss_newton, learned_axes, linearise, objective
 from pdenet.discovery.free import FreeForm
 from pdenet.discovery.noise import structured_share
-from pdenet.discovery.select import eliminate
+from pdenet.discovery.select import eliminate, refitted
 from pdenet.discovery.smooth import Smoothing
 from pdenet.discovery.terms import Library
 from pdenet.discovery.units import function_candidates
@@ -34,6 +34,7 @@ from pdenet.pde import PDE
 from pdenet.pde.jet import AXES
 from pdenet.pde.render import to_text
 from pdenet.types import Trajectory
+from pdenet.words import counted
 
 __all__ = [
     "NOTHING_HELPS",
@@ -132,7 +133,7 @@ class Reading:
             windows,
             iterations=iterations,
             on_progress=lambda done, x: self.progress(
-                "selection", 0.8 * done, f"fitting {len(terms)} terms"
+                "selection", 0.8 * done, f"fitting {counted(len(terms), 'term')}"
             ),
         )
         x, normal = fit.at, fit.normal
@@ -159,11 +160,17 @@ class Reading:
                     f"error changes by {100 * step.growth:+.2g} %",
                 )
             )
-        self.progress("selection", 1.0, f"{len(terms) - len(leaving)} terms stay")
+        self.progress("selection", 1.0, f"{counted(len(terms) - len(leaving), 'term')} left")
         kept = [k not in leaving for k in range(len(terms))]
-        smaller = self.problem(library.only(kept))
-        coefficients = fit.x[: len(terms)][torch.tensor(kept, device=x.device)]
-        return smaller, smaller.start(coefficients, problem.moments(fit.x))
+        smaller = replace(self.problem(library.only(kept)), substeps=problem.substeps)
+        chosen = torch.tensor(kept, device=x.device)
+        # Terms that are nearly alike share a coefficient between them, which those that stay take
+        # over in the linearised problem; far from where that was made it may still be worse.
+        starts = [
+            smaller.start(each[: len(terms)][chosen], problem.moments(each))
+            for each in (refitted(x, normal, leaving), fit.x)
+        ]
+        return smaller, min(starts, key=lambda each: objective(smaller, each, windows))
 
     def fit(
         self, problem: Rollouts, x: Tensor, held_out: Trajectory | None = None

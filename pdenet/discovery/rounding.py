@@ -84,7 +84,11 @@ def _of_digits(values: Tensor, precision: float) -> float:
     where they have more than can be told."""
     size = values.abs()
     size = size[size > 1e-150]
-    exponent = size.log10().floor()
+    if not len(size):
+        return 0.0
+    # A single large number may be a multiple of anything.
+    large = size.unique()[-FEWEST_LEVELS:].amin()
+    exponent = torch.minimum(size, large).log10().floor()
     for digits in range(1, DIGITS + 1):
         step = 10.0 ** (exponent - digits + 1)
         if PARTS * precision > 10.0 ** (1 - digits):

@@ -18,6 +18,7 @@ Statistical Learning, 2nd ed., sections 3.3.2 and 7.10 (the sparsest model that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from pdenet.discovery.fit import Normal
 
-__all__ = ["TOLERANCE", "Step", "eliminate"]
+__all__ = ["TOLERANCE", "Step", "eliminate", "refitted"]
 
 TOLERANCE = 0.1
 """Least tolerance: 5 % in r.m.s. Noise alone makes that no sign of a term; a true one that matters
@@ -55,8 +56,10 @@ def eliminate(
 
     x: the unknowns at which both problems are linearised, the first `terms` of them coefficients;
     the others (moments of the filters) always stay. tolerance: by how much of itself the lowest
-    held-out misfit may be exceeded, at least `TOLERANCE`.
+    held-out misfit may be exceeded, at least `TOLERANCE`. All of it is done on the CPU: these are
+    many operations on few numbers, which a GPU takes longer to start than a CPU to do.
     """
+    x, train, held_out = x.cpu(), train.on_cpu, held_out.on_cpu
     matrix, gradient = train.matrix.mean(0), train.gradient.mean(0)
     best = x + _solve(matrix, gradient)
     kept = list(range(len(x)))
@@ -79,6 +82,14 @@ def eliminate(
     bound = (1 + max(TOLERANCE, tolerance)) * max(lowest, RESOLUTION * max(misfits))
     length = max((i for i, misfit in enumerate(misfits) if misfit <= bound), default=0)
     return [step.dropped for step in path[:length]], path
+
+
+def refitted(x: Tensor, train: Normal, leaving: Sequence[int]) -> Tensor:
+    """The unknowns with those that leave at zero and all others fitted to the training windows, in
+    the problem linearised at x."""
+    matrix = train.matrix.mean(0)
+    best = x + _solve(matrix, train.gradient.mean(0))
+    return _restricted(matrix, best, [k for k in range(len(x)) if k not in leaving])
 
 
 def _restricted(matrix: Tensor, best: Tensor, kept: list[int]) -> Tensor:

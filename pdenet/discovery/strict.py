@@ -11,7 +11,15 @@ from typing import Any
 
 from pdenet.pde.expression import Monomial
 
-__all__ = ["Names", "as_kind", "as_number", "as_table", "nested_numbers", "number_record"]
+__all__ = [
+    "Names",
+    "as_kind",
+    "as_number",
+    "as_table",
+    "as_whole",
+    "nested_numbers",
+    "number_record",
+]
 
 _NOT_FINITE = ("inf", "-inf", "nan")
 
@@ -24,6 +32,14 @@ def as_kind(kind: type, value: Any) -> Any:
     found = float(value) if kind is float and type(value) is int else value
     if type(found) is not kind:
         raise ValueError(f"{str(value)[:40]!r} stands where a {kind.__name__} belongs")
+    return found
+
+
+def as_whole(value: Any, least: int, most: int) -> int:
+    """A whole number in a range."""
+    found: int = as_kind(int, value)
+    if not least <= found <= most:
+        raise ValueError(f"{str(found)[:40]} stands where {least} to {most} belongs")
     return found
 
 

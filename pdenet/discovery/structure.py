@@ -4,10 +4,10 @@
    the deviation of its map from it, each source as the functions that describe its curve, and terms
    leave for as long as held-out trajectories are predicted as well.
 2. What stays is fitted again as free functions (`free`): constants, maps and curves.
-3. A formula is sought for each map and each curve (`formula`), fitted through rollouts like any
-   equation, and its terms are selected on held-out trajectories.
-4. A formula counts where it predicts these as well as the free functions do. Otherwise the equation
-   has a longer series that reproduces them.
+3. A formula is sought for each map and each curve (`describe`), in the problem linearised there.
+4. Where all have one, the equation is fitted through rollouts like any other, from there; it counts
+   where it predicts held-out trajectories as well as the free functions do. A map or a curve that
+   has no formula that can be trusted is itself the answer, with its standard errors.
 
 Reference: Long, Lu, Ma, Dong, "PDE-Net", ICML 2018, sections 2.3 and 3.
 """
@@ -15,25 +15,27 @@ Reference: Long, Lu, Ma, Dong, "PDE-Net", ICML 2018, sections 2.3 and 3.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import sympy
 import torch
 from torch import Tensor
 
-from pdenet.discovery.equation import DiscoveredEquation, FittedCurve, FittedMap
-from pdenet.discovery.formula import of_coordinates, of_field, pursue
+from pdenet.discovery.describe import Description
+from pdenet.discovery.equation import DiscoveredEquation
+from pdenet.discovery.fitted import FittedCurve, FittedMap
+from pdenet.discovery.formula import of_field, pursue
 from pdenet.discovery.free import FreeForm, fit_free
-from pdenet.discovery.parts import Coefficient, Curve, Parts, parts_of
+from pdenet.discovery.noise import structured_share
+from pdenet.discovery.parts import Parts, parts_of
 from pdenet.discovery.reading import NOTHING_HELPS, Reading, misfit
 from pdenet.discovery.select import TOLERANCE
+from pdenet.discovery.shapes import Linearised, shapes_of
 from pdenet.discovery.terms import Library, Term
 from pdenet.errors import DiscoveryError
 from pdenet.nn import CoefficientMaps, PiecewiseSource
-from pdenet.pde import PDE
-from pdenet.pde.expression import Monomial
 from pdenet.pde.jet import Jet
 from pdenet.pde.render import format_expression
 from pdenet.types import Trajectory
@@ -43,14 +45,7 @@ __all__ = ["read_structure"]
 _log = logging.getLogger(__name__)
 
 FUNCTIONS = 8
-"""Most functions in the formula of one map or one curve."""
-
-MISSED = 0.25
-"""Share (L2) of a map or a curve that its formula may miss before it is fitted: one that leaves out
-more is no formula."""
-
-SERIES = 40
-"""Most functions in a series that stands in for a formula."""
+"""Most functions that stand for a curve while it is asked which coefficients vary."""
 
 
 def read_structure(reading: Reading) -> DiscoveredEquation:
@@ -58,42 +53,142 @@ def read_structure(reading: Reading) -> DiscoveredEquation:
     parts = parts_of(reading.model, reading.candidates(), reading.train)
     kept, values = _select(reading, parts)
     form, x = _free_form(reading, parts, kept, values)
-    form, x = _fit(reading, form, x)
-    held_out, _ = reading.windows(reading.held_out, reading.config.select_values)
-    free = misfit(form.residuals(x, held_out), held_out)
-    described = _Described(reading, parts, form, x)
-    found = _formulas(reading, described, held_out, free)
-    good = found is not None
-    if found is None:
-        pde = described.series()
-        errors: dict[str, dict[Monomial, float]] = {field: {} for field in pde.fields}
-        steps = held_out.shape[1] - 1
-        found = DiscoveredEquation(pde=pde, stderr=errors, steps=steps, misfit=free)
-    maps, curves = described.maps(found.pde, good), described.curves(found.pde, good)
-    return replace(found, maps=maps, curves=curves)
+    form, x, windows = _fit(reading, form, x)
+    held_out, smoothing = reading.windows(reading.held_out, reading.config.select_values)
+    structure = structured_share(
+        form,
+        x,
+        held_out,
+        smoothing.sigma,
+        lambda noise: smoothing(noise, homogeneous=True),
+        reading.generator,
+    )
+    reading.progress("formulas", 0.0, "linearising maps and sources")
+    problem = Linearised(form, x, shapes_of(reading, parts, form, x), windows)
+    described = problem.describe(structure)
+    found, described = _equation(reading, parts, problem, described, held_out)
+    for shape, each in zip(problem.shapes, described, strict=True):
+        if each.reason:
+            _log.warning("no formula for %s in %s_t: %s", shape.name, shape.field, each.reason)
+    return _with_functions(reading, parts, problem, described, found)
 
 
-def _formulas(
-    reading: Reading, described: _Described, held_out: Trajectory, free: float
-) -> DiscoveredEquation | None:
-    """The equation with formulas, if it predicts as well as the free functions do."""
-    library, values, missed = described.library(FUNCTIONS)
-    reason = f"{FUNCTIONS} simple functions miss {100 * missed:.0f} % of one of them"
-    if missed < MISSED:
+def _equation(
+    reading: Reading,
+    parts: Parts,
+    problem: Linearised,
+    described: Sequence[Description],
+    held_out: Trajectory,
+) -> tuple[DiscoveredEquation, Sequence[Description]]:
+    """The equation with its formulas, where these predict held-out trajectories as well as the free
+    functions do, and without them where not."""
+    free = misfit(problem.form.residuals(problem.x, held_out), held_out)
+    if any(each.formula is not None for each in described):
         try:
-            found = reading.fit(*reading.select(library, values), held_out)
+            if all(each.formula is not None for each in described):
+                found = _fitted(reading, parts, problem, described, held_out)
+            else:
+                found = _partly(parts, problem, described, held_out)
+            reason = f"fitted to the data its error is {found.misfit:.3g}, against {free:.3g}"
+            # The comparison holds too where the free functions blew up.
+            if not found.misfit**2 > (1 + TOLERANCE) * free**2:
+                return found, described
         except DiscoveryError as error:
             reason = str(error)
-        else:
-            if not found.misfit**2 > (1 + TOLERANCE) * free**2:  # or the free functions blew up
-                return found
-            reason = f"an error of {found.misfit:.3g} against {free:.3g}"
-    _log.warning(
-        "no formula predicts held-out data as well as the maps and sources do (%s): the equation "
-        "has a series instead",
-        reason,
+        described = [
+            replace(each, formula=None, reason=each.reason or reason) for each in described
+        ]
+    return _partly(parts, problem, described, held_out), described
+
+
+def _fitted(
+    reading: Reading,
+    parts: Parts,
+    problem: Linearised,
+    described: Sequence[Description],
+    held_out: Trajectory,
+) -> DiscoveredEquation:
+    """All functions have formulas: an equation like any other, fitted with the filters."""
+    start = problem.solved(parts, described)
+    rollouts = reading.problem(Library(parts.fields, parts.ndim, start.terms))
+    return reading.fit(rollouts, rollouts.start(start.values), held_out)
+
+
+def _partly(
+    parts: Parts, problem: Linearised, described: Sequence[Description], held_out: Trajectory
+) -> DiscoveredEquation:
+    """Some functions have none: the terms that the equation has beside them."""
+    found = problem.solved(parts, described)
+    library = Library(parts.fields, parts.ndim, found.terms)
+    return DiscoveredEquation(
+        pde=library.pde(found.values),
+        stderr=library.errors_by_field(found.errors),
+        steps=held_out.shape[1] - 1,
+        misfit=misfit(problem.form.residuals(found.x, held_out), held_out),
     )
-    return None
+
+
+def _with_functions(
+    reading: Reading,
+    parts: Parts,
+    problem: Linearised,
+    described: Sequence[Description],
+    found: DiscoveredEquation,
+) -> DiscoveredEquation:
+    """The equation, with its maps and curves as they were fitted."""
+    maps = {
+        (field, jet): _constant(reading, problem, found, field, jet)
+        for field, jet in parts.coefficients
+    }
+    curves, most = [], max(4, len(problem.windows) // 2)
+    for k, (shape, each) in enumerate(zip(problem.shapes, described, strict=True)):
+        table = found.pde.numeric_terms()[shape.field]
+        known = each.formula is not None
+        errors = None if known else problem.errors(k, most)
+        if shape.jet is not None:
+            formula = sympy.Mul(table.get(shape.jet.symbol, 0.0))
+            maps[shape.field, shape.jet] = FittedMap(
+                field=shape.field,
+                term=shape.jet.name,
+                kind="varying",
+                values=shape.values,
+                formula=format_expression(formula, "text", 5) if known else None,
+                errors=errors,
+                reason=each.reason,
+            )
+            continue
+        own = [
+            value * monomial
+            for monomial, value in table.items()
+            if parts.is_source(shape.field, parts.term(shape.field, monomial).product)
+        ]
+        curve = parts.curves[shape.field]
+        seen = curve.visited()
+        curves.append(
+            FittedCurve(
+                field=shape.field,
+                points=curve.points[seen],
+                values=shape.values[seen],
+                density=curve.density[seen],
+                formula=format_expression(sympy.Add(*own), "text", 5) if known else None,
+                errors=None if errors is None else errors[seen],
+                reason=each.reason,
+            )
+        )
+    return replace(found, maps=tuple(maps.values()), curves=tuple(curves))
+
+
+def _constant(
+    reading: Reading, problem: Linearised, found: DiscoveredEquation, field: str, jet: Jet
+) -> FittedMap:
+    """A coefficient that does not vary."""
+    form = problem.form
+    constants = form.problem.library.terms[: form.constants]
+    value = 0.0
+    if any((term.field, term.monomial) == (field, jet.symbol) for term in constants):
+        value = float(found.pde.numeric_terms()[field].get(jet.symbol, 0.0))
+    values = np.full(reading.model.shape.grid.shape, value)
+    return FittedMap(field, jet.name, "constant" if value else "zero", values)
 
 
 def _select(reading: Reading, parts: Parts) -> tuple[tuple[Term, ...], dict[Term, float]]:
@@ -152,8 +247,8 @@ def _free_form(
     return form, form.start(torch.tensor([values[term] for term in constants]).to(reading.train))
 
 
-def _fit(reading: Reading, form: FreeForm, x: Tensor) -> tuple[FreeForm, Tensor]:
-    """The free functions that predict the training windows best."""
+def _fit(reading: Reading, form: FreeForm, x: Tensor) -> tuple[FreeForm, Tensor, Trajectory]:
+    """The free functions that predict the training windows best, and these windows."""
     windows, _ = reading.windows(reading.train, reading.config.select_values)
     x, windows = reading.start(form, x, windows)
     form = form.stabilised(x, windows[:, 0], reading.generator)
@@ -166,90 +261,4 @@ def _fit(reading: Reading, form: FreeForm, x: Tensor) -> tuple[FreeForm, Tensor]
             "free functions", done, "fitting maps and sources"
         ),
     )
-    return form, found
-
-
-class _Described:
-    """Free functions that were fitted, and expressions for them."""
-
-    def __init__(self, reading: Reading, parts: Parts, form: FreeForm, x: Tensor) -> None:
-        self.parts, self.grid = parts, reading.model.shape.grid
-        terms, n = form.problem.library.terms, form.constants
-        self.constants = dict(zip(terms[:n], x[:n].tolist(), strict=True))
-        form.load(x)
-        with torch.no_grad():
-            maps = [] if form.maps is None else list(form.maps().double().cpu().numpy())
-        self.values: dict[Coefficient, np.ndarray] = {
-            (term.field, term.product.jets[0]): values
-            for term, values in zip(terms[n:], maps, strict=True)
-        }
-        self.sources: dict[str, Curve] = {}
-        if form.source is not None:
-            for f, (field, curve) in enumerate(parts.curves.items()):
-                values = form.source.curve(f, len(curve.points))[1].double().cpu().numpy()
-                self.sources[field] = replace(curve, values=values)
-        boundaries = reading.model.filters.boundaries
-        self.dictionary = of_coordinates(self.grid, boundaries) if self.values else {}
-
-    def library(self, most: int) -> tuple[Library, Tensor, float]:
-        """Constants, and at most so many functions for each map and each curve.
-
-        Returns the coefficients too, and the largest share (L2) of a map or curve that is missed.
-        """
-        terms, missed = dict(self.constants), 0.0
-        for (field, jet), values in self.values.items():
-            found, left = pursue(values, self.dictionary, most)
-            missed = max(missed, left)
-            for basis, value in found.items():
-                terms[self.parts.term(field, jet.symbol, basis)] = value
-        for field, curve in self.sources.items():
-            u = Jet(field, (0,) * self.parts.ndim).symbol
-            functions = of_field(u, curve.points)
-            found, left = pursue(curve.values, functions, most, curve.density)
-            missed = max(missed, left)
-            for function, value in found.items():
-                terms[self.parts.term(field, function)] = value
-        library = Library(self.parts.fields, self.parts.ndim, tuple(terms))
-        return library, torch.tensor(list(terms.values()), dtype=torch.float64), missed
-
-    def series(self) -> PDE:
-        """The equation with as many functions as it takes to reproduce maps and curves."""
-        library, values, _ = self.library(SERIES)
-        return library.pde(values)
-
-    def maps(self, pde: PDE, formulas: bool) -> tuple[FittedMap, ...]:
-        """Every coefficient that might have varied."""
-        found = pde.numeric_terms()
-        constants = {(t.field, t.monomial): value for t, value in self.constants.items()}
-        result = []
-        for field, jet in self.parts.coefficients:
-            coefficient = found[field].get(jet.symbol, 0.0)
-            values = self.values.get((field, jet))
-            kind: Literal["varying", "constant", "zero"] = "varying"
-            if values is None:
-                constant = coefficient if isinstance(coefficient, float) else 0.0
-                values = np.full(self.grid.shape, constant)
-                kind = "constant" if (field, jet.symbol) in constants and constant else "zero"
-            text = format_expression(sympy.Mul(coefficient), "text", 5)
-            formula = text if formulas and kind == "varying" else None
-            result.append(FittedMap(field, jet.name, kind, values, formula))
-        return tuple(result)
-
-    def curves(self, pde: PDE, formulas: bool) -> tuple[FittedCurve, ...]:
-        """Every source."""
-        result = []
-        for field, curve in self.sources.items():
-            terms = [
-                value * monomial
-                for monomial, value in pde.numeric_terms()[field].items()
-                if self.parts.is_source(field, self.parts.term(field, monomial).product)
-            ]
-            text = format_expression(sympy.Add(*terms), "text", 5)
-            formula = text if formulas else None
-            seen = curve.visited()
-            result.append(
-                FittedCurve(
-                    field, curve.points[seen], curve.values[seen], curve.density[seen], formula
-                )
-            )
-        return tuple(result)
+    return form, found, windows

@@ -29,6 +29,7 @@ from pdenet.nn.padding import hold
 from pdenet.pde.jet import Jet
 from pdenet.problem import boundaries_on
 from pdenet.types import State, Trajectory
+from pdenet.words import counted
 
 __all__ = ["NetworkShape", "PDENet", "SplineShape", "rollout", "stack_rollout"]
 
@@ -81,8 +82,10 @@ class PDENet(nn.Module):
         if min(shape.grid.shape) < shape.size:
             largest = min(shape.grid.shape) - 1 + min(shape.grid.shape) % 2
             raise ConfigError(
-                f"the grid has {min(shape.grid.shape)} points along an axis, fewer than the "
-                f"filters' {shape.size}: use a finer grid or filters of at most {largest} points"
+                f"the grid has {counted(min(shape.grid.shape), 'point')} along an axis, fewer "
+                "than the "
+                f"filters' {shape.size}: use a finer grid or filters of at most "
+                f"{counted(largest, 'point')}"
             )
         boundaries = boundaries_on(shape.grid, shape.boundaries)
         filters = FilterBank(

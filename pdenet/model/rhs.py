@@ -21,6 +21,7 @@ from pdenet.integrators import RHS
 from pdenet.nn import CoefficientMaps, FilterBank, PiecewiseSource, SymNet, upwind
 from pdenet.nn.padding import held_points
 from pdenet.types import Jets, State
+from pdenet.words import counted
 
 __all__ = ["LearnedRHS"]
 
@@ -47,7 +48,8 @@ class LearnedRHS(nn.Module):
         super().__init__()
         if symnet.inputs != len(filters.jets) or symnet.fields != len(filters.fields):
             raise ConfigError(
-                f"the SymNet takes {symnet.inputs} jets of {symnet.fields} fields; the filters "
+                f"the SymNet takes {symnet.inputs} jets of {counted(symnet.fields, 'field')}; the "
+                "filters "
                 f"make {len(filters.jets)} of {len(filters.fields)}"
             )
         if pseudo_upwind and filters.parity == "mirror":

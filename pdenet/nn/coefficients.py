@@ -9,6 +9,7 @@ Reference: Long, Lu, Ma, Dong, "PDE-Net", ICML 2018, section 3.1 (degree 2 on a 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from pdenet.boundary import Boundaries, Periodic, periodic
 from pdenet.errors import ConfigError
 from pdenet.grid import Grid
 from pdenet.nn import splines
+from pdenet.words import counted
 
 __all__ = ["CoefficientMaps"]
 
@@ -42,6 +44,8 @@ class CoefficientMaps(nn.Module):
     ) -> None:
         super().__init__()
         self.count, self.pieces, self.degree = count, pieces, degree
+        self.degree = degree
+        self.axes: list[tuple[np.ndarray, float, float, bool]] = []
         sizes = []
         assert grid.origin is not None
         for axis, (low, high) in enumerate(boundaries or periodic(grid.ndim)):
@@ -50,19 +54,16 @@ class CoefficientMaps(nn.Module):
             if size > grid.shape[axis]:
                 most = grid.shape[axis] - (0 if joined else degree)
                 raise ConfigError(
-                    f"a coefficient mesh of {pieces} pieces of degree {degree} has {size} unknowns "
-                    f"along {grid.axes[axis]}, where the data have {grid.shape[axis]} points: use "
-                    f"at most {most} pieces"
+                    f"a coefficient mesh of {counted(pieces, 'piece')} of degree {degree} has "
+                    f"{counted(size, 'unknown')} "
+                    f"along {grid.axes[axis]}, where the data have "
+                    f"{counted(grid.shape[axis], 'point')}: use "
+                    f"at most {counted(most, 'piece')}"
                 )
-            start = grid.origin[axis]
-            values = splines.values_at(
-                grid.coordinates()[axis].clip(start, start + grid.lengths[axis]),
-                start,
-                start + grid.lengths[axis],
-                pieces,
-                degree,
-                periodic=joined,
-            )
+            start, stop = grid.origin[axis], grid.origin[axis] + grid.lengths[axis]
+            points = grid.coordinates()[axis].clip(start, stop)
+            self.axes.append((points, start, stop, joined))
+            values = splines.values_at(points, start, stop, pieces, degree, periodic=joined)
             self.register_buffer(f"basis_{axis}", values, persistent=False)
             sizes.append(size)
         self.weights = nn.Parameter(torch.zeros(count, *sizes, dtype=torch.float64))
@@ -77,11 +78,26 @@ class CoefficientMaps(nn.Module):
 
     def fit(self, k: int, values: Tensor) -> None:
         """Bring function k as near to `values` (*space) as the mesh allows, by least squares."""
+        with torch.no_grad():
+            self.weights[k] = self.nearest(values)
+
+    def nearest(self, values: Tensor) -> Tensor:
+        """The weights of the function that comes nearest to `values` (*space)."""
         for axis in range(self.weights.dim() - 1):
             inverse = torch.linalg.pinv(getattr(self, f"basis_{axis}"))
             values = torch.tensordot(values.to(inverse), inverse, dims=([0], [1]))
-        with torch.no_grad():
-            self.weights[k] = values
+        return values
+
+    def unresolved(self, values: Tensor) -> Tensor:
+        """How far a function of `values` (*space) may be from what it was fitted to, (*space)."""
+        return splines.unresolved(values, self.axes, self.pieces, self.degree)
+
+    def design(self) -> Tensor:
+        """The value of every function at every point of the grid, (point, weight)."""
+        found = torch.ones(1, 1).to(self.weights)
+        for axis in range(self.weights.dim() - 1):
+            found = torch.kron(found, getattr(self, f"basis_{axis}"))
+        return found
 
     def extra_repr(self) -> str:
         """Sizes."""

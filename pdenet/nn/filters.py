@@ -31,6 +31,7 @@ from pdenet.nn.moments import Constraint, Parity, along_axes, constraint, vander
 from pdenet.nn.padding import pad_walls
 from pdenet.pde.jet import Jet
 from pdenet.types import Jets, State
+from pdenet.words import counted
 
 __all__ = ["FilterBank", "correlate", "symbols_of_kernels"]
 
@@ -46,7 +47,8 @@ def symbols_of_kernels(kernels: Tensor, shape: Sequence[int]) -> Tensor:
     if min(shape) < size:
         largest = min(shape) - 1 + min(shape) % 2
         raise GridError(
-            f"a grid of shape {tuple(shape)} is smaller than kernels of {size} points per axis; "
+            f"a grid of shape {tuple(shape)} is smaller than kernels of {counted(size, 'point')} "
+            "per axis; "
             f"the largest kernel size for it is {largest}"
         )
     if not len(kernels):  # FFT libraries refuse an empty batch
@@ -234,7 +236,8 @@ class FilterBank(nn.Module):
             raise ConfigError(f"the spacing is {self.spacing}; give 1 to 3 positive numbers")
         if len(self.boundaries) != self.ndim:
             raise ConfigError(
-                f"boundaries of {len(self.boundaries)} axes were given for {self.ndim} axes"
+                f"boundaries of {counted(len(self.boundaries), 'axis', 'axes')} were given for "
+                f"{counted(self.ndim, 'axis', 'axes')}"
             )
         if not self.jets or len(set(self.jets)) != len(self.jets):
             raise ConfigError("the jets must be given, each of them once")
@@ -242,7 +245,7 @@ class FilterBank(nn.Module):
             if jet.field not in self.fields or len(jet.index) != self.ndim:
                 raise ConfigError(
                     f"the jet {jet.name} does not belong to the fields {', '.join(self.fields)} "
-                    f"in {self.ndim} dimensions"
+                    f"in {counted(self.ndim, 'dimension')}"
                 )
 
     def _constraints(self) -> tuple[Tensor, Tensor]:

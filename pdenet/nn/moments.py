@@ -28,6 +28,7 @@ from torch import Tensor
 
 from pdenet.errors import ConfigError
 from pdenet.types import Kernel, MomentMatrix
+from pdenet.words import counted
 
 __all__ = [
     "Constraint",
@@ -113,7 +114,8 @@ def _transform(tensor: Tensor, ndim: int | None, which: int) -> Tensor:
     sizes = set(tensor.shape[tensor.dim() - axes :])
     if not 1 <= axes <= min(3, tensor.dim()) or len(sizes) != 1:
         raise ConfigError(
-            f"a tensor of shape {tuple(tensor.shape)} was given for kernels with {axes} axes; "
+            f"a tensor of shape {tuple(tensor.shape)} was given for kernels with "
+            f"{counted(axes, 'axis', 'axes')}; "
             "they need 1 to 3 axes of the same odd size at the end of the shape"
         )
     matrix = vandermonde(sizes.pop())[which]

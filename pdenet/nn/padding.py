@@ -22,6 +22,7 @@ from torch import Tensor
 
 from pdenet.boundary import Boundaries, Boundary, Dirichlet, Neumann, Periodic, endpoints
 from pdenet.errors import GridError
+from pdenet.words import counted
 
 __all__ = ["held_points", "hold", "pad", "pad_walls"]
 
@@ -47,7 +48,8 @@ def pad(
         most = n if isinstance(low, Periodic) else n - 1
         if not 0 <= width <= most:
             raise GridError(
-                f"{width} ghost cells were asked at each end of an axis with {n} points; at most "
+                f"{width} ghost cells were asked at each end of an axis with "
+                f"{counted(n, 'point')}; at most "
                 f"{most} can be made: use smaller filters or a finer grid"
             )
         if width == 0:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from pdenet.errors import ConfigError
 from pdenet.nn import splines
 from pdenet.types import State
+from pdenet.words import counted
 
 __all__ = ["PiecewiseSource"]
 
@@ -41,7 +42,8 @@ class PiecewiseSource(nn.Module):
         super().__init__()
         if fields < 1 or pieces < 1 or degree < 1:
             raise ConfigError(
-                f"a source of {fields} fields with {pieces} pieces of degree {degree} was asked "
+                f"a source of {counted(fields, 'field')} with {counted(pieces, 'piece')} of "
+                f"degree {degree} was asked "
                 "for; give at least one of each"
             )
         self.fields, self.pieces, self.degree = fields, pieces, degree
@@ -81,18 +83,32 @@ class PiecewiseSource(nn.Module):
     def fit(self, field: int, values: Tensor) -> None:
         """Bring f of a field as near as the pieces allow to its values at equidistant points from
         `low` to `high`, by least squares."""
-        design = self._design(field, len(values))
         with torch.no_grad():
-            self.weights[field] = torch.linalg.lstsq(design, values.to(design)[:, None])[0][:, 0]
+            self.weights[field] = self.nearest(field, values[:, None])[:, 0]
+
+    def nearest(self, field: int, values: Tensor) -> Tensor:
+        """The weights (weight, function) of the curves that come nearest, by least squares, to
+        functions at equidistant points from `low` to `high`, (point, function)."""
+        design = self.design(field, len(values))
+        found: Tensor = torch.linalg.lstsq(design, values.to(design))[0]
+        return found
 
     def curve(self, field: int, points: int) -> tuple[Tensor, Tensor]:
         """Equidistant points u from `low` to `high` and f(u) of a field there, both (points,)."""
         low, high = float(self.low[field]), float(self.high[field])
         u = torch.linspace(low, high, points, dtype=torch.float64).to(self.weights)
         with torch.no_grad():
-            return u, self._design(field, points) @ self.weights[field]
+            return u, self.design(field, points) @ self.weights[field]
 
-    def _design(self, field: int, points: int) -> Tensor:
+    def unresolved(self, field: int, values: Tensor) -> Tensor:
+        """How far f of `values` at equidistant points may be from what it was fitted to."""
+        low, high = float(self.low[field]), float(self.high[field])
+        axis = (np.linspace(low, high, len(values)), low, high, False)
+        return splines.unresolved(values, [axis], self.pieces, self.degree)
+
+    def design(self, field: int, points: int) -> Tensor:
+        """The value of every B-spline at equidistant points from `low` to `high` of a field,
+        (point, weight)."""
         low, high = float(self.low[field]), float(self.high[field])
         u = np.linspace(low, high, points)
         values = splines.values_at(u, low, high, self.pieces, self.degree, periodic=False)

@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from pdenet.errors import ConfigError
 from pdenet.types import Jets, State
+from pdenet.words import counted
 
 __all__ = ["DIVISION_FLOOR", "FUNCTIONS", "SymNet"]
 
@@ -82,7 +83,8 @@ class SymNet(nn.Module):
         super().__init__()
         if inputs < 1 or fields < 1 or units < 0:
             raise ConfigError(
-                f"a SymNet of {inputs} inputs, {fields} fields and {units} units was asked for; "
+                f"a SymNet of {inputs} inputs, {counted(fields, 'field')} and {units} units was "
+                "asked for; "
                 "give at least one input, one field and no negative number of units"
             )
         unknown = [name for name in functions if name not in FUNCTIONS]

@@ -80,6 +80,12 @@ class LBFGSState:
                     f"the optimiser state has {name} of shape {tuple(tensors[name].shape)}, "
                     "which does not fit its other entries"
                 )
+        counts = [tensors[name] for name in names if name not in _TENSORS]
+        real = [tensors[name].dtype for name in _TENSORS]
+        if buffer[0] < 1 or any(c.is_floating_point() or int(c) < 0 for c in counts):
+            raise CheckpointError("the optimiser state counts less than nothing")
+        if not (real[0].is_floating_point and len(set(real)) == 1):
+            raise CheckpointError("the optimiser state has entries of several kinds of numbers")
         return cls(
             position=tensors["position"],
             loss=tensors["loss"],

@@ -19,6 +19,7 @@ from pdenet.errors import EquationError
 from pdenet.pde.definition import PDE
 from pdenet.pde.expression import FUNCTIONS
 from pdenet.pde.jet import Jet
+from pdenet.words import counted
 
 __all__ = ["compile_rhs"]
 
@@ -79,7 +80,9 @@ class _Line:
             self.known[jet.symbol] = register
         self.zero = self._register()
         if coordinates is not None and len(coordinates) != pde.ndim:
-            raise EquationError(f"{len(coordinates)} coordinates for {pde.ndim} space dimensions")
+            raise EquationError(
+                f"{len(coordinates)} coordinates for {counted(pde.ndim, 'space dimension')}"
+            )
         for name, values in zip(pde.coordinates, coordinates or (), strict=False):
             self.known[sympy.Symbol(name, real=True)] = self._register(values)
 
@@ -252,10 +255,15 @@ class _Line:
             if needs_zero:
                 some = jets.shape[1] > 0
                 values[zero] = module.zeros_like(jets[:, 0]) if some else jets.sum(1)
-            for register, function, arguments, spent in program:
-                values[register] = function(*[values[k] for k in arguments])
-                for k in spent:
-                    values[k] = None
+            try:
+                for register, function, arguments, spent in program:
+                    values[register] = function(*[values[k] for k in arguments])
+                    for k in spent:
+                        values[k] = None
+            except (ZeroDivisionError, OverflowError):  # of numbers; arrays become infinite
+                raise EquationError(
+                    f"a coefficient of the equation is not finite at time {t:.4g}"
+                ) from None
             return module.stack([values[k] for k in outputs], 1)
 
         return rhs

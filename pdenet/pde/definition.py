@@ -62,6 +62,7 @@ class PDE:
     ) -> None:
         system = parse(equations, coordinates, parameters)
         self._set(system.expansions, system.coordinates, system.parameters)
+        self.require_readable()
 
     def _set(
         self,
@@ -99,7 +100,9 @@ class PDE:
         """The system in a text with one equation a line (or separated by semicolons)."""
         lines = [line for line in text.replace(";", "\n").split("\n") if line.strip()]
         system = parse(lines, coordinates, parameters or {})
-        return cls._of(system.expansions, system.coordinates, system.parameters)
+        pde = cls._of(system.expansions, system.coordinates, system.parameters)
+        pde.require_readable()
+        return pde
 
     @classmethod
     def from_terms(
@@ -247,6 +250,22 @@ class PDE:
     def equations(self) -> tuple[str, ...]:
         """One exact line for each field; `PDE(*lines, coordinates=..., **parameters)` reads it."""
         return render.to_text(self)
+
+    def require_readable(self) -> None:
+        """Raise EquationError unless `equations()` reads back as this PDE: what is written of it
+        keeps to the limits of what is read. Every PDE that was made from text does."""
+        try:
+            system = parse(self.equations(), self.coordinates, self.parameters)
+            again = PDE._of(system.expansions, system.coordinates, system.parameters)
+        except EquationError as error:
+            raise EquationError(
+                f"multiplied out, the equation cannot be written: {error}"
+            ) from None
+        if again != self:
+            raise EquationError(
+                "multiplied out, the equation cannot be written without rounding: simplify the "
+                f"numbers in its functions, in: {self.text():.60}..."
+            )
 
     def text(self) -> str:
         """The exact equations, one a line."""

@@ -23,6 +23,7 @@ __all__ = [
     "MAX_POWER",
     "MAX_PRODUCT",
     "MAX_TERMS",
+    "MAX_WEIGHT",
     "Basis",
     "Expansion",
     "Monomial",
@@ -42,7 +43,11 @@ Expansion: TypeAlias = dict[Monomial, dict[Basis, float]]
 FUNCTIONS = {"sin": sympy.sin, "cos": sympy.cos, "exp": sympy.exp, "tanh": sympy.tanh}
 MAX_TERMS = 2000
 MAX_PRODUCT = 500
+MAX_WEIGHT = 6000
+"""Numbers and symbols of an equation that is multiplied out: SymPy takes 0.1 ms for each."""
+
 MAX_POWER = 64
+"""Of a power, as it is typed and as it stands when everything is multiplied out."""
 
 _SCALARS = {sympy.sin: math.sin, sympy.cos: math.cos, sympy.exp: math.exp, sympy.tanh: math.tanh}
 _NOT_FINITE = (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo)
@@ -96,30 +101,40 @@ def substitute(expression: sympy.Expr, values: Mapping[sympy.Symbol, float]) -> 
     return expression.func(*(substitute(part, values) for part in expression.args))
 
 
-def check_size(expression: sympy.Expr) -> int:
-    """An upper bound of the number of terms after expansion.
+def check_size(expression: sympy.Expr) -> tuple[int, int]:
+    """Upper bounds of the terms after expansion, and of the numbers and symbols in all of them,
+    those inside functions and denominators too.
 
-    Raises EquationError when a sum has more than MAX_TERMS, or a product or power more than
-    MAX_PRODUCT.
+    Raises EquationError when a sum has more than MAX_TERMS, a product or power more than
+    MAX_PRODUCT terms, or all of it more than MAX_WEIGHT numbers and symbols.
     """
     if not expression.args:
-        return 1
-    sizes = [check_size(part) for part in expression.args]
+        return 1, 1
+    sizes, weights = zip(*map(check_size, expression.args), strict=True)
+    largest = MAX_PRODUCT
     if expression.is_Add:
-        size, largest = sum(sizes), MAX_TERMS
+        size, weight, largest = sum(sizes), sum(weights), MAX_TERMS
     elif expression.is_Mul:
         # Python's whole numbers do not overflow, and each size is at most MAX_TERMS.
-        size, largest = math.prod(sizes), MAX_PRODUCT
-    elif expression.is_Pow:
+        size = math.prod(sizes)
+        weight = sum(size // n * w for n, w in zip(sizes, weights, strict=True))
+    elif expression.is_Pow and sizes[0] > 1:
         terms, times = sizes[0], abs(int(expression.exp))
-        size, largest = 1, MAX_PRODUCT
-        if terms > 1:
-            size = math.comb(times + terms - 1, times) if times <= MAX_POWER else largest + 1
+        times = min(times, MAX_POWER)  # higher ones are refused as such
+        size = math.comb(times + terms - 1, times)
+        # Each term of the base stands in so many of the products.
+        weight = math.comb(times + terms - 2, times - 1) * weights[0] if times else 1
+        if expression.exp.is_negative:  # a sum in a denominator stays one
+            size, weight = 1, max(weight, weights[0])
     else:
-        size, largest = 1, MAX_PRODUCT
+        size, weight = 1, 1 + weights[0]
     if size > max(largest, *sizes):
         raise EquationError(f"the equation has more than {largest} terms when multiplied out")
-    return size
+    if weight > MAX_WEIGHT:
+        raise EquationError(
+            f"the equation has more than {MAX_WEIGHT} numbers and symbols when multiplied out"
+        )
+    return size, weight
 
 
 def expand(expression: sympy.Expr) -> sympy.Expr:
@@ -133,10 +148,18 @@ def expand(expression: sympy.Expr) -> sympy.Expr:
     shown: dict[sympy.Symbol, sympy.Expr] = {}
     for base, symbol in hidden.items():  # inner ones come first
         shown[symbol] = 1 / base.xreplace(shown)
-    expanded = expanded.xreplace(shown)
+    expanded = _with_numbers(expanded.xreplace(shown))
     if expanded.has(*_NOT_FINITE):
         raise EquationError("the equation divides by zero or is not finite")
     return expanded
+
+
+def _with_numbers(expression: sympy.Expr) -> sympy.Expr:
+    """With one number for each value: 2 for 2.0, and what e and exp(2) are, which exp(u + 2) =
+    exp(u) exp(2) leaves. Otherwise equal functions could differ in how they are written."""
+    constants = expression.atoms(sympy.Float, sympy.exp, type(sympy.E))
+    values = {part: number(evaluate(part, {})) for part in constants if part.is_number}
+    return expression.xreplace(values)
 
 
 def _multiply_out(expression: sympy.Expr) -> sympy.Expr:
@@ -167,8 +190,10 @@ def expansion_of(expression: sympy.Expr, fields: tuple[str, ...], ndim: int) -> 
     Raises EquationError for anything that is not finite, too large, or no sum of such products.
     """
     _check_nodes(expression)
+    expanded = expand(expression)
+    _check_nodes(expanded)
     result: Expansion = {}
-    for term in sympy.Add.make_args(expand(expression)):
+    for term in sympy.Add.make_args(expanded):
         monomial, basis, value = _split(term, fields, ndim)
         collect(result, monomial, basis, value)
     return result
@@ -192,8 +217,6 @@ def _split(term: sympy.Expr, fields: tuple[str, ...], ndim: int) -> tuple[Monomi
     monomial, basis, value = [], [], 1.0
     for factor in sympy.Mul.make_args(term):
         free = factor.free_symbols
-        if factor.is_Pow and abs(factor.exp) > MAX_POWER:
-            raise EquationError(f"the power {factor.exp} is too high: at most {MAX_POWER}")
         if not free:
             value *= evaluate(factor, {})
         elif any(jet_from_name(symbol.name, fields, ndim) for symbol in free):
@@ -208,6 +231,8 @@ def _check_nodes(expression: sympy.Expr) -> None:
         if node.is_Symbol or node.is_Add or node.is_Mul or node.func in _SCALARS:
             continue
         if node.is_Pow and node.exp.is_Integer:
+            if abs(node.exp) > MAX_POWER:
+                raise EquationError(f"the power {node.exp} is too high: at most {MAX_POWER}")
             continue
         if node.is_number and node.is_real and not node.args:
             continue

@@ -9,10 +9,38 @@ from pdenet.errors import EquationError
 from pdenet.pde.expression import FUNCTIONS
 from pdenet.pde.jet import AXES, FIELD
 
-__all__ = ["RESERVED", "check_coordinates", "check_fields", "check_parameters", "closest"]
+__all__ = [
+    "GREEK",
+    "RESERVED",
+    "check_coordinates",
+    "check_fields",
+    "check_parameters",
+    "closest",
+]
 
 OPERATORS = ("laplace", *(f"d_d{axis}" for axis in AXES))
 RESERVED = frozenset({*AXES, "t", "pi", *FUNCTIONS, *OPERATORS})
+
+GREEK = {
+    "alpha": "α",
+    "beta": "β",
+    "gamma": "γ",
+    "delta": "δ",
+    "epsilon": "ε",
+    "eta": "η",
+    "theta": "θ",
+    "kappa": "κ",
+    "lambda": "λ",
+    "mu": "μ",
+    "nu": "ν",
+    "rho": "ρ",
+    "sigma": "σ",
+    "tau": "τ",
+    "phi": "φ",
+    "chi": "χ",
+    "omega": "ω",
+}
+"""The letters that stand for names in Unicode, where they are printed and where they are read."""
 
 _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 
 import sympy
 
-from pdenet.errors import EquationError
+from pdenet.errors import Advice, EquationError
 from pdenet.pde.expression import (
     FUNCTIONS,
+    MAX_POWER,
     Expansion,
     check_size,
     evaluate,
@@ -42,17 +43,15 @@ __all__ = [
     "MAX_CALLS",
     "MAX_DEPTH",
     "MAX_DERIVED",
-    "MAX_EXPONENT",
     "MAX_ORDER",
     "ParsedSystem",
     "parse",
 ]
 
 MAX_DEPTH = 60
-MAX_EXPONENT = 16
 MAX_ORDER = 12
-MAX_CALLS = 100
-MAX_DERIVED = 300
+MAX_CALLS = 200
+MAX_DERIVED = 1000
 
 _LARGEST = sympy.Integer(10) ** 300
 
@@ -103,8 +102,10 @@ def _infer(names: Sequence[str], fields: Sequence[str]) -> tuple[str, ...]:
             used.update(letters)
     axes = [k for k, axis in enumerate(AXES) if axis in used]
     if not axes and "laplace" in names:
+        told = "laplace() needs the space dimension, and the equation names no coordinate"
         raise EquationError(
-            "laplace() needs the space dimension: pass coordinates=('x', 'y') or write u_xx + u_yy"
+            f"{told}: pass coordinates=('x', 'y'), or write u_xx + u_yy",
+            shell=f"{told}: give the grid too (--grid 64x64), or write u_xx + u_yy",
         )
     return AXES[: max(axes, default=0) + 1]
 
@@ -123,7 +124,7 @@ class _Walk:
         self.fields = fields
         self.coordinates = coordinates
         self.parameters = parameters
-        self.calls = 0
+        self.calls: set[sympy.Expr] = set()
         self.derived = 0
         self.time = sympy.Symbol(f"{source.field}_t", real=True)
 
@@ -149,10 +150,10 @@ class _Walk:
             raise self.error(self.source.left, f"{message}: write '{self.time.name} = ...'")
         return -whole.xreplace({self.time: sympy.Integer(0)}) / factor
 
-    def error(self, node: ast.expr, message: str) -> EquationError:
-        """An error that marks the node."""
+    def error(self, node: ast.expr, message: str, shell: str = "") -> EquationError:
+        """An error that marks the node. shell: the message for the command line."""
         stop = node.end_col_offset or node.col_offset + 1
-        return marked_error(self.source.text, node.col_offset, stop, message)
+        return marked_error(self.source.text, node.col_offset, stop, message, shell)
 
     def expression(self, node: ast.expr, depth: int) -> sympy.Expr:
         """The SymPy expression of a node."""
@@ -203,25 +204,34 @@ class _Walk:
         jet = jet_from_name(name, self.fields, len(self.coordinates))
         if jet is not None and jet.order <= MAX_ORDER:
             return jet.symbol
-        raise self.error(node, self._unknown(name))
+        advice = self._unknown(name)
+        raise self.error(node, advice.python, advice.shell)
 
-    def _unknown(self, name: str) -> str:
+    def _unknown(self, name: str) -> Advice:
+        """Why a name is unknown, and what to do."""
         field, _, axes = name.partition("_")
         if field in self.fields and axes and set(axes) <= set(AXES):
-            return (
+            return Advice(
                 f"'{name}' is no derivative here: coordinates are {', '.join(self.coordinates)}, "
                 f"up to order {MAX_ORDER}"
             )
         if name in AXES:
-            return f"'{name}' is no coordinate here: coordinates are {', '.join(self.coordinates)}"
+            known = ", ".join(self.coordinates)
+            return Advice(f"'{name}' is no coordinate here: coordinates are {known}")
         if name in RESERVED:
-            return f"'{name}' is a function: write {name}(...)"
+            return Advice(f"'{name}' is a function: write {name}(...)")
         if field in self.fields and axes:
-            return f"'{name}' is unknown: derivatives are written {field}_x, {field}_xy, ..."
+            return Advice(
+                f"'{name}' is unknown: derivatives are written {field}_x, {field}_xy, ..."
+            )
         if re.fullmatch(rf"[A-Za-z][A-Za-z0-9]*_[{''.join(AXES)}]+", name):
-            return f"'{name}' is unknown: no equation '{field}_t = ...' was given"
+            return Advice(f"'{name}' is unknown: no equation '{field}_t = ...' was given")
         near = closest(name, (*self.fields, *self.parameters))
-        return f"'{name}' is not declared{near}: pass {name}=... or give '{name}_t = ...'"
+        told = f"'{name}' is not declared{near}"
+        return Advice(
+            f"{told}: pass {name}=... or give '{name}_t = ...'",
+            shell=f"{told}: add --param {name}=VALUE or give '{name}_t = ...'",
+        )
 
     def _sum(self, node: ast.expr, depth: int) -> sympy.Expr:
         # A sum of n terms is a tree of depth n that leans left: walk down its spine in a loop.
@@ -248,8 +258,8 @@ class _Walk:
 
     def _power(self, node: ast.BinOp, depth: int) -> sympy.Expr:
         power = self.expression(node.right, depth)
-        if not power.is_Integer or abs(power) > MAX_EXPONENT:
-            message = f"powers are whole numbers from -{MAX_EXPONENT} to {MAX_EXPONENT}"
+        if not power.is_Integer or abs(power) > MAX_POWER:
+            message = f"powers are whole numbers from -{MAX_POWER} to {MAX_POWER}"
             raise self.error(node.right, message)
         base = self.expression(node.left, depth)
         if base.is_zero and power < 0:
@@ -259,15 +269,12 @@ class _Walk:
     def _call(self, node: ast.Call, depth: int) -> sympy.Expr:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         known = (*FUNCTIONS, *OPERATORS)
-        self.calls += 1
-        if self.calls > MAX_CALLS:
-            raise self.error(node, f"the equation has more than {MAX_CALLS} function calls")
         if name not in known:
-            message = (
-                f"'{name}' is no function here{closest(name, known)}"
-                if name
-                else ("only a named function can be called (is a '*' missing?)")
-            )
+            message = "only a named function can be called (is a '*' missing?)"
+            if name:
+                factor = name in self.parameters or name.partition("_")[0] in self.fields
+                hint = f": is a '*' missing? write {name}*(...)" if factor else closest(name, known)
+                message = f"'{name}' is no function here{hint}"
             raise self.error(node.func, f"{message}; functions are {', '.join(known)}")
         if len(node.args) != 1 or node.keywords:
             raise self.error(node, f"{name}() takes one expression")
@@ -279,7 +286,10 @@ class _Walk:
         if inside.is_number:
             # exp(exp(1000)) must not reach arbitrary precision.
             return number(self._value(node, FUNCTIONS[name], inside))
-        return FUNCTIONS[name](inside)
+        self.calls.add(result := FUNCTIONS[name](inside))
+        if len(self.calls) > MAX_CALLS:
+            raise self.error(node, f"the equation has more than {MAX_CALLS} different functions")
+        return result
 
     def _value(self, node: ast.expr, function: sympy.Function, inside: sympy.Expr) -> float:
         try:
@@ -306,8 +316,8 @@ class _Walk:
 
     def _bounded(self, node: ast.expr, inside: sympy.Expr) -> sympy.Expr:
         """The expanded expression, unless this and earlier derivatives are too much work."""
-        self.derived += check_size(inside)
+        self.derived += check_size(inside)[1]
         if self.derived > MAX_DERIVED:
-            message = f"derivatives of more than {MAX_DERIVED} terms"
+            message = f"derivatives of more than {MAX_DERIVED} numbers and symbols"
             raise self.error(node, f"{message}: write the derivatives as u_x, u_xx, ...")
         return expand(inside)

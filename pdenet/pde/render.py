@@ -1,4 +1,4 @@
-"""Equations as text (exact, read back by `pdenet.pde.parse`), Unicode and LaTeX.
+"""Equations as text (exact), Unicode (both read back by `pdenet.pde.parse`) and LaTeX.
 
 This is the only place where a coefficient is rounded, and only to be shown: by significant digits,
 so that a small one is never shown as zero.
@@ -20,6 +20,7 @@ from typing import Literal, Protocol, TypeAlias
 import sympy
 
 from pdenet.pde.jet import AXES
+from pdenet.pde.names import GREEK
 
 __all__ = [
     "Style",
@@ -36,25 +37,6 @@ __all__ = [
 Style: TypeAlias = Literal["text", "unicode", "latex"]
 
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-_GREEK = {
-    "alpha": "α",
-    "beta": "β",
-    "gamma": "γ",
-    "delta": "δ",
-    "epsilon": "ε",
-    "eta": "η",
-    "theta": "θ",
-    "kappa": "κ",
-    "lambda": "λ",
-    "mu": "μ",
-    "nu": "ν",
-    "rho": "ρ",
-    "sigma": "σ",
-    "tau": "τ",
-    "phi": "φ",
-    "chi": "χ",
-    "omega": "ω",
-}
 _COORDINATES = (*AXES, "t")
 _MINUS = {"text": "-", "unicode": "−", "latex": "-"}
 _TIMES = {"text": "*", "unicode": "·", "latex": r"\,"}
@@ -193,8 +175,8 @@ class _Printer:
         if self.style == "text":
             return name
         if self.style == "unicode":
-            return _GREEK.get(stem, stem) + underscore + index
-        if stem in _GREEK:
+            return GREEK.get(stem, stem) + underscore + index
+        if stem in GREEK:
             stem = "\\" + stem
         elif len(stem) > 1:
             stem = rf"\mathrm{{{stem}}}"

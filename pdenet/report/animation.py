@@ -25,6 +25,7 @@ from pdenet.report.gallery import (
 )
 from pdenet.report.prediction import Prediction
 from pdenet.report.style import INK, label, plain
+from pdenet.storage.atomic import reason
 
 __all__ = ["SUFFIXES", "animate", "require_writer"]
 
@@ -73,7 +74,7 @@ def animate(
                 if progress is not None:
                     progress((number + 1) / (count + _HOLD))
     except OSError as error:
-        raise OutputError(f"'{path}' cannot be written: {error.strerror or error}") from error
+        raise OutputError(f"'{path}' cannot be written: {reason(error)}") from error
 
 
 def _stage(prediction: Prediction) -> tuple[Figure, Callable[[int], None]]:

@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from pdenet.report.evidence import Evidence
 from pdenet.report.style import COLOURS, GREY, INK, Drawing, label, log_limits, new_axes, plain
+from pdenet.words import counted
 
 __all__ = ["PERCENTILES", "error_figure", "error_percentiles", "loss_figure"]
 
@@ -126,7 +127,8 @@ def loss_figure(evidence: Evidence) -> Drawing | None:
     axes.set_xlabel("iteration")
     axes.set_ylabel("loss")
     words = (
-        f"Training loss over {start:.0f} iterations in {len(curves)} stages, "
+        f"Training loss over {counted(round(start), 'iteration')} in "
+        f"{counted(len(curves), 'stage')}, "
         f"from {values[0]:.2g} to {values[-1]:.2g}."
     )
     return Drawing.of(axes, name="loss", alt=words)
@@ -148,7 +150,7 @@ def _error_words(curves: Mapping[str, np.ndarray], times: np.ndarray) -> str:
         low, _, median, _, high = error_percentiles(errors)[:, -1]
         parts.append(
             f"{_words(name)} {median:.2g} at the median, {low:.2g} to {high:.2g} over "
-            f"{len(errors)} trajectories"
+            f"{counted(len(errors), 'trajectory')}"
         )
     return f"Relative L2 error against time; at t = {times[-1]:.3g}: {'; '.join(parts)}."
 

@@ -19,6 +19,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from pdenet.pde.render import Style, format_monomial, format_number
 from pdenet.report.repeats import Repeat, Spread, remainders, spreads
 from pdenet.report.style import COLOURS, GREY, INK, label, plain, styled
+from pdenet.words import counted
 
 __all__ = ["coefficient_figure", "remainder_figure"]
 
@@ -148,7 +149,7 @@ def _rows(kept: Sequence[Spread], dropped: Sequence[Spread]) -> list[_Row]:
     others = rest[MOST_REMAINDERS:]
     if others:
         every = tuple(share for spread in others for share in spread.shares.values())
-        rows.append((f"{len(others)} other terms", (), every))
+        rows.append((counted(len(others), "other term"), (), every))
     return rows
 
 

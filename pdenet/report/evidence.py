@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pdenet.discovery import FittedCurve, FittedMap
+from pdenet.discovery import FittedCurve, FittedMap, Unknown, unknown_functions
 from pdenet.discovery.refine.result import Refinement
 from pdenet.errors import DataError
 from pdenet.events import TermDropped
@@ -20,6 +20,7 @@ from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison
 from pdenet.pde.expression import Monomial
 from pdenet.report.coefficients import Coefficient, Source, coefficients, sources
+from pdenet.words import counted
 
 __all__ = ["PAPERS", "DataSource", "Evidence", "StageCurve"]
 
@@ -133,7 +134,8 @@ class Evidence:
         for name, kernels in self.filters.items():
             if any(np.ndim(kernel) != self.grid.ndim for kernel in kernels):
                 raise DataError(
-                    f"filters[{name!r}] must hold two kernels with {self.grid.ndim} axes, as the "
+                    f"filters[{name!r}] must hold two kernels with "
+                    f"{counted(self.grid.ndim, 'axis', 'axes')}, as the "
                     f"grid has, not {' and '.join(str(np.ndim(kernel)) for kernel in kernels)}"
                 )
         if self.comparison is not None and self.truth is None:
@@ -145,6 +147,11 @@ class Evidence:
     def coefficients(self) -> tuple[Coefficient, ...]:
         """The maps beside the truth."""
         return coefficients(self.maps, self.found, self.grid, self.truth)
+
+    @property
+    def unknown(self) -> dict[str, tuple[Unknown, ...]]:
+        """What no formula stands for, by field."""
+        return unknown_functions(self.maps, self.curves, self.grid.axes)
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from pdenet.errors import OutputError
-from pdenet.storage.atomic import replace_file
+from pdenet.storage.atomic import reason, replace_file
 
 __all__ = ["write_png", "write_text"]
 
@@ -19,7 +19,7 @@ def write_text(path: Path, text: str, *, overwrite: bool = False) -> Path:
     A missing folder is made. Raises OutputError when the file exists (unless `overwrite`) or
     cannot be written; what was there before stays.
     """
-    return _write(path, text.encode(), overwrite=overwrite)
+    return _write(path, text.encode(errors="replace"), overwrite=overwrite)
 
 
 def write_png(path: Path, figure: Figure, *, overwrite: bool = False) -> Path:
@@ -36,5 +36,5 @@ def _write(path: Path, content: bytes, *, overwrite: bool) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise OutputError(f"{path} cannot be written: {reason(error)}") from error
     return path

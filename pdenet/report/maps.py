@@ -64,7 +64,13 @@ def _planes(
 def _curve(evidence: Evidence, coefficient: Coefficient, stem: str, heading: str) -> Drawing:
     (x,) = evidence.grid.coordinates()
     axes: Axes = new_axes(_SIZE, _BOX)
-    axes.plot(x, coefficient.fitted.values, color=COLOURS[0], linewidth=2.2, label="found")
+    values, errors = coefficient.fitted.values, coefficient.fitted.errors
+    if errors is not None:
+        axes.fill_between(
+            x, values - 2 * errors, values + 2 * errors, color=COLOURS[0], alpha=0.18, linewidth=0,
+            label="± 2 standard errors",
+        )  # fmt: skip
+    axes.plot(x, values, color=COLOURS[0], linewidth=2.2, label="found")
     if coefficient.formula is not None:
         axes.plot(
             x, coefficient.formula, color=COLOURS[1], linestyle=(0, (4, 2)), label="formula"
@@ -82,7 +88,6 @@ def _curve(evidence: Evidence, coefficient: Coefficient, stem: str, heading: str
         loc="upper right", bbox_to_anchor=(0.99, 1.0), ncols=3, columnspacing=1.2,
         borderaxespad=0.2,
     )  # fmt: skip
-    values = coefficient.fitted.values
     words = f"found from {values.min():.3g} to {values.max():.3g}"
     return Drawing.of(axes, name=stem, alt=f"{heading} along x: {words}{error}.")
 

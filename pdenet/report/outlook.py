@@ -19,6 +19,7 @@ from pdenet.report.forecast import error_figure
 from pdenet.report.gallery import gallery_figure
 from pdenet.report.prediction import Prediction, to_text
 from pdenet.report.style import styled
+from pdenet.storage.atomic import reason
 
 __all__ = ["FILES", "check_places", "write_prediction"]
 
@@ -31,20 +32,23 @@ def check_places(folder: Path, animation: Path | None, *, overwrite: bool) -> No
     if animation is not None:
         require_writer(animation)
         if animation.exists() and (animation.is_dir() or not overwrite):
-            raise OutputError(f"'{animation}' exists: add --overwrite, or choose another name")
+            raise OutputError(
+                f"'{animation}' exists: pass overwrite=True, or choose another name",
+                shell=f"'{animation}' exists: add --overwrite, or choose another name",
+            )
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise OutputError(f"'{folder}' is a file, not a folder: choose another folder with -o")
+        raise OutputError(f"'{folder}' is a file, not a folder: choose another folder")
     if not any(folder.iterdir()):
         return
     if not any((folder / name).exists() for name in FILES):
-        raise OutputError(
-            f"'{folder}' holds other files and no prediction: choose another folder with -o"
-        )
+        raise OutputError(f"'{folder}' holds other files and no prediction: choose another folder")
     if not overwrite:
         raise OutputError(
-            f"'{folder}' exists: add --overwrite to replace it, or choose another folder with -o"
+            f"'{folder}' exists: pass overwrite=True to replace it, or choose another folder",
+            shell=f"'{folder}' exists: add --overwrite to replace it, or choose another folder "
+            "with -o",
         )
 
 
@@ -68,7 +72,7 @@ def write_prediction(
         aside = _beside(folder, stack)
         with styled():
             contents = {
-                "prediction.json": to_text(document).encode(),
+                "prediction.json": to_text(document).encode(errors="replace"),
                 "error.png": _png(error_figure(prediction)),
                 "gallery.png": _png(gallery_figure(prediction)),
             }
@@ -91,7 +95,7 @@ def _writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         place = error.filename or folder
-        raise OutputError(f"'{place}' cannot be written: {error.strerror or error}") from error
+        raise OutputError(f"'{place}' cannot be written: {reason(error)}") from error
 
 
 def _beside(place: Path, stack: contextlib.ExitStack) -> Path:

@@ -26,7 +26,7 @@ __all__ = ["render"]
 _DROPPED_SHOWN = 10
 # Decisions in sight, those that were close first.
 _DECISIONS_SHOWN = 20
-# Terms in sight; a coefficient without a formula is a series of many.
+# Terms in sight; formulas of coefficients may have many.
 _ROWS_SHOWN = 40
 # LaTeX is full of braces: its templates mark expressions with (((...))) and blocks with ((*...*)).
 _LATEX_MARKS: dict[str, Any] = {
@@ -47,7 +47,7 @@ def render(name: str, evidence: Evidence, *, plates: Plates | None = None) -> st
         "plates": plates,
         "rows": tables.term_rows(evidence),
         "rows_shown": _ROWS_SHOWN,
-        "coefficients": summaries.coefficient_rows(evidence.coefficients, evidence.found),
+        "coefficients": summaries.coefficient_rows(evidence.coefficients),
         "sources": summaries.source_rows(evidence.sources),
         "scores": tables.scores(evidence),
         "verdict": tables.verdict(evidence),
@@ -55,7 +55,7 @@ def render(name: str, evidence: Evidence, *, plates: Plates | None = None) -> st
         "dropped": tables.dropped_terms(evidence),
         "dropped_shown": _DROPPED_SHOWN,
         "settings": tables.setting_groups(evidence.settings),
-        "found": typeset.equations(evidence.found, evidence.stderr),
+        "found": typeset.equations(evidence.found, evidence.stderr, evidence.unknown),
         "truth": typeset.equations(evidence.truth) if evidence.truth is not None else (),
         "plane": middle_plane(evidence),
         "plane_error": _last_error(evidence),

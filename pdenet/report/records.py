@@ -3,14 +3,18 @@
     {"equations": [...], "terms": [{"field", "term", "coefficient", "stderr", "truth",
      "relative_error"}], "scores": {"tpr", "recall", "precision", "e2", "einf", "extra", "missing"},
      "seconds": {...},
-     "maps": [{"field", "term", "kind", "l2_error", "rms", "rms_error", "formula"}],
-     "sources": [{"field", "low", "high", "l2_error", "formula"}],
+     "maps": [{"field", "term", "kind", "l2_error", "rms", "rms_error", "formula", "reason",
+               "values", "errors"}],
+     "sources": [{"field", "low", "high", "l2_error", "formula", "reason", "points", "values",
+                  "errors"}],
      "refinement": None or {"converged", "chi2", "sigma", "bound", "decisions", "alternatives",
      "verdict", ...: all of `pdenet.discovery.refine.result.Refinement`}}
 
 A map is the coefficient of a term on the grid, "varying", "constant" or "zero"; a source is f(u)
-for u from "low" to "high", beyond which its formula is an extrapolation. Errors are those of the
-values that were found: relative in the L2 norm, and the r.m.s. error in their units.
+for u from "low" to "high", beyond which its formula is an extrapolation. "l2_error" and
+"rms_error" are those of the values that were found: relative in the L2 norm, and in their units.
+Where no "formula" can be trusted, for a "reason", the equations show the function by its name, and
+"values" (and "points") with their standard "errors" are the answer; else these are None.
 
 Numbers are those that are stored, unrounded; JSON has no NaN, so what is not finite is None.
 """
@@ -19,6 +23,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pdenet.discovery import FittedCurve, FittedMap, Unknown, complete_lines
 from pdenet.discovery.refine.result import Refinement
 from pdenet.discovery.refined import refinement_record
 from pdenet.pde import PDE
@@ -41,12 +46,13 @@ def document(
     maps: Sequence[Coefficient] = (),
     sources: Sequence[Source] = (),
     refinement: Refinement | None = None,
+    unknown: Mapping[str, tuple[Unknown, ...]] | None = None,
 ) -> dict[str, Any]:
     """The object above. Without a comparison every score is None, and so is every "truth";
     "coefficient" is None for a term that is missing, "truth" for one that is extra."""
     known = comparison is not None
     return {
-        "equations": list(found.equations()),
+        "equations": list(complete_lines(found, unknown or {})),
         "terms": [
             {
                 "field": row.field,
@@ -76,6 +82,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         evidence.coefficients,
         evidence.sources,
         evidence.refinement,
+        evidence.unknown,
     )
 
 
@@ -88,7 +95,7 @@ def _map(found: Coefficient) -> dict[str, Any]:
         "l2_error": _number(error.l2 if error else None),
         "rms": _number(found.rms),
         "rms_error": _number(error.rms if error else None),
-        "formula": found.fitted.formula,
+        **_function(found.fitted, ("values", "errors")),
     }
 
 
@@ -98,7 +105,18 @@ def _source(found: Source) -> dict[str, Any]:
         "low": _number(found.low),
         "high": _number(found.high),
         "l2_error": _number(found.error.l2 if found.error else None),
-        "formula": found.fitted.formula,
+        **_function(found.fitted, ("points", "values", "errors")),
+    }
+
+
+def _function(fitted: FittedMap | FittedCurve, names: tuple[str, ...]) -> dict[str, Any]:
+    """The formula, or why there is none and the arrays of these names."""
+    answer = fitted.formula is None and getattr(fitted, "kind", "varying") == "varying"
+    arrays = {name: getattr(fitted, name) if answer else None for name in names}
+    return {
+        "formula": fitted.formula,
+        "reason": fitted.reason,
+        **{name: None if array is None else array.tolist() for name, array in arrays.items()},
     }
 
 

@@ -8,6 +8,7 @@ from pdenet.pde.expression import Monomial
 from pdenet.pde.render import Style, format_number, format_value
 from pdenet.report.evidence import Evidence
 from pdenet.report.typeset import flat_terms
+from pdenet.words import counted
 
 __all__ = [
     "RefinedRow",
@@ -104,10 +105,11 @@ def setting(refinement: Refinement) -> str:
     """What was fitted to what, in one sentence."""
     points = "×".join(str(count) for count in refinement.shape)
     return (
-        f"{refinement.values} values observed, {refinement.unknowns:.0f} numbers of initial states "
+        f"{counted(refinement.values, 'value')} observed, {refinement.unknowns:.0f} numbers of "
+        "initial states "
         f"determined by them; states on {points} points, "
-        f"{_count(refinement.substeps, 'step')} from frame to frame, "
-        f"{_count(refinement.iterations, 'iteration')}"
+        f"{counted(refinement.substeps, 'step')} from frame to frame, "
+        f"{counted(refinement.iterations, 'iteration')}"
     )
 
 
@@ -135,7 +137,7 @@ def warnings(refinement: Refinement, level: float | None = None) -> tuple[str, .
     found = []
     if not refinement.converged:
         found.append(
-            f"not converged: after {_count(refinement.iterations, 'iteration')} the coefficients "
+            f"not converged: after {counted(refinement.iterations, 'iteration')} the coefficients "
             "still moved; they are the best so far, and their errors may be larger than said"
         )
     if _contradicts(refinement):
@@ -182,7 +184,3 @@ def _contradicts(refinement: Refinement) -> bool:
 
 def _short(value: float) -> str:
     return format_number(value, 3, "unicode") if math.isfinite(value) else "∞"
-
-
-def _count(number: int, one: str) -> str:
-    return f"{number} {one}{'s' * (number != 1)}"

@@ -11,18 +11,29 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as entry
 from typing import Any
 
+from pdenet.discovery import Unknown
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import format_monomial
 from pdenet.report.records import document
 
-__all__ = ["Repeat", "Spread", "Weight", "consensus", "remainders", "spreads", "summary"]
+__all__ = [
+    "Repeat",
+    "Spread",
+    "Weight",
+    "agreed_unknown",
+    "consensus",
+    "remainders",
+    "spreads",
+    "summary",
+]
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,7 @@ class Repeat:
     """One discovery.
 
     kept: the terms of `found`. remainder: those that were dropped. comparison: with the truth.
+    unknown: what the equations hold besides, without a formula.
     """
 
     seed: int
@@ -49,6 +61,7 @@ class Repeat:
     seconds: Mapping[str, float]
     kept: tuple[Weight, ...]
     remainder: tuple[Weight, ...] = ()
+    unknown: Mapping[str, tuple[Unknown, ...]] = entry(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +167,21 @@ def consensus(repeats: Sequence[Repeat]) -> PDE:
     return PDE.from_terms(terms, first.coordinates)
 
 
+def agreed_unknown(repeats: Sequence[Repeat]) -> dict[str, tuple[Unknown, ...]]:
+    """What more than half of the repeats hold without a formula, by field."""
+    counts = Counter(
+        (name, each)
+        for repeat in repeats
+        for name, every in repeat.unknown.items()
+        for each in every
+    )
+    found: dict[str, tuple[Unknown, ...]] = {}
+    for (name, each), count in counts.items():
+        if 2 * count > len(repeats):
+            found[name] = (*found.get(name, ()), each)
+    return found
+
+
 def summary(repeats: Sequence[Repeat], truth: PDE | None) -> dict[str, Any]:
     """Everything above as plain values; what is not finite is None.
 
@@ -164,7 +192,7 @@ def summary(repeats: Sequence[Repeat], truth: PDE | None) -> dict[str, Any]:
     known = [repeat.comparison for repeat in repeats if repeat.comparison is not None]
     comparison = None if truth is None else compare(agreed, truth)
     return {
-        "consensus": document(agreed, {}, comparison, {}),
+        "consensus": document(agreed, {}, comparison, {}, unknown=agreed_unknown(repeats)),
         "count": len(repeats),
         "exact": sum(each.exact for each in known) if known else None,
         "terms": [spread.to_json() for spread in spreads(repeats)],
@@ -172,7 +200,13 @@ def summary(repeats: Sequence[Repeat], truth: PDE | None) -> dict[str, Any]:
         "repeats": [
             {
                 "seed": repeat.seed,
-                **document(repeat.found, repeat.stderr, repeat.comparison, repeat.seconds),
+                **document(
+                    repeat.found,
+                    repeat.stderr,
+                    repeat.comparison,
+                    repeat.seconds,
+                    unknown=repeat.unknown,
+                ),
                 "remainder": [
                     {
                         "field": weight.field,

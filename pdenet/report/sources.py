@@ -46,6 +46,7 @@ def _error_figure(evidence: Evidence, source: Source, stem: str) -> Drawing:
     assert truth is not None
     axes.axhline(0.0, color=INK, linewidth=0.9, label="true")
     found = source.fitted.values - truth
+    _band(axes, source, found)
     axes.plot(points, found, color=COLOURS[0], linewidth=1.8, label="found")
     if formula is not None:
         axes.plot(
@@ -87,6 +88,7 @@ def _figure(evidence: Evidence, source: Source, stem: str) -> Drawing:
     axes = new_axes(_SIZE, _BOX)
     strip = _density(axes, source)
     everywhere = _frame(axes, strip, source)
+    _band(axes, source, values)
     axes.plot(points, values, color=COLOURS[0], linewidth=4.5, alpha=0.45, label="found")
     inside = [values]
     for name, at, colour, dashes in (
@@ -110,6 +112,16 @@ def _figure(evidence: Evidence, source: Source, stem: str) -> Drawing:
     words = f"found from {values.min():.3g} to {values.max():.3g} over {low:.3g} to {high:.3g}"
     alt = f"Source of {field}_t: {words}{_words(source)}; {extrapolation(source)}."
     return Drawing.of(axes, name=stem, alt=alt)
+
+
+def _band(axes: Axes, source: Source, values: np.ndarray) -> None:
+    """Two standard errors to either side, where they are known."""
+    errors = source.fitted.errors
+    if errors is not None:
+        axes.fill_between(
+            source.fitted.points, values - 2 * errors, values + 2 * errors, color=COLOURS[0],
+            alpha=0.18, linewidth=0, label="± 2 standard errors",
+        )  # fmt: skip
 
 
 def _density(axes: Axes, source: Source) -> Axes:

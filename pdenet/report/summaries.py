@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pdenet.pde import PDE
+from pdenet.discovery import FittedCurve, FittedMap
 from pdenet.pde.compare import FieldError, root_mean_square
-from pdenet.pde.render import format_monomial, format_number
+from pdenet.pde.render import format_number
 from pdenet.report.coefficients import Coefficient, Source
 from pdenet.report.tables import percent
 
@@ -92,8 +92,8 @@ class SourceRow:
         return f"f({self.field})"
 
 
-def coefficient_rows(coefficients: Iterable[Coefficient], found: PDE) -> tuple[CoefficientRow, ...]:
-    """The rows of all coefficients. found: the equation, which has their formulas or series."""
+def coefficient_rows(coefficients: Iterable[Coefficient]) -> tuple[CoefficientRow, ...]:
+    """The rows of all coefficients."""
     return tuple(
         CoefficientRow(
             coefficient=each,
@@ -101,7 +101,7 @@ def coefficient_rows(coefficients: Iterable[Coefficient], found: PDE) -> tuple[C
             found=_size(each.fitted.values),
             truth="–" if each.truth is None else _size(each.truth),
             error=_error(each.error),
-            note=_note(each, found),
+            note=_note(each),
         )
         for each in coefficients
     )
@@ -111,8 +111,7 @@ def source_rows(sources: Iterable[Source]) -> tuple[SourceRow, ...]:
     """The rows of all sources."""
     rows = []
     for each in sources:
-        formula = each.formula_text()
-        note = "" if formula else "No formula predicts held-out data as well as the curve. "
+        note = "" if each.formula_text() else f"{_answer('curve', each.fitted)} "
         if each.formula_error is not None:
             note = f"The formula is off by {_error(each.formula_error)}. "
         said = extrapolation(each)
@@ -130,15 +129,17 @@ def coefficient_line(coefficient: Coefficient, *, system: bool) -> str:
     where = f" in {fitted.field}_t" if system else ""
     formula = coefficient.formula_text()
     if formula is None:
-        size = _size(fitted.values)
-        formula = f"no formula predicts as well as the map ({size})"
+        formula = f"{_size(fitted.values)}{_spread(fitted)}, no formula{_why(fitted)}"
     parts = [f"coefficient of {fitted.term}{where}: {_KINDS[fitted.kind]}", formula]
     return ", ".join([*parts, *_errors(coefficient.error, coefficient.formula_error)])
 
 
 def source_line(source: Source) -> str:
     """One line: "source f(u): 15·sin(u), L2 error 0.4 %; beyond u in [-3, 3] ...".."""
-    formula = source.formula_text() or "no formula predicts as well as the curve"
+    formula = source.formula_text()
+    if formula is None:
+        values = _size(source.fitted.values)
+        formula = f"a curve, {values}{_spread(source.fitted)}, no formula{_why(source.fitted)}"
     found = [f"source f({source.fitted.field}): {formula}"]
     first = ", ".join([*found, *_errors(source.error, source.formula_error)])
     return f"{first}; {extrapolation(source)}"
@@ -146,7 +147,7 @@ def source_line(source: Source) -> str:
 
 def extrapolation(source: Source) -> str:
     """Where nothing was seen: "beyond u in [−3.1, 3.2] the formula is an extrapolation"."""
-    what = "the equation" if source.fitted.formula is None else "the formula"
+    what = "the curve" if source.fitted.formula is None else "the formula"
     field = source.fitted.field
     span = f"[{_short(source.low)}, {_short(source.high)}]"
     return f"beyond {field} in {span} {what} is an extrapolation"
@@ -167,18 +168,31 @@ def _error(error: FieldError | None) -> str:
     return f"{format_number(error.rms, 2, 'unicode')} (r.m.s.)"
 
 
-def _note(coefficient: Coefficient, found: PDE) -> str:
+def _why(fitted: FittedMap | FittedCurve) -> str:
+    return f" ({fitted.reason})" if fitted.reason else ""
+
+
+def _spread(fitted: FittedMap | FittedCurve) -> str:
+    """Its standard errors in words, where they are known."""
+    if fitted.errors is None:
+        return ""
+    return f", standard error {_short(root_mean_square(fitted.errors))} (r.m.s.)"
+
+
+def _answer(what: str, fitted: FittedMap | FittedCurve) -> str:
+    """Why there is no formula, and what the answer is then."""
+    because = f": {fitted.reason}" if fitted.reason else ""
+    return f"No formula can be trusted{because}. The {what} is the answer{_spread(fitted)}."
+
+
+def _note(coefficient: Coefficient) -> str:
     fitted = coefficient.fitted
     if fitted.kind != "varying":
         return ""
     if fitted.formula is not None:
         error = coefficient.formula_error
         return f"The formula is off by {_error(error)}." if error is not None else ""
-    expansion = found.expansions().get(fitted.field, {})
-    series = {format_monomial(monomial): len(bases) for monomial, bases in expansion.items()}
-    count = series.get(fitted.term, 0)
-    instead = f": the equation has a series of {count} terms instead" if count else ""
-    return f"No formula predicts held-out data as well as the map{instead}."
+    return _answer("map", fitted)
 
 
 def _size(values: np.ndarray) -> str:

@@ -16,6 +16,7 @@ from pdenet.pde.render import format_monomial, format_number
 from pdenet.report.curves import error_percentiles
 from pdenet.report.evidence import Evidence
 from pdenet.report.typeset import flat_terms
+from pdenet.words import counted
 
 __all__ = [
     "Score",
@@ -119,7 +120,7 @@ def verdict(evidence: Evidence) -> str:
     if evidence.comparison is None:
         fields = len(evidence.found.fields)
         where = "one equation" if fields == 1 else f"{fields} equations"
-        return f"{_count(len(rows), 'term')} in {where}; the truth is not known."
+        return f"{counted(len(rows), 'term')} in {where}; the truth is not known."
     true = [row for row in rows if row.kind == "true"]
     missing = [row for row in rows if row.kind == "missing"]
     extra = [row for row in rows if row.kind == "extra"]
@@ -161,7 +162,7 @@ def prediction(evidence: Evidence) -> str:
     who = "The network" if name == "network" else "Solved from held-out starts, the found equation"
     sentence = (
         f"{who} is off by {said} (relative L2 error, median of "
-        f"{_count(len(errors), 'trajectory', 'trajectories')})."
+        f"{counted(len(errors), 'trajectory')})."
     )
     if "noise" not in evidence.errors:
         return sentence
@@ -242,10 +243,6 @@ def _shown(value: Any) -> str:
         joint = "; " if any(isinstance(item, Mapping) for item in value) else ", "
         return joint.join(map(_shown, value)) or "–"
     return str(value)
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def _listed(rows: list[TermRow]) -> str:

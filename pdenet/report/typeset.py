@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 import sympy
 
+from pdenet.discovery import Unknown
 from pdenet.pde import PDE
 from pdenet.pde.expression import FUNCTIONS, Basis, Monomial
 from pdenet.pde.render import Style, format_monomial, format_value
@@ -194,14 +195,19 @@ def flat_terms(pde: PDE, stderr: Errors | None = None) -> tuple[Term, ...]:
     )
 
 
-def equations(pde: PDE, stderr: Errors | None = None) -> tuple[Equation, ...]:
+def equations(
+    pde: PDE,
+    stderr: Errors | None = None,
+    unknown: Mapping[str, tuple[Unknown, ...]] | None = None,
+) -> tuple[Equation, ...]:
     """The equations of a system in the order of its fields, with standard errors if given.
 
     A coefficient that is a sum of functions of the coordinates stands in a bracket before what it
     multiplies; one of more than 12 terms is given a name instead, c_1(x, y), c_2(x, y), ...
+    unknown: what stands in the equation of a field without a formula, by its name.
     """
-    terms = flat_terms(pde, stderr)
-    found, count = [], 0
+    terms, more = flat_terms(pde, stderr), dict(unknown or {})
+    found, count = [], sum(bool(each.term) for every in more.values() for each in every)
     for field in pde.fields:
         own = (term for term in terms if term.field == field)
         pieces: list[Piece] = []
@@ -220,6 +226,10 @@ def equations(pde: PDE, stderr: Errors | None = None) -> tuple[Equation, ...]:
                 named[name] = len(sum_of)
                 lead = _sign(False, first=not pieces)
                 pieces.append(Piece(lead, sum_of[0], _ONE, monomial, name))
+        for each in more.get(field, ()):
+            lead = _sign(False, first=not pieces)
+            tail = sympy.Symbol(each.term, real=True) if each.term else None
+            pieces.append(Piece(lead, Term(field, _ONE, 1.0), _ONE, tail, each.name))
         found.append(Equation(field, tuple(pieces), named))
     return tuple(found)
 

@@ -5,7 +5,17 @@ The format is the table in `pdenet.storage.schema`; data/README.md shows it.
 
 from pdenet.storage.arrays import write_arrays
 from pdenet.storage.page import format_page
+from pdenet.storage.periodic import require_periodic
 from pdenet.storage.read import Data, check, open_data
 from pdenet.storage.write import Writer, create
 
-__all__ = ["Data", "Writer", "check", "create", "format_page", "open_data", "write_arrays"]
+__all__ = [
+    "Data",
+    "Writer",
+    "check",
+    "create",
+    "format_page",
+    "open_data",
+    "require_periodic",
+    "write_arrays",
+]

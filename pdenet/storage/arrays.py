@@ -10,18 +10,24 @@ from pdenet.boundary import periodic
 from pdenet.errors import DataError
 from pdenet.grid import Grid
 from pdenet.problem import Problem
+from pdenet.storage.finite import without_mask
+from pdenet.storage.header import check_times
 from pdenet.storage.write import create
+from pdenet.words import counted
 
 __all__ = ["write_arrays"]
 
-_FIELDS = ("u", "v", "w")
+_FIELDS = ("u", "v", "w", "p", "q")
+
+NO_VALUE = 9.969209968386869e36
+"""What NetCDF stores where nothing was written (NC_FILL_FLOAT and NC_FILL_DOUBLE)."""
 
 
 def write_arrays(
     path: Path | str,
     states: np.ndarray,
     grid: Grid | Problem,
-    dt: float,
+    dt: float | Sequence[float] | np.ndarray,
     *,
     fields: Sequence[str] | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -31,12 +37,14 @@ def write_arrays(
     """Write trajectories (trajectory, frame, field, *space) to a file; returns its path.
 
     grid: the points of a periodic domain, or the whole problem, which also says what holds at walls
-    and the true equation where it is known; then fields are not given. dt: time between two frames.
-    fields: their names, u, v, w by default. missing: NaN stands for a missing value. float32 stays
-    float32, every other number becomes float64. Raises DataError where the shapes do not fit or a
-    value is not finite, GridError where the grid has points at both ends, OutputError as `create`.
+    and the true equation where it is known; then fields are not given. dt: time between two frames,
+    or the times of all frames. fields: their names, u, v, w, .. by default. missing: NaN, and what
+    a masked array masks, stands for a missing value. float32 stays float32, every other real number
+    becomes float64. Raises DataError where the shapes do not fit, a value is not finite, complex or
+    NetCDF's sign for no value, GridError where the grid has points at both ends, OutputError as
+    `create`.
     """
-    states = np.asarray(states)
+    states = _real(np.asanyarray(states), missing=missing)
     known = grid if isinstance(grid, Problem) else None
     if known is not None and fields is not None:
         raise DataError("a problem has fields of its own: leave out fields=")
@@ -44,27 +52,86 @@ def write_arrays(
     if states.ndim != grid.ndim + 3 or states.shape[3:] != grid.shape:
         raise DataError(
             f"states have shape {states.shape}, a grid of shape {grid.shape} needs (trajectory, "
-            f"frame, field, {', '.join(grid.axes)}): add axes of length 1 or transpose"
+            f"frame, field, {', '.join(grid.axes)}): {_how(states.shape, grid.shape)}"
         )
-    if not (np.isfinite(dt) and dt > 0):
-        raise DataError(f"dt is {dt}: give the time between two frames, a positive number")
     names = known.fields if known is not None else tuple(fields or _FIELDS[: states.shape[2]])
     if len(names) != states.shape[2]:
         raise DataError(
-            f"states have {states.shape[2]} fields, but the names are {names}: name each field"
+            f"states have {counted(states.shape[2], 'field')}, but the names are {names}: name "
+            "each field"
         )
     problem = known or Problem(None, grid, periodic(grid.ndim), names)
-    dtype = "float32" if states.dtype == np.float32 else "float64"
-    times = dt * np.arange(states.shape[1])
     with create(
         path,
         problem,
         trajectories=states.shape[0],
-        times=times,
-        dtype=dtype,
+        times=_times(dt, states.shape[1]),
+        dtype="float32" if states.dtype == np.float32 else "float64",
         metadata=metadata,
         overwrite=overwrite,
         missing=missing,
     ) as writer:
         writer.append(states)
     return Path(path)
+
+
+def _real(states: np.ndarray, *, missing: bool) -> np.ndarray:
+    """The states as real numbers, NaN where they are masked."""
+    if states.dtype.kind == "c":
+        parts = states[np.isfinite(states)].imag
+        if not parts.any():
+            raise DataError("states are complex with an imaginary part of zero: give states.real")
+        raise DataError(
+            f"states are complex ({states.dtype}), and fields are real numbers: give real and "
+            "imaginary part as two fields, np.stack([states.real, states.imag], axis=2) of "
+            "(trajectory, frame, x, ..)"
+        )
+    if np.ma.is_masked(states) and not missing:
+        count = int(np.ma.getmaskarray(states).sum())
+        raise DataError(
+            f"{count} of {states.size} values are masked: write the array with missing=True, and "
+            "fit it by refine(), which takes data with gaps; training needs every value"
+        )
+    real = without_mask(states)
+    fill = np.isclose(np.abs(real), NO_VALUE, rtol=1e-6, atol=0)
+    if fill.any():
+        raise DataError(
+            f"{int(fill.sum())} of {real.size} values are {NO_VALUE:.6g}, which NetCDF stores "
+            "where there is no value: set them to NaN and write with missing=True"
+        )
+    return real
+
+
+def _how(shape: tuple[int, ...], points: tuple[int, ...]) -> str:
+    """What to type so that states of this shape fit a grid with so many points."""
+    axes = len(shape) - len(points)
+    if axes == 1 and shape[1:] == points:
+        return "for one trajectory of one field give states[None, :, None]"
+    if axes == 1 and shape[:-1] == points:
+        return "time comes last, so give np.moveaxis(states, -1, 0)[None, :, None]"
+    if axes == 2 and shape[2:] == points:
+        return (
+            "give states[None] of (frame, field, ..), states[:, :, None] of (trajectory, frame, ..)"
+        )
+    return "add axes of length 1 or transpose, and compare the number of points along each axis"
+
+
+def _times(dt: float | Sequence[float] | np.ndarray, frames: int) -> np.ndarray:
+    """The times of the frames, from the time between them or from all of them."""
+    try:
+        given = np.asarray(dt, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"dt is {dt!r:.60}: give the time between two frames, a number") from None
+    if given.ndim == 0:
+        if not (np.isfinite(given) and given > 0):
+            raise DataError(f"dt is {dt}: give the time between two frames, a positive number")
+        return float(given) * np.arange(frames)
+    times = given.ravel()
+    if times.shape != (frames,) or given.size != max(given.shape):
+        raise DataError(
+            f"dt holds {given.size} times (shape {given.shape}), but states have "
+            f"{counted(frames, 'frame')}: "
+            "give the time of each frame, or transpose the states if time is another axis"
+        )
+    check_times(times, "dt")
+    return times

@@ -19,7 +19,7 @@ from pdenet.errors import OutputError, PDENetError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["PartialFile", "check_target", "remove_orphans", "replace_file", "writing"]
+__all__ = ["PartialFile", "check_target", "reason", "remove_orphans", "replace_file", "writing"]
 
 _SUFFIX = ".partial"
 _HIDDEN = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
@@ -30,9 +30,20 @@ _REASONS = {
     errno.EFBIG: "the file grows beyond the size allowed here: raise the limit (ulimit -f)",
     errno.EACCES: "no permission to write there: choose another folder",
     errno.EPERM: "no permission to write there: choose another folder",
+    errno.ELOOP: "it is a link that leads to itself: remove it or choose another name",
     errno.EROFS: "the file system is read-only: choose another folder",
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
 }
+
+
+def reason(error: BaseException) -> str:
+    """Why something could not be written, and what to do about it."""
+    number = getattr(error, "errno", None)
+    told = re.search(r"errno = (\d+)", str(error))
+    if number is None and told is not None:
+        number = int(told.group(1))
+    plain = getattr(error, "strerror", None) or " ".join(str(error).split())
+    return _REASONS.get(number or 0) or f"{plain}: choose another place"
 
 
 @contextmanager
@@ -43,12 +54,7 @@ def writing(path: Path) -> Iterator[None]:
     except PDENetError:
         raise
     except (OSError, RuntimeError) as error:
-        number = getattr(error, "errno", None)
-        told = re.search(r"errno = (\d+)", str(error))
-        if number is None and told is not None:
-            number = int(told.group(1))
-        reason = _REASONS.get(number or 0) or " ".join(str(error).split())
-        raise OutputError(f"cannot write {path}: {reason}") from error
+        raise OutputError(f"cannot write {path}: {reason(error)}") from error
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:
@@ -58,11 +64,14 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         if not folder.is_dir():
             raise OutputError(f"cannot write {path}: there is no folder {folder}, make it first")
         if not path.exists():
+            with suppress(FileNotFoundError):  # a link may lead to what is made now, not to itself
+                path.stat()
             return
         if not path.is_file():
             raise OutputError(f"cannot write {path}: it is no regular file, choose another name")
     if not overwrite:
-        raise OutputError(f"{path} exists: choose another name, or replace it with --overwrite")
+        told = f"{path} exists: choose another name, or replace it with"
+        raise OutputError(f"{told} overwrite=True", shell=f"{told} --overwrite")
 
 
 class PartialFile:

@@ -54,7 +54,8 @@ def claimed_folder(folder: Path, *, shared: bool = False) -> Iterator[Claim]:
     """
     with writing(folder):
         if folder.exists() and not folder.is_dir():
-            raise OutputError(f"'{folder}' is a file, not a folder: choose another folder with -o")
+            told = f"'{folder}' is a file, not a folder: choose another folder"
+            raise OutputError(told, shell=f"{told} with -o")
         made = [each for each in (folder, *folder.parents) if not each.exists()]
         descriptor = _locked(folder, os.O_RDONLY, exclusive=not shared)
     try:
@@ -73,12 +74,14 @@ def claimed_file(path: Path) -> Iterator[Claim]:
 
     Raises OutputError where another command has claimed it, or where it cannot be written.
     """
-    hidden = path.with_name(f".{path.name}.lock")
     with writing(path):
+        if path.is_dir():
+            raise OutputError(f"'{path}' is a folder: name a file")
         if not path.absolute().parent.is_dir():
             raise OutputError(f"there is no folder '{path.parent}': make it, or choose another")
     with claimed_folder(path.absolute().parent, shared=True):
         with writing(path):
+            hidden = path.with_name(f".{path.name}.lock")
             descriptor = _locked(hidden, os.O_RDWR | os.O_CREAT, exclusive=True, what=path)
         with _holding(path, descriptor, hidden) as claim:
             yield claim
@@ -106,10 +109,9 @@ def _locked(path: Path, flags: int, *, exclusive: bool, what: Path | None = None
             if _identity(descriptor) in _held.get():
                 return descriptor
             if not _flock(descriptor, exclusive=exclusive):
-                raise OutputError(
-                    f"another command is writing to '{what or path}': wait until it has ended, or "
-                    "choose another place with -o"
-                )
+                told = f"another command is writing to '{what or path}': wait until it has ended,"
+                told = f"{told} or choose another place"
+                raise OutputError(told, shell=f"{told} with -o")
             # Whoever had it may have removed it just before this lock was granted.
             with suppress(FileNotFoundError):
                 now = os.stat(path)

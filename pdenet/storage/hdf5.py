@@ -15,7 +15,9 @@ import h5py
 import numpy as np
 
 from pdenet.errors import DataError, PDENetError
+from pdenet.storage.foreign import folder_kind, how_to_bring, kind_of
 from pdenet.storage.heap import check_heaps
+from pdenet.storage.schema import LONGEST
 
 __all__ = ["Node", "attribute", "children", "find", "honest", "open_file", "reading", "small"]
 
@@ -28,7 +30,7 @@ _RAISED = (OSError, LookupError, RuntimeError, ValueError, TypeError, OverflowEr
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _FILTERS |= {h5py.h5z.FILTER_LZF}
 _LARGEST_RATIO = 1100  # deflate reaches at most 1032:1
-_SMALL = 1 << 20  # elements of an attribute, a coordinate vector, a list of names
+_SMALL = LONGEST  # elements of an attribute, a coordinate vector, a list of names
 
 
 @contextmanager
@@ -37,18 +39,19 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        raise DataError(f"{path}: {one_line(error)}") from error
+        shell = f"{path}: {one_line(error.shell)}"
+        raise DataError(f"{path}: {one_line(error)}", shell=shell) from error
     except (PDENetError, *_RAISED) as error:
         raise DataError(
             f"{path}: the file is damaged ({one_line(error)}): get it anew or simulate it again"
         ) from error
 
 
-def one_line(error: BaseException) -> str:
-    """The message of an error on one printable line of bounded length."""
+def one_line(error: BaseException | str) -> str:
+    """A message on one printable line of bounded length."""
     text = " ".join(str(error).split()) or type(error).__name__
     text = "".join(c if c.isprintable() else "?" for c in text)
-    return text if len(text) <= 400 else text[:397] + "..."
+    return text if len(text) <= 600 else text[:597] + "..."
 
 
 def open_file(path: Path) -> h5py.File:
@@ -59,18 +62,24 @@ def open_file(path: Path) -> h5py.File:
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
+            kind = folder_kind(path) if stat.S_ISDIR(mode) else None
+            if kind is not None:
+                raise DataError(how_to_bring(kind))
             what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
             raise DataError(f"is {what}: give an HDF5 file")
         with path.open("rb") as stream:
             empty = not stream.read(1)
     except FileNotFoundError:
-        raise DataError("no such file: check the path, or make it with `pdenet simulate`") from None
+        raise DataError(
+            "no such file: check the path",
+            shell="no such file: check the path, or make it with 'pdenet simulate'",
+        ) from None
     except PermissionError:
         raise DataError("no permission to read it: change its mode or copy it") from None
     if empty:
         raise DataError("is empty: get it anew or simulate it again")
     if not h5py.is_hdf5(path):
-        raise DataError("is not an HDF5 file: give a file made by `pdenet simulate`")
+        raise DataError(how_to_bring(kind_of(path)))
     check_heaps(path)
     try:
         return h5py.File(path, "r", locking="best-effort")

@@ -18,19 +18,22 @@ from pdenet.problem import Problem
 from pdenet.storage import split
 from pdenet.storage.scan import Scan
 from pdenet.storage.schema import FORMAT_VERSION, MISSING_VERSION, SCHEMA
+from pdenet.words import counted
 
-__all__ = ["Column", "Header", "describe", "interpret"]
+__all__ = ["Column", "Header", "check_times", "describe", "interpret"]
 
 _OWN = ("noise", "solver", "seed", "versions")  # metadata that has a place of its own
 
 
 @dataclass(frozen=True)
 class Column:
-    """Where one field is stored: a dataset, and the component of a vector or tensor."""
+    """Where one field is stored: a dataset, and the component of a vector or tensor. stored: what
+    it is called there, where that is another name."""
 
     name: str
     dataset: h5py.Dataset
     component: tuple[int, ...] = ()
+    stored: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,9 @@ class Header:
     codes: np.ndarray
     metadata: Mapping[str, Any]
     missing: bool
+    foreign: bool
+    left_out: Mapping[str, str]
+    renamed: Mapping[str, str]
 
 
 def describe(
@@ -60,6 +66,8 @@ def describe(
     missing: whether values may be missing; what is said of it is left out where they may not.
     """
     pde, grid = problem.pde, problem.grid
+    if pde is not None:
+        pde.require_readable()
     parameters = {} if pde is None else dict(pde.parameters)
     taken = sorted({item.address.removeprefix("/@") for item in SCHEMA} & set(parameters))
     if taken:
@@ -141,10 +149,10 @@ def interpret(found: Scan) -> Header:
     if found.sizes.get("B", 0) != values["/@n_trajectories"] or found.sizes["B"] < 1:
         raise DataError(
             f"/@n_trajectories is {values['/@n_trajectories']}, the fields have "
-            f"{found.sizes.get('B', 0)} trajectories"
+            f"{counted(found.sizes.get('B', 0), 'trajectory')}"
         )
     times = values["/dimensions/time"]
-    _check_times(times)
+    check_times(times, "/dimensions/time")
     columns = _columns(found, axes)
     boundaries = _boundaries(found, axes)
     grid = _grid(found, axes)
@@ -163,7 +171,18 @@ def interpret(found: Scan) -> Header:
     elif not np.isin(codes, (split.EVERY, *range(len(split.SPLITS)))).all():
         raise DataError("/pdenet/split holds codes other than -1, 0, 1, 2: simulate it again")
     name = values.get("/@dataset_name", "")
-    return Header(name, problem, times, columns, codes, _metadata(values), _missing(values))
+    return Header(
+        name,
+        problem,
+        times,
+        columns,
+        codes,
+        _metadata(values),
+        _missing(values),
+        not found.native,
+        found.left_out,
+        {c.name: c.stored for c in columns if c.stored},
+    )
 
 
 def _missing(values: Mapping[str, Any]) -> bool:
@@ -177,18 +196,19 @@ def _missing(values: Mapping[str, Any]) -> bool:
     return missing
 
 
-def _check_times(times: np.ndarray) -> None:
+def check_times(times: np.ndarray, place: str) -> None:
+    """Raise DataError unless there are at least two times and they are equally spaced."""
     if len(times) < 2:
         raise DataError(
-            f"/dimensions/time has {len(times)} frame: a time derivative needs at least 2 frames, "
-            "simulate with more frames"
+            f"{place} has {counted(len(times), 'frame')}: a time derivative needs at least 2 "
+            "frames, simulate or measure more"
         )
     steps = np.diff(times)
     # Float32 times, as in many files, carry a rounding error that grows with the time itself.
     slack = 1e-6 * abs(steps.mean()) + 2.0**-22 * np.abs(times).max()
-    if steps.min() <= 0 or np.ptp(steps) > slack:
+    if not (steps.min() > 0 and np.ptp(steps) <= slack):
         raise DataError(
-            f"/dimensions/time has steps between {steps.min():.6g} and {steps.max():.6g}: "
+            f"{place} has steps between {steps.min():.6g} and {steps.max():.6g}: "
             "frames must be equally spaced in time, interpolate them first"
         )
 
@@ -204,7 +224,8 @@ def _columns(found: Scan, axes: Sequence[str]) -> tuple[Column, ...]:
                 suffix = "".join(axes[c] for c in component)
                 # Equations read u_x as a derivative, so a field cannot have that name.
                 plain = name if found.native else re.sub(r"[^A-Za-z0-9]", "", name)
-                columns.append(Column(plain + suffix, dataset, component))
+                called = "" if plain == name else name
+                columns.append(Column(plain + suffix, dataset, component, called))
     names = [column.name for column in columns]
     wanted = list(found.values.get("/pdenet@fields", names))
     if not names:
@@ -279,6 +300,14 @@ def _metadata(values: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(rest, dict):
         raise DataError("/pdenet@metadata must be a JSON object")
     own = {key: values.get(f"/pdenet@{key}") for key in _OWN}
+    for key, value in own.items():
+        whole = type(value) is int if key == "seed" else isinstance(value, dict)
+        if value is not None and not whole:
+            kind = "a whole number" if key == "seed" else "a JSON object"
+            raise DataError(f"/pdenet@{key} is {str(value)[:40]!r}, and must be {kind} or null")
+    level = (own["noise"] or {}).get("level", 0.0)
+    if type(level) not in (int, float) or not level >= 0:
+        raise DataError(f"/pdenet@noise has the level {str(level)[:40]!r}: a number >= 0 expected")
     return {**rest, **{key: value for key, value in own.items() if value is not None}}
 
 

@@ -10,21 +10,28 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pdenet.errors import DataError
+from pdenet.errors import Advice, DataError
 from pdenet.problem import Problem
 from pdenet.storage import split
 from pdenet.storage.finite import DIVERGED, require_finite
+from pdenet.storage.foreign import WELL, hdf5_kind, how_to_bring
 from pdenet.storage.hdf5 import one_line, open_file, reading
 from pdenet.storage.header import Header, interpret
-from pdenet.storage.scan import scan
+from pdenet.storage.scan import Scan, scan
 
 __all__ = ["Data", "check", "open_data"]
 
 _log = logging.getLogger(__name__)
 
-_USE = "`pdenet refine EQUATION.json DATA.h5` can use such data"
-_MISSING = f"the value is missing, read with missing=True; {_USE}"
-_NAN = f"{DIVERGED}; if NaN stands for a missing value, write the file with missing=True: {_USE}"
+_WRITE = "if NaN stands for a missing value, write the file with write_arrays(.., missing=True)"
+_MISSING = Advice(
+    "the value is missing, read with missing=True; pdenet.refine(None, file) can use such data",
+    shell="the value is missing; 'pdenet refine DATA.h5' can use such data",
+)
+_NAN = Advice(
+    f"{DIVERGED}; {_WRITE}: pdenet.refine(None, file) can use such data",
+    shell=f"{DIVERGED}; {_WRITE}: 'pdenet refine DATA.h5' can use such data",
+)
 
 
 def open_data(path: Path | str) -> "Data":
@@ -42,7 +49,7 @@ def open_data(path: Path | str) -> "Data":
         try:
             found = scan(file)
             if found.problems:
-                raise DataError(found.problems[0])
+                raise DataError(_refused(file, path, found))
             return Data(path, file, interpret(found))
         except BaseException:
             file.close()
@@ -58,7 +65,10 @@ def check(path: Path | str) -> list[str]:
     problems: list[str] = []
     try:
         with reading(path), open_file(path) as file:
-            problems += [f"{path}: {problem}" for problem in scan(file).problems]
+            found = scan(file)
+            if found.problems and not found.native:
+                raise DataError(_refused(file, path, found))
+            problems += [f"{path}: {problem}" for problem in found.problems]
         if problems:
             return problems
         with open_data(path) as data:
@@ -72,11 +82,23 @@ def check(path: Path | str) -> list[str]:
     return problems
 
 
+def _refused(file: h5py.File, path: Path, found: Scan) -> str:
+    """What is wrong with a file that has problems; of a foreign one, what it is."""
+    if found.native:
+        return found.problems[0]
+    what, first = hdf5_kind(file, path)
+    if WELL in what:
+        what += f" ({found.problems[0]})"
+    return how_to_bring((what, first))
+
+
 class Data:
     """An open file; made by `open_data`.
 
     problem: the equation (None if unknown), grid, boundaries, fields and units.
     missing: whether the file says that values may be missing; where they are, fields hold NaN.
+    foreign: whether another program made the file. left_out: what it then holds that is no field
+    here, and why. renamed: what fields are called there, where that is no name of a field.
     times: of the frames, shape (frames,). split: the trajectories of "train", "validation" and
     "test". metadata: what the writer was given, with "seed", "solver", "noise", "versions".
     """
@@ -88,6 +110,8 @@ class Data:
         self.times = header.times
         self.metadata: Mapping[str, Any] = header.metadata
         self.missing = header.missing
+        self.foreign = header.foreign
+        self.left_out, self.renamed = header.left_out, header.renamed
         self.split: Mapping[str, np.ndarray] = split.members(header.codes)
         self.trajectories = len(header.codes)
         self.dtype = np.result_type(*(column.dataset.dtype for column in header.columns))
@@ -162,22 +186,28 @@ class Data:
         return out
 
     def gaps(self) -> dict[str, float]:
-        """The part of the values of each field that is missing, by name; reads every value.
+        """The part of the values of each field that is NaN, by name; reads every value.
 
         Raises DataError where a value is damaged.
         """
         parts = np.zeros(len(self.fields))
+        states = np.empty((1, self.frames, len(self.fields), *self.problem.grid.shape), self.dtype)
         for row in range(self.trajectories):
-            states = self.read([row], missing=True)[0]
-            parts += np.isnan(states).mean(axis=(0, *range(2, states.ndim)))
+            with reading(self.path):
+                self._fill(states, 0, row, range(self.frames))
+                require_finite(states, self.fields, _NAN, first=(row, 0), missing=True)
+            parts += np.isnan(states[0]).mean(axis=(0, *range(2, states.ndim - 1)))
         return dict(zip(self.fields, (parts / self.trajectories).tolist(), strict=True))
 
     def require_complete(self) -> None:
         """Raise DataError, which says what to do, where the file may have missing values."""
         if self.missing:
+            told = (
+                f"{self.path} has missing values, and training needs every one: fit an equation to"
+            )
             raise DataError(
-                f"{self.path} has missing values, and training needs every one: fit an equation to "
-                f"it with `pdenet refine EQUATION.json {self.path}`"
+                f"{told} it with pdenet.refine(None, {str(self.path)!r})",
+                shell=f"{told} it with 'pdenet refine {self.path}'",
             )
 
     def _rows(self, trajectories: slice | Sequence[int] | np.ndarray) -> list[int]:

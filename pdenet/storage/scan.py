@@ -1,17 +1,15 @@
 """Walk a file along the schema: the values that are there, and everything that is wrong."""
 
-import json
-import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 import h5py
 import numpy as np
 
 from pdenet.errors import DataError
 from pdenet.storage.hdf5 import Node, attribute, children, find, honest, one_line, small
+from pdenet.storage.records import as_json
 from pdenet.storage.schema import (
     FORMAT_VERSION,
     MISSING_VERSION,
@@ -23,10 +21,13 @@ from pdenet.storage.schema import (
 
 __all__ = ["Scan", "scan"]
 
-_log = logging.getLogger(__name__)
-
 _LIKE = {"integer": "iu", "real": "iuf", "flag": "biu", "codes": "iu", "field": "f"}
 _CALLED = {"integer": "whole numbers", "real": "numbers", "flag": "true or false"}
+_FLAGS = {
+    "along an axis": "dim_varying",
+    "in every trajectory": "sample_varying",
+    "at every time": "time_varying",
+}
 _VERSIONS = (FORMAT_VERSION, MISSING_VERSION)
 _NAME = 100  # longest name that is followed
 
@@ -40,6 +41,7 @@ class Scan:
     problems: list[str] = field(default_factory=list)
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 def scan(file: h5py.File) -> Scan:
@@ -79,7 +81,8 @@ def _visit(file: h5py.File, place: Place, found: Scan) -> None:
     if value is None:
         # A missing attribute of a missing object is one problem, not two.
         if item.need != "optional" and (node is not None or not place.attribute):
-            found.problems.append(f"{place.address} is missing ({item.meaning}): simulate it again")
+            again = ": simulate it again" if found.native else ""
+            found.problems.append(f"{place.address} is missing ({item.meaning}){again}")
         return
     if item.kind == "field" and not _varies(place, found):
         return
@@ -111,15 +114,13 @@ def _object(node: Node, place: Place) -> Any:
 
 def _varies(place: Place, found: Scan) -> bool:
     """Whether a field has all axes; a foreign file may hold constants, which are no state."""
-    flags = [
-        found.values.get(f"{place.path}@{name}", True)
-        for name in ("dim_varying", "sample_varying", "time_varying")
-    ]
-    if all(np.all(flag) for flag in flags):
+    flags = {what: found.values.get(f"{place.path}@{name}", True) for what, name in _FLAGS.items()}
+    constant = [what for what, flag in flags.items() if not np.all(flag)]
+    if not constant:
         return True
     if found.native:
         raise DataError(f"{place.path} must vary along every axis, its attributes say otherwise")
-    _log.info("%s is constant along an axis and is left out", place.path)
+    found.left_out[place.path] = f"the same {' and '.join(constant)}, no state"
     return False
 
 
@@ -183,20 +184,10 @@ def _plain(value: np.ndarray, place: Place) -> Any:
 
 
 def _json(text: str, place: Place) -> Any:
-    def refuse(constant: str) -> NoReturn:
-        raise DataError(f"{place.address} holds {constant}, numbers must be finite")
-
-    def number(digits: str) -> float:
-        value = float(digits)
-        return value if math.isfinite(value) else refuse(digits)
-
     try:
-        value = json.loads(text, parse_constant=refuse, parse_float=number)
-    except DataError:
-        raise
-    except (ValueError, RecursionError) as error:
+        return as_json(text)
+    except ValueError as error:
         raise DataError(f"{place.address} is not JSON ({one_line(error)})") from None
-    return value
 
 
 def _names(listed: Sequence[str], place: Place) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import Literal
 
 __all__ = [
     "FORMAT_VERSION",
+    "LONGEST",
     "MISSING_VERSION",
     "SCHEMA",
     "SYMBOLS",
@@ -29,6 +30,9 @@ __all__ = [
 # have some are of the newer version; all others stay readable by it.
 FORMAT_VERSION = 1
 MISSING_VERSION = 2
+
+LONGEST = 1 << 20
+"""Most trajectories, frames and points along an axis, for what is read and what is written."""
 
 Kind = Literal["group", "text", "json", "integer", "real", "flag", "codes", "field"]
 Need = Literal["always", "native", "optional"]

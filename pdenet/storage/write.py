@@ -10,13 +10,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pdenet.errors import DataError, OutputError
+from pdenet.errors import Advice, DataError, OutputError
 from pdenet.problem import Problem
 from pdenet.storage import split
 from pdenet.storage.atomic import PartialFile, check_target, writing
-from pdenet.storage.finite import DIVERGED, require_finite
+from pdenet.storage.finite import DIVERGED, require_finite, without_mask
 from pdenet.storage.header import describe, json_text
-from pdenet.storage.schema import SCHEMA, Place, places
+from pdenet.storage.schema import LONGEST, SCHEMA, Place, places
+from pdenet.words import counted
 
 __all__ = ["Writer", "create"]
 
@@ -24,7 +25,10 @@ _CHUNK = 1 << 18  # bytes of a chunk: some frames of one trajectory, whole in sp
 _CACHE = 1 << 26  # bytes of chunks kept open, so that frame after frame may be written
 _HEADER = 1 << 20  # room for all but the fields
 _DTYPES = ("float64", "float32")
-_ADVICE = f"{DIVERGED}; if NaN stands for a value that is missing, write with missing=True"
+_ADVICE = Advice(
+    f"{DIVERGED}; if NaN stands for a value that is missing, write with missing=True",
+    shell=DIVERGED,
+)
 
 
 def create(
@@ -55,11 +59,16 @@ def create(
     """
     times = np.asarray(times, dtype=np.float64)
     if trajectories < 1:
-        raise DataError(f"{trajectories} trajectories cannot be stored: give at least 1")
+        raise DataError(f"{counted(trajectories, 'trajectory')} cannot be stored: give at least 1")
     if times.ndim != 1 or len(times) < 2 or not np.isfinite(times).all():
         raise DataError(
             f"times of shape {times.shape} cannot be stored: give at least 2 finite numbers, "
             "a time derivative needs two frames"
+        )
+    if max(trajectories, len(times), *problem.grid.shape) > LONGEST:
+        raise DataError(
+            f"{counted(trajectories, 'trajectory')} of {len(times)} frames on a grid of "
+            f"{problem.grid.shape} cannot be stored: at most {LONGEST} of each; use several files"
         )
     if dtype not in _DTYPES:
         raise DataError(f"dtype {dtype!r} cannot be stored: use one of {', '.join(_DTYPES)}")
@@ -96,7 +105,9 @@ class Writer:
         self._datasets: list[Any] = []
         seed = metadata.get("seed")
         codes = split.assign(trajectories, seed if isinstance(seed, int) else 0)
-        self._values = describe(problem, codes, times, metadata, path.stem, missing=missing)
+        # A name for people; what no terminal shows, the reader refuses.
+        name = "".join(c if c.isprintable() else "?" for c in path.stem)
+        self._values = describe(problem, codes, times, metadata, name, missing=missing)
 
     def __enter__(self) -> "Writer":
         partial = self._partial = PartialFile(self.path, overwrite=self._overwrite)
@@ -163,7 +174,7 @@ class Writer:
         self._file = self._partial = None
 
     def _block(self, trajectory: int, frame: int, states: np.ndarray) -> np.ndarray:
-        given = np.asarray(states)
+        given = without_mask(np.asanyarray(states))
         fields = self._problem.fields
         total = (*self._shape[:2], len(fields), *self._shape[2:])
         if given.ndim != len(total) or given.shape[2:] != total[2:]:
@@ -175,7 +186,7 @@ class Writer:
         if min(trajectory, frame) < 0 or last[0] > total[0] or last[1] > total[1]:
             raise DataError(
                 f"states from trajectory {trajectory} and frame {frame} to {last} do not fit into "
-                f"{total[0]} trajectories of {total[1]} frames"
+                f"{counted(total[0], 'trajectory')} of {counted(total[1], 'frame')}"
             )
         if given.dtype.kind not in "fiu":
             raise DataError(f"states of dtype {given.dtype} cannot be stored: give real numbers")

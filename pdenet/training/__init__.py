@@ -1,8 +1,9 @@
 """Learning: configuration, loss, stages, optimiser, checkpoints, run folders."""
 
 from pdenet.training.config import TrainingConfig, load, preset
+from pdenet.training.progress import Progress
 from pdenet.training.run import Run, read_run, start_run
-from pdenet.training.trainer import Progress, Trainer
+from pdenet.training.trainer import Trainer
 
 __all__ = [
     "Progress",

@@ -21,14 +21,15 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import safetensors
 import safetensors.torch
 from torch import Tensor
 
 from pdenet.errors import CheckpointError, OutputError
-from pdenet.storage.atomic import remove_orphans, replace_file
+from pdenet.storage.atomic import reason, remove_orphans, replace_file
+from pdenet.storage.records import read_bytes, read_json
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "STATE", "digest", "load", "save"]
 
@@ -37,6 +38,9 @@ FORMAT_VERSION = 1
 
 STATE = "state.json"
 """What a folder holds as soon as there is a checkpoint in it."""
+
+MAX_BYTES = 1 << 32
+"""Of the tensors of a checkpoint: a thousand times those of the largest network that fits here."""
 
 _WEIGHTS = re.compile(r"weights-[0-9a-f]{16}\.safetensors")
 
@@ -71,10 +75,7 @@ def save(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) 
         replace_file(folder / STATE, (json.dumps(record, indent=1) + "\n").encode())
         _remove_stale(folder, name)
     except OSError as error:
-        raise OutputError(
-            f"the checkpoint {folder} cannot be written: {error.strerror or error}; "
-            "free some space or choose another folder"
-        ) from error
+        raise OutputError(f"the checkpoint {folder} cannot be written: {reason(error)}") from error
 
 
 def load(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -87,8 +88,13 @@ def load(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     for _ in range(3):
         record = _read_record(folder)
         try:
-            weights = (folder / record["weights"]["file"]).read_bytes()
+            weights = read_bytes(folder / record["weights"]["file"], MAX_BYTES)
             break
+        except ValueError as error:
+            raise CheckpointError(
+                f"the weights {folder / record['weights']['file']} cannot be read: {error}; "
+                "restore the file or train again"
+            ) from None
         except OSError:
             continue
     else:
@@ -118,17 +124,13 @@ def digest(folder: Path) -> str:
 def _read_record(folder: Path) -> dict[str, Any]:
     path = folder / STATE
     try:
-        record = json.loads(
-            path.read_text(encoding="utf-8"),
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_without_duplicates,
-        )
+        record = read_json(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CheckpointError(
             f"there is no checkpoint in {folder}: {STATE} is missing; give the folder of a run "
             "that has been trained"
         ) from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise CheckpointError(
             f"the checkpoint {path} cannot be read: {error}; restore it or train again"
         ) from error
@@ -165,17 +167,6 @@ def _canonical(state: Any) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    entries = dict(pairs)
-    if len(entries) != len(pairs):
-        raise ValueError("an entry occurs twice")
-    return entries
 
 
 def _remove_stale(folder: Path, current: str) -> None:

@@ -25,6 +25,7 @@ from pydantic import (
 from pdenet.discovery import ReadoutConfig
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import ConfigError
+from pdenet.storage.records import read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -220,7 +221,7 @@ def load(path: Path) -> TrainingConfig:
     Raises ConfigError where it cannot be read or says something unknown.
     """
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        entries = tomllib.loads(read_text(path))
     except RecursionError:
         raise ConfigError(
             f"the configuration '{path}' cannot be read: brackets are nested too deeply"

@@ -23,7 +23,8 @@ from torch import Tensor
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import CheckpointError, OutputError
 from pdenet.pde import PDE
-from pdenet.storage.atomic import replace_file
+from pdenet.storage.atomic import reason, replace_file
+from pdenet.storage.records import as_json
 
 __all__ = ["RefinementState"]
 
@@ -68,8 +69,7 @@ class RefinementState:
             replace_file(self.path, content)
         except OSError as error:
             raise OutputError(
-                f"the state of the refinement '{self.path}' cannot be written "
-                f"({error.strerror or error}): free some space or choose another place"
+                f"the state of the refinement '{self.path}' cannot be written: {reason(error)}"
             ) from error
 
     def load(self) -> dict[str, Tensor]:
@@ -79,6 +79,14 @@ class RefinementState:
         another equation or other settings.
         """
         metadata, tensors = self._read()
+        settings, split = metadata.get("settings"), metadata.get("complex")
+        if not (isinstance(settings, dict) and isinstance(split, list)) or not all(
+            tensors[name].is_floating_point() and tensors[name].shape[-1:] == (2,)
+            if name in tensors
+            else False
+            for name in map(str, split)
+        ):
+            raise CheckpointError(f"'{self.path}' is damaged: remove it and begin anew")
         if metadata.pop("sha256", "") != _digest(metadata, tensors):
             raise CheckpointError(
                 f"'{self.path}' is damaged (its digest is another): remove it and begin anew"
@@ -99,13 +107,13 @@ class RefinementState:
             self.path.unlink(missing_ok=True)
 
     def _read(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        if not self.path.is_file():
+        if not self.path.is_file():  # nor a device or a pipe
             raise CheckpointError(
                 f"there is no state of a refinement in '{self.path}' to go on from: begin anew"
             )
         try:
             with safetensors.safe_open(self.path, "pt") as file:
-                metadata = {name: json.loads(text) for name, text in file.metadata().items()}
+                metadata = {name: as_json(text) for name, text in file.metadata().items()}
                 # Copies: what is mapped from a file is not aligned as complex numbers need it.
                 names = list(file.keys())
                 tensors = {name: file.get_tensor(name).clone() for name in names}
@@ -129,19 +137,19 @@ class RefinementState:
     def _differing(self, metadata: Mapping[str, Any]) -> str:
         """The first thing that differs: "noise 0.01, not 0.02"; "" where nothing does."""
         own = self._origin()
-        if metadata["data"] != own["data"]:
+        if metadata.get("data") != own["data"]:
             return "other data"
-        if metadata["equations"] != own["equations"]:
-            return f"{_shown(metadata['equations'])}, not {_shown(own['equations'])}"
-        before = metadata["settings"]
+        if metadata.get("equations") != own["equations"]:
+            return f"{_shown(metadata.get('equations'))}, not {_shown(own['equations'])}"
+        before: dict[str, Any] = metadata["settings"]
         for name, value in own["settings"].items():
             if before.get(name) != value:
                 return f"{name} {before.get(name)}, not {value}"
         return ""
 
 
-def _shown(equations: list[str] | None) -> str:
-    return "no equation" if equations is None else f"'{'; '.join(equations)}'"
+def _shown(equations: Any) -> str:
+    return f"'{'; '.join(map(str, equations))}'" if isinstance(equations, list) else "no equation"
 
 
 def _digest(metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:

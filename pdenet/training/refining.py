@@ -13,7 +13,7 @@ from pdenet.discovery import DiscoveredEquation
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.refine import refine
 from pdenet.discovery.refine.saving import Kept
-from pdenet.errors import EquationError
+from pdenet.errors import DiscoveryError, EquationError
 from pdenet.events import Event, Listener
 from pdenet.pde import PDE
 from pdenet.pde.render import format_monomial
@@ -84,8 +84,15 @@ def refined(
 
     found: where the refinement begins; None to find terms in the data alone. state: where it is
     kept while it goes on. resume: go on from what is kept there.
-    Raises the errors of `pdenet.discovery.refine` and of `RefinementState`.
+    Raises the errors of `pdenet.discovery.refine` and of `RefinementState`, and DiscoveryError for
+    an equation that holds a function without a formula.
     """
+    if found is not None and found.unknown:
+        names = [each.text() for every in found.unknown.values() for each in every]
+        raise DiscoveryError(
+            f"a refinement fits numbers, and this equation holds {', '.join(names)}, of which only "
+            "values are known: give an equation with a formula in its place"
+        )
     started = time.perf_counter()
     device = fitted.train.device
     kept = None

@@ -21,12 +21,14 @@ from typing import Any
 import torch
 
 from pdenet.boundary import endpoints
+from pdenet.discovery.strict import as_kind, as_whole
 from pdenet.errors import CheckpointError, ConfigError, DeviceError, OutputError
 from pdenet.events import CheckpointSaved, Event, Listener, to_record
 from pdenet.model import NetworkShape, PDENet, SplineShape
 from pdenet.optimise import LBFGSState
 from pdenet.storage import Data
-from pdenet.storage.atomic import replace_file
+from pdenet.storage.atomic import reason, replace_file
+from pdenet.storage.records import read_json
 from pdenet.training import checkpoint
 from pdenet.training.config import (
     CoefficientsSection,
@@ -34,7 +36,8 @@ from pdenet.training.config import (
     TrainingConfig,
     validated,
 )
-from pdenet.training.trainer import Progress
+from pdenet.training.progress import MOST_DOUBLINGS, MOST_SUBSTEPS, Progress
+from pdenet.words import counted
 
 __all__ = ["Run", "device_named", "network_for", "read_run", "start_run", "versions"]
 
@@ -79,7 +82,7 @@ class Run:
                     file.write(json.dumps(_finite(to_record(event))) + "\n")
             except OSError as error:
                 raise OutputError(
-                    f"'{log}' cannot be written ({error.strerror}): free some space"
+                    f"'{log}' cannot be written: {reason(error)}; a run can be copied there"
                 ) from error
             if on_event:
                 on_event(event)
@@ -117,6 +120,7 @@ class Run:
         Raises CheckpointError where there is none or where it is of another network.
         """
         tensors, state = checkpoint.load(self.checkpoint)
+        windows = tensors.get("windows")
         device = next(model.parameters()).device
         groups: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimiser": {}}
         for name, tensor in tensors.items():
@@ -127,15 +131,18 @@ class Run:
             model.load_state_dict(groups["model"])
             generator.set_state(tensors["generator"])
             progress = Progress(
-                stage=int(state["stage"]),
-                substeps=int(state["substeps"]),
-                windows=tensors.get("windows"),
+                stage=as_whole(state["stage"], 0, len(self.config.stages)),
+                substeps=as_whole(state["substeps"], 1, MOST_SUBSTEPS),
+                windows=windows,
                 optimiser=LBFGSState.from_tensors(groups["optimiser"])
                 if groups["optimiser"]
                 else None,
-                seconds=float(state["seconds"]),
-                doublings=int(state.get("doublings", 0)),  # older checkpoints have none
+                seconds=as_kind(float, state["seconds"]),
+                # Older checkpoints have none.
+                doublings=as_whole(state.get("doublings", 0), 0, MOST_DOUBLINGS),
             )
+            if windows is not None and (windows.dtype != torch.int64 or windows.dim() != 1):
+                raise ValueError(f"windows are {windows.dtype} of shape {tuple(windows.shape)}")
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"the checkpoint in '{self.folder}' is of another network or damaged "
@@ -167,8 +174,7 @@ def start_run(folder: Path, config: TrainingConfig, data: Data) -> Run:
         (folder / "log.jsonl").write_text("", encoding="utf-8")
     except OSError as error:
         raise OutputError(
-            f"the run folder '{folder}' cannot be written ({error.strerror}): free some space or "
-            "choose another one"
+            f"the run folder '{folder}' cannot be written: {reason(error)}"
         ) from error
     return run
 
@@ -183,18 +189,25 @@ def read_run(folder: Path) -> Run:
     """The run in `folder`. Raises CheckpointError where there is none or where it is damaged."""
     path = folder / "config.json"
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        source = {key: str(record["data"][key]) for key in ("path", "digest")}
+        record = as_kind(dict, read_json(path))
+        data = as_kind(dict, record["data"])
+        source = {key: as_kind(str, data[key]) for key in ("path", "digest")}
+        if "\0" in source["path"]:
+            raise ValueError("the path of the data holds a character that no path can hold")
         config = validated(record["config"], f"the configuration in '{path}'")
+        as_kind(int, record.get("seed", config.seed))
+        for text in as_kind(dict, record.get("versions", {})).values():
+            as_kind(str, text)
     except FileNotFoundError:
+        told = f"'{folder}' is no run: it has no config.json; make one with"
         raise CheckpointError(
-            f"'{folder}' is no run: it has no config.json; make one with 'pdenet train DATA -o "
-            f"{folder}'"
+            f"{told} train(data, {str(folder)!r})", shell=f"{told} 'pdenet train DATA -o {folder}'"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CheckpointError(
-            f"'{path}' is damaged ({str(error).splitlines()[0]}): train again"
-        ) from error
+    except ConfigError:
+        raise
+    except (OSError, ValueError, KeyError) as error:
+        reason = "an entry is missing: " * isinstance(error, KeyError) + str(error)
+        raise CheckpointError(f"'{path}' cannot be read ({reason}): train again") from error
     return Run(folder, config, source)
 
 
@@ -225,7 +238,8 @@ def network_for(data: Data, config: TrainingConfig, generator: torch.Generator) 
     for axis, n, wall in zip(data.problem.grid.axes, data.problem.grid.shape, walled, strict=True):
         if wall and 2 * config.margin >= n:
             raise ConfigError(
-                f"a margin of {config.margin} points leaves none of the {n} points along {axis} to "
+                f"a margin of {counted(config.margin, 'point')} leaves none of the "
+                f"{counted(n, 'point')} along {axis} to "
                 f"the loss: use at most {(n - 1) // 2}"
             )
     shape = NetworkShape(

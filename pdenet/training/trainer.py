@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -24,21 +24,20 @@ from pdenet.discovery.noise import noise_of
 from pdenet.discovery.refine.prior import FIRST_FRAMES
 from pdenet.discovery.smooth import Smoothing, periodic_axes
 from pdenet.discovery.units import function_candidates
-from pdenet.errors import TrainingError
+from pdenet.errors import CheckpointError, TrainingError
 from pdenet.events import Iteration, Listener, StageFinished, StageStarted, StepUndone
 from pdenet.model import PDENet, spectral_radius, stable_substeps
 from pdenet.optimise import LBFGS, LBFGSState
 from pdenet.pde.render import to_text
 from pdenet.training.config import StageConfig, TrainingConfig
 from pdenet.training.loss import penalty, prediction_loss
+from pdenet.training.progress import MOST_DOUBLINGS, MOST_SUBSTEPS, Progress
 from pdenet.types import Trajectory
 
-__all__ = ["Progress", "Trainer", "stage_names"]
+__all__ = ["Trainer", "stage_names"]
 
 _log = logging.getLogger(__name__)
 
-MOST_SUBSTEPS = 64
-MOST_DOUBLINGS = 3
 OVERFIT = 10.0
 """Validation loss over training loss from which on a stage counts as overfitted: 0.6 to 8 were seen
 where the equation was found, 350 where it was not (six windows of a reactive source)."""
@@ -51,20 +50,6 @@ DROWNED = 0.1
 filters and longer windows only learn noise: those of Burgers at 10 % of it blow up."""
 
 SECONDS_BETWEEN_LEADING_TERMS = 2.0
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where training stands: in stage `stage` (from 0), with its windows and optimiser, if it has
-    begun. `substeps`: steps of a δt-block. `seconds`: spent in the stage before. `doublings`: how
-    often the number of windows was doubled."""
-
-    stage: int = 0
-    substeps: int = 1
-    windows: Tensor | None = None
-    optimiser: LBFGSState | None = None
-    seconds: float = 0.0
-    doublings: int = 0
 
 
 def stage_names(stages: tuple[StageConfig, ...]) -> tuple[str, ...]:
@@ -156,6 +141,25 @@ class Trainer:
                 progress = self._next(progress)
             self.save(progress)
         return progress
+
+    def check(self, progress: Progress) -> None:
+        """Raise CheckpointError where a progress is not of this network, or of other data."""
+        windows, optimiser = progress.windows, progress.optimiser
+        if progress.stage >= len(self.config.stages) or windows is None:
+            fits = windows is None and optimiser is None
+        else:
+            stage = self.config.stages[progress.stage]
+            fits = stage.blocks < self.train.shape[1] and windows.numel() > 0
+            if fits:
+                every = len(self._all_windows(self.train, stage))
+                fits = int(windows.min()) >= 0 and int(windows.max()) < every
+        if fits and optimiser is not None:
+            here, there = self._parameters(stage), optimiser.position
+            fits = (here.shape, here.dtype) == (there.shape, there.dtype)
+        if not fits:
+            raise CheckpointError(
+                "the checkpoint does not fit the network and the data of its run: train again"
+            )
 
     def _stage(self, stage: StageConfig, progress: Progress) -> Progress:
         name, started = self._name(progress), time.perf_counter()
@@ -337,8 +341,8 @@ class Trainer:
         """The variance of the noise over the mean square of changes between frames, of that field
         of which least is noise."""
         change = self.train.diff(dim=1).square().movedim(2, 0).flatten(1).mean(1)
-        share = self._noise(self.train).square().mean(0) / change.clamp_min(1e-300)
-        return float(share.nan_to_num(0.0).amin())
+        share = self._noise(self.train).square().mean(0) / change
+        return float(torch.where(change > 0, share, 0.0).amin())
 
     def _noise(self, states: Trajectory) -> Tensor:
         """The noise of each trajectory and field, found once."""

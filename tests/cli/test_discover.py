@@ -16,6 +16,8 @@ from pdenet.problem import Problem
 from pdenet.report import PAPERS, Evidence
 from pdenet.storage import create, open_data, write_arrays
 
+pytestmark = pytest.mark.slow
+
 EQUATION = PDE("u_t = 0.1*u_xx - 0.5*u_x")
 TINY = [
     *("--pde", "u_t = 0.1*u_xx - 0.5*u_x", "--grid", "64", "--trajectories", "6"),

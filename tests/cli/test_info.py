@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 
 from pdenet.cli import main
+from pdenet.discovery import DiscoveredEquation, save_equation
+from pdenet.discovery.refine.result import Alternative, Decision, Refinement
+from pdenet.events import StageFinished, StageStarted, TermDropped, to_record
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import catalogue
 from pdenet.problem import Problem
 from pdenet.storage import create, write_arrays
+from pdenet.training.config import TrainingConfig
 
 
 @pytest.fixture
@@ -105,15 +109,20 @@ def test_what_is_not_there_is_one_line(name, tmp_path, capsys):
     assert name in streams.err and streams.err.count("\n") == 1
 
 
-def test_info_of_a_run(tmp_path, capsys):
-    run = tmp_path / "run"
-    run.mkdir()
-    (run / "config.json").write_text(json.dumps({"seed": 4, "config": {"order": 2}}))
-    events = [
-        {"event": "StageStarted", "stage": "warm-up"},
-        {"event": "StageFinished", "stage": "warm-up", "loss": 0.5, "validation": 0.6},
-    ]
-    lines = [json.dumps(event) for event in events]
+@pytest.fixture
+def run(tmp_path):
+    """A run folder that holds its configuration alone."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    config = TrainingConfig(seed=4).model_dump(mode="json")
+    data = {"path": "data.h5", "digest": "0"}
+    (folder / "config.json").write_text(json.dumps({"seed": 4, "config": config, "data": data}))
+    return folder
+
+
+def test_info_of_a_run(run, capsys):
+    finished = StageFinished("warm-up", 3, 0.5, 0.6, 1.0)
+    lines = [json.dumps(to_record(e)) for e in (StageStarted("warm-up", 1, 3, 0, 2), finished)]
     (run / "log.jsonl").write_text("\n".join([*lines, '{"event": "StageFin']))
     assert main(["info", str(run), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -123,21 +132,27 @@ def test_info_of_a_run(tmp_path, capsys):
     assert "warm-up" in capsys.readouterr().out
 
 
-def test_info_of_a_refined_run_does_not_fill_pages(tmp_path, capsys):
-    (tmp_path / "config.json").write_text("{}")
-    table = {"u": {"u_xx": 0.1}}
-    refinement = {"chi2": 1.02, "verdict": "identified", "sigma": {"u": 0.01}, "bound": table,
-                  "bootstrap": table, "bias": table, "decisions": [{}] * 5,
-                  "alternatives": [{}] * 2}  # fmt: skip
-    equation = {"equations": ["u_t = u_xx"], "dropped": [{}], "refinement": refinement}
-    (tmp_path / "equation.json").write_text(json.dumps(equation))
-    assert main(["info", str(tmp_path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["equation"] == {
-        **{"equations": ["u_t = u_xx"], "dropped": 1},
-        "refinement": {"chi2": 1.02, "verdict": "identified", "sigma": {"u": 0.01},
-                       "decisions": 5, "alternatives": 2},
-    }  # fmt: skip
-    assert main(["info", str(tmp_path)]) == 0
+def test_info_of_a_refined_run_does_not_fill_pages(run, capsys):
+    pde = PDE("u_t = u_xx")
+    table = {"u": dict.fromkeys(pde.terms()["u"], 0.1)}
+    decisions = (Decision("u", "u_xx", True, 1.0, 9.0, 3.0, None, "it helps"),) * 5
+    others = (Alternative(("u_t = u",), 0.1, 1.0, 1, "u for u_xx"),) * 2
+    refined = Refinement(
+        converged=True, iterations=3, chi2=1.02, chi2_error=0.1, sigma={"u": 0.01},
+        noise_given=False, values=10, unknowns=1.0, shape=(8,), substeps=1, bound=table,
+        bootstrap=table, bias=table, decisions=decisions, alternatives=others,
+        verdict="identified", reason="",
+    )  # fmt: skip
+    dropped = (TermDropped("u", "u", 0.1, 0.1, "it does not help"),)
+    save_equation(
+        DiscoveredEquation(pde, table, dropped, refinement=refined), run / "equation.json"
+    )
+    assert main(["info", str(run), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)["equation"]
+    assert facts["equations"] == ["u_t = u_xx"] and facts["dropped"] == 1
+    assert facts["refinement"]["chi2"] == 1.02 and facts["refinement"]["decisions"] == 5
+    assert facts["refinement"]["alternatives"] == 2 and "bound" not in facts["refinement"]
+    assert main(["info", str(run)]) == 0
     lines = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
     assert lines["equation.refinement.chi2"].strip() == "1.02"
 
@@ -146,7 +161,7 @@ def test_info_of_a_refined_run_does_not_fill_pages(tmp_path, capsys):
 def test_a_folder_that_is_no_run_is_one_line(content, tmp_path, capsys):
     if content is not None:
         (tmp_path / "config.json").write_text(content)
-    assert main(["info", str(tmp_path)]) == 2
+    assert main(["info", str(run)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

@@ -11,6 +11,8 @@ from pdenet.storage import open_data
 from pdenet.training.config import PRESETS
 from pdenet.training.run import read_run
 
+pytestmark = pytest.mark.slow
+
 NAMED = [
     *("burgers-1d", "--grid", "32", "--trajectories", "4", "--frames", "7", "--refine", "1"),
     *("--noise", "0.001"),

@@ -16,6 +16,8 @@ from pdenet.pde import PDE
 from pdenet.problem import Problem
 from pdenet.storage import open_data, write_arrays
 
+pytestmark = pytest.mark.slow
+
 FEW = ["--trajectories", "4", "--quiet"]
 
 
@@ -25,6 +27,15 @@ def extracted(trained, tmp_path_factory):
     run = tmp_path_factory.mktemp("extracted") / "run"
     shutil.copytree(trained, run)
     assert main(["extract", str(run), "--format", "text"]) == 0
+    return run
+
+
+@pytest.fixture(scope="module")
+def predicted(extracted, tmp_path_factory):
+    """A run with an equation and a prediction, not to be written to."""
+    run = tmp_path_factory.mktemp("predicted") / "run"
+    shutil.copytree(extracted, run)
+    assert main(["predict", str(run), *FEW, "--times", "2"]) == 0
     return run
 
 
@@ -97,10 +108,10 @@ def test_fields_beyond_the_range_of_a_source_are_told(run, capsys, caplog):
     assert "outside [-0.1, 0.1]" in said and "extrapolation" in said
 
 
-def test_an_earlier_prediction_is_kept_unless_it_may_go(run, tmp_path, refused):
-    film = tmp_path / "film.gif"
-    arguments = ["predict", str(run), *FEW]
-    assert main(arguments) == 0
+def test_an_earlier_prediction_is_kept_unless_it_may_go(predicted, tmp_path, refused):
+    run, film = tmp_path / "run", tmp_path / "film.gif"
+    shutil.copytree(predicted, run)
+    arguments = ["predict", str(run), *FEW, "--times", "2"]
     (run / "prediction" / "notes.txt").write_text("precious")
     before = contents(run)
     assert "--overwrite" in refused(arguments)
@@ -126,15 +137,19 @@ def test_a_folder_with_other_files_is_never_a_prediction(run, tmp_path, refused)
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
 @pytest.mark.parametrize("place", ["gallery_figure", "animate"])
-def test_whatever_ends_it_nothing_is_half_written(run, tmp_path, monkeypatch, capsys, error, place):
+def test_whatever_ends_it_nothing_is_half_written(
+    predicted, tmp_path, monkeypatch, capsys, error, place
+):
     def fail(*arguments):
         raise error
 
-    assert main(["predict", str(run), *FEW]) == 0
+    run = tmp_path / "run"
+    shutil.copytree(predicted, run)
     before = contents(tmp_path)
     monkeypatch.setattr(f"pdenet.report.outlook.{place}", fail)
     film = tmp_path / "new" / "film.gif"
-    arguments = ["predict", str(run), *FEW, "--overwrite", "--animation", str(film)]
+    arguments = ["predict", str(run), *FEW, "--times", "2", "--overwrite"]
+    arguments += ["--animation", str(film)]
     assert main(arguments) == (130 if error is KeyboardInterrupt else 2)
     assert main([*arguments, "-o", str(tmp_path / "a" / "b")]) != 0
     assert contents(tmp_path) == before

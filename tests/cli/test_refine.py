@@ -17,6 +17,8 @@ from pdenet.pde import PDE
 from pdenet.pde.render import format_value
 from pdenet.storage import open_data, write_arrays
 
+pytestmark = pytest.mark.slow
+
 BURGERS = [
     *("burgers-1d", "--grid", "64", "--trajectories", "6", "--frames", "21", "--dt", "0.02"),
     *("--noise", "0.01"),
@@ -138,7 +140,7 @@ def test_what_does_not_converge_is_printed_and_marked(noisy, tmp_path, capsys, m
         (["DATA", "--pde", FAR, "--noise", "0"], "noise 0.0 is no noise level"),
         (["DATA", "--pde", FAR, "--noise", "nan"], "noise nan is no noise level"),
         (["DATA", "--pde", FAR, "--memory", "-1"], "memory is -1"),
-        (["DATA", "--pde", FAR, "--memory", "1e-9", "-q"], "raise --memory"),
+        (["DATA", "--pde", FAR, "--memory", "1e-9", "-q"], "allow more with --memory 1"),
         (["DATA", "--pde", FAR, "--order", "5"], "--order"),
         (["DATA", "--pde", "u_t = c*u_xx"], "c"),
         (["DATA", "--pde", "w_t = w_xx"], "the data hold u in (x)"),

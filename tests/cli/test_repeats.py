@@ -1,5 +1,7 @@
 """Repeats of a discovery, side by side, and what is left when they are stopped."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -7,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +18,8 @@ from pdenet.cli.board import Board
 from pdenet.cli.repeats import load_repeat
 from pdenet.discovery import load_equation
 from pdenet.storage import open_data
+
+pytestmark = pytest.mark.slow
 
 TINY = [
     *("--pde", "u_t = 0.1*u_xx - 0.5*u_x", "--grid", "32", "--trajectories", "4"),
@@ -56,14 +61,11 @@ def two(tmp_path_factory, fast):
 
 
 def run(arguments):
-    """The command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "pdenet.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    """The command, and what it printed; the repeats are processes of their own."""
+    out, told = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(told):
+        code = main(arguments)
+    return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=told.getvalue())
 
 
 def contents(folder):

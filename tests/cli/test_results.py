@@ -1,12 +1,14 @@
 """A found equation in every form that the command line prints."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from pdenet.cli.options import FORMATS
 from pdenet.cli.reporting import result_of, write_report
-from pdenet.cli.results import FORMATS, Result
+from pdenet.cli.results import Result
 from pdenet.discovery import DiscoveredEquation, FittedCurve, FittedMap
 from pdenet.discovery.refine.result import Alternative, Refinement
 from pdenet.errors import DataError
@@ -116,7 +118,10 @@ def test_maps_and_sources_stand_beside_the_truth_of_the_data(data, capsys):
     found = result_of(read_out(), data, SECONDS)
     document = json.loads(json.dumps(found.to_json(), allow_nan=False))
     varying, constant = document["maps"]
-    assert set(varying) == {"field", "term", "kind", "l2_error", "rms", "rms_error", "formula"}
+    assert set(varying) == {
+        *("field", "term", "kind", "l2_error", "rms", "rms_error"),
+        *("formula", "reason", "values", "errors"),
+    }
     assert varying["l2_error"] == pytest.approx(0.01 / np.sqrt(2) / 0.5)
     assert varying["rms_error"] == pytest.approx(0.01 / np.sqrt(2))
     assert (constant["kind"], constant["l2_error"]) == ("constant", pytest.approx(0.0, abs=1e-12))
@@ -124,6 +129,7 @@ def test_maps_and_sources_stand_beside_the_truth_of_the_data(data, capsys):
     assert source == {
         **{"field": "u", "low": -1.0, "high": 1.5},
         **{"l2_error": None, "formula": "0.02*u"},
+        **dict.fromkeys(("reason", "points", "values", "errors")),
     }
     found.print_summary()
     lines = capsys.readouterr().out.splitlines()
@@ -134,6 +140,26 @@ def test_maps_and_sources_stand_beside_the_truth_of_the_data(data, capsys):
         and line.endswith("beyond u in [−1, 1.5] the formula is an extrapolation")
         for line in lines
     )
+
+
+def test_a_curve_without_a_formula_is_the_answer_in_every_form(data, capsys):
+    whole = read_out()
+    curve = replace(
+        whole.curves[0], formula=None, errors=np.full(20, 0.003), reason="its terms cancel"
+    )
+    alone = replace(whole, pde=PDE("u_t = 0.1*u_xx"), maps=(), curves=(curve,))
+    for found in (result_of(alone, data, SECONDS), result_of(alone, None, SECONDS)):
+        for form in ("text", "unicode", "latex", "markdown"):
+            found.print(form)
+            assert "f(u)" in capsys.readouterr().out
+        assert found.to_json()["equations"] == ["u_t = 0.1*u_xx + f(u)"]
+    document = result_of(alone, data, SECONDS).to_json()["sources"][0]
+    assert document["formula"] is None and document["values"] == curve.values.tolist()
+    assert document["errors"] == [0.003] * 20 and document["points"] == curve.points.tolist()
+    result_of(alone, data, SECONDS).print_summary()
+    shown = capsys.readouterr().out
+    assert "u_t = 0.1·u_xx + f(u)" in shown
+    assert "standard error 0.003 (r.m.s.), no formula (its terms cancel)" in shown
 
 
 def test_a_read_out_of_other_data_is_refused(data):

@@ -214,6 +214,7 @@ def spawn(arguments, **settings):
     )
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing(tmp_path):
     process = spawn(
         ["simulate", "diffusion", "-o", "data.h5", "--grid", "64", "--refine", "1"],
@@ -226,6 +227,7 @@ def test_a_full_disk_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_leaves_nothing(tmp_path, number, code, until):
     arguments = ["simulate", "burgers", "-o", "data.h5", "--frames", "2000", "--grid", "128"]
@@ -236,3 +238,17 @@ def test_an_interrupt_leaves_nothing(tmp_path, number, code, until):
     assert process.returncode == code
     assert told == "pdenet: interrupted; nothing was written to 'data.h5'\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_laplace_takes_its_dimension_from_the_grid(tmp_path, refused):
+    small = ("--trajectories", "1", "--frames", "2", "--dt", "0.001")
+    for grid, axes in (("8", "x"), ("8x8", "xy"), ("8x8x8", "xyz")):
+        path = tmp_path / f"{axes}.h5"
+        pde = ("--pde", "u_t = 0.1*laplace(u)", "--grid", grid)
+        assert main(["simulate", *pde, *small, "-o", str(path)]) == 0
+        with open_data(path) as data:
+            assert data.problem.grid.axes == tuple(axes)
+            assert set(data.problem.pde.jets) and data.problem.pde.ndim == len(axes)
+    new = ("simulate", "-o", str(tmp_path / "no.h5"))
+    assert "--grid 64x64" in refused([*new, "--pde", "u_t = laplace(u)"])
+    assert "--param D=VALUE" in refused([*new, "--pde", "u_t = D*u_xx"])

@@ -95,6 +95,7 @@ def test_settings_go_through_toml_unchanged(base, tmp_path):
     assert again == config.model_copy(update={"seed": 0})
 
 
+@pytest.mark.slow
 def test_a_study_of_two_variants(fast, tmp_path, capsys, refused):
     folder = tmp_path / "study"
     arguments = ["study", *TINY, "--config", str(fast), "-o", str(folder), "--seeds", "3"]

@@ -20,8 +20,8 @@ from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.problem import Problem
 from pdenet.storage import create, open_data
+from pdenet.training.progress import Progress
 from pdenet.training.run import Run, network_for, read_run
-from pdenet.training.trainer import Progress
 
 WAVE = PDE("u_t = -0.5*u_x + 0.25*u*u_x + 0.2*cos(x)*u_xx", coordinates=("x",))
 

@@ -17,14 +17,17 @@ from pdenet.discovery import (
     FittedCurve,
     FittedFilter,
     FittedMap,
+    Unknown,
     load_equation,
     save_equation,
 )
+from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.result import Alternative, Decision, Refinement
-from pdenet.errors import CheckpointError, OutputError
+from pdenet.errors import CheckpointError, DiscoveryError, OutputError
 from pdenet.events import TermDropped
 from pdenet.pde import PDE
 from pdenet.pde.render import format_value
+from pdenet.training.refining import refined
 
 
 def scaled(pde: PDE, size: float) -> dict:
@@ -75,8 +78,9 @@ def equation(misfit: float = 0.1 + 0.2) -> DiscoveredEquation:
         (
             FittedMap("u", "v_xx", "varying", generator.normal(size=9), "0.1*cos(x)"),
             FittedMap("u", "v", "zero", np.zeros(9)),
+            FittedMap("v", "u_x", "varying", np.ones(9), None, np.full(9, 1 / 3), "it cancels"),
         ),
-        (FittedCurve("v", *generator.normal(size=(3, 5))),),
+        (FittedCurve("v", *generator.normal(size=(3, 5)), None, generator.uniform(size=5)),),
         refinement(pde),
     )
 
@@ -94,9 +98,43 @@ def test_the_round_trip_is_exact(tmp_path):
         np.testing.assert_array_equal(a.learned, b.learned)
         np.testing.assert_array_equal(a.frozen, b.frozen)
     assert back.record() == found.record()
-    assert [vars(m)["formula"] for m in back.maps] == ["0.1*cos(x)", None]
+    assert [vars(m)["formula"] for m in back.maps] == ["0.1*cos(x)", None, None]
+    np.testing.assert_array_equal(back.maps[2].errors, found.maps[2].errors)
+    assert back.maps[2].reason == "it cancels" and back.curves[0].reason is None
+    assert back.unknown == found.unknown
     np.testing.assert_array_equal(back.maps[0].values, found.maps[0].values)
     assert vars(back.refinement) == vars(found.refinement)
+
+
+def test_what_has_no_formula_is_named_and_never_lost(tmp_path):
+    """An equation of which a part is known by its values alone says so in every form."""
+    found = equation()
+    assert found.unknown == {"v": (Unknown("c_1(x)", "u_x"), Unknown("f(v)"))}
+    assert found.lines()[1] == found.pde.equations()[1] + " + c_1(x)*u_x + f(v)"
+    assert found.lines("latex")[1].endswith(r" + c_{1}(x)\,u_x + f(v)")
+    assert found.lines()[0] == found.pde.equations()[0]
+    alone = DiscoveredEquation(PDE("v_t = 0*v"), {}, curves=found.curves)
+    assert alone.lines("unicode") == ("v_t = f(v)",)
+    record = json.loads(json.dumps(found.record()))
+    assert record["unknown"] == {"v": ["c_1(x)*u_x", "f(v)"]}
+    for wrong in ({}, {"v": ["f(v)"]}, {"u": ["f(u)"]}):
+        (tmp_path / "equation.json").write_text(json.dumps({**record, "unknown": wrong}))
+        refused(tmp_path / "equation.json")
+
+
+def test_an_equation_with_an_unknown_function_is_not_refined():
+    with pytest.raises(DiscoveryError, match=r"holds c_1\(x\)\*u_x, f\(v\), of which only values"):
+        refined(equation(), None, RefineConfig())
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [("field", "w"), ("term", "u_q"), ("term", "\x1b[2J"), ("errors", [1.0])]
+)
+def test_maps_that_cannot_be_of_the_equation_are_refused(tmp_path, place, value):
+    record = json.loads(json.dumps(equation().record()))
+    record["maps"][0][place] = value
+    (tmp_path / "equation.json").write_text(json.dumps(record))
+    refused(tmp_path / "equation.json")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +209,11 @@ def test_a_wrong_type_anywhere_is_refused(tmp_path, wrong):
             target = target[key]
         if type(target[last]) is type(wrong) or (place == ("misfit",) and wrong is None):
             continue
-        if last == "formula" and (wrong is None or isinstance(wrong, str)):
+        if place[-3:-1] != ("maps", 0) and last == "formula" and isinstance(wrong, str):
+            continue
+        if last in ("formula", "reason", "errors") and wrong is None:
+            continue
+        if last == "reason" and isinstance(wrong, str):
             continue
         if last in ("refinement", "held_out") and wrong is None:
             continue
@@ -214,14 +256,35 @@ def test_a_cut_file_is_refused_at_every_length(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("version", "lacks"), [(1, ("maps", "curves", "refinement")), (2, ("refinement",))]
+    ("version", "lacks"),
+    [(1, ("maps", "curves", "refinement", "unknown")), (2, ("refinement", "unknown"))],
 )
 def test_older_records_are_read(tmp_path, version, lacks):
     path = tmp_path / "equation.json"
     old = {name: value for name, value in RECORD.items() if name not in lacks}
     path.write_text(json.dumps({**old, "format_version": version}))
     back, new = load_equation(path).record(), json.loads(json.dumps(equation().record()))
-    assert back == {**new, **{name: [] for name in lacks}, "refinement": None}
+    if "maps" in lacks:
+        assert back == {**new, "maps": [], "curves": [], "unknown": {}, "refinement": None}
+    else:
+        # The source of v has no formula: what stood in its place is no part of the equation.
+        assert back == {**new, "equations": [new["equations"][0], "v_t = 0"], "refinement": None}
+
+
+def test_a_series_of_an_older_record_is_no_equation(tmp_path):
+    pde = PDE("u_t = (1 + 2*cos(x) - 3*sin(x))*u_x + 463*u - 451*sin(u) + 0.1*u_xx + cos(x)*u")
+    x = np.linspace(0, 6, 9)
+    found = DiscoveredEquation(
+        pde,
+        {},
+        maps=(FittedMap("u", "u_x", "varying", 1 + np.cos(x)),),
+        curves=(FittedCurve("u", x, 12 * x, np.ones(9)),),
+    )
+    old = {name: value for name, value in found.record().items() if name != "unknown"}
+    (tmp_path / "equation.json").write_text(json.dumps({**old, "format_version": 3}))
+    back = load_equation(tmp_path / "equation.json")
+    assert back.pde == PDE("u_t = 0.1*u_xx + cos(x)*u")
+    assert back.lines()[0].endswith("+ c_1(x)*u_x + f(u)")
 
 
 REFINEMENT_PLACES = [place for place in places(RECORD["refinement"]) if isinstance(place[-1], str)]

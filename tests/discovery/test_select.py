@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pdenet.discovery.fit import Normal
-from pdenet.discovery.select import TOLERANCE, eliminate
+from pdenet.discovery.select import TOLERANCE, eliminate, refitted
 
 WINDOWS, VALUES = 12, 60
 
@@ -48,8 +48,12 @@ TRUTH = [1.0, 0.0, -0.5, 0.0, 0.0, 2.0, 0.3]
 
 @pytest.mark.parametrize("seed", range(8))
 def test_absent_terms_leave_and_true_ones_stay(seed):
-    at, terms, train, held_out, *_ = setting(TRUTH, 0.05, seed)
+    at, terms, train, held_out, train_data, _ = setting(TRUTH, 0.05, seed)
     leaving, path = eliminate(at, terms, train, held_out)
+    kept = [k for k, value in enumerate(TRUTH) if value]
+    torch.testing.assert_close(
+        refitted(at, train, leaving), refit(*train_data, kept), rtol=1e-6, atol=1e-9
+    )
     assert set(leaving) == {k for k, value in enumerate(TRUTH) if value == 0}
     assert sorted(step.dropped for step in path) == list(range(len(TRUTH)))
 

@@ -88,7 +88,7 @@ def test_parts_that_do_not_fit_are_refused():
     jets = Jet.all(("u",), 1, 2)
     bank = FilterBank(jets, ("u",), (0.1,))
     generator = torch.Generator()
-    with pytest.raises(ConfigError, match="takes 2 jets of 1 fields; the filters make 3 of 1"):
+    with pytest.raises(ConfigError, match="takes 2 jets of 1 field; the filters make 3 of 1"):
         LearnedRHS(bank, SymNet(2, 1, 1, generator))
     with pytest.raises(ConfigError, match="takes 3 jets of 2 fields"):
         LearnedRHS(bank, SymNet(3, 2, 1, generator))

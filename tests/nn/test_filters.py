@@ -333,7 +333,7 @@ def test_grids_and_jets_that_do_not_fit_are_refused() -> None:
         bank(random_state(1, 1, 16))
     with pytest.raises(ConfigError, match="w_x does not belong"):
         FilterBank([Jet("w", (1, 0))], ["u"], (0.1, 0.1))
-    with pytest.raises(ConfigError, match="in 1 dimensions"):
+    with pytest.raises(ConfigError, match="in 1 dimension"):
         FilterBank([Jet("u", (1, 0))], ["u"], (0.1,))
     with pytest.raises(ConfigError, match="each of them once"):
         FilterBank([Jet("u", (1,)), Jet("u", (1,))], ["u"], (0.1,))
@@ -341,5 +341,5 @@ def test_grids_and_jets_that_do_not_fit_are_refused() -> None:
         FilterBank([Jet("u", (1,))], ["u"], (0.0,))
     with pytest.raises(ConfigError, match="use size 5 or more"):
         FilterBank([Jet("u", (3,))], ["u"], (0.1,), size=3, constraint=1)
-    with pytest.raises(ConfigError, match="boundaries of 1 axes were given for 2 axes"):
+    with pytest.raises(ConfigError, match="boundaries of 1 axis were given for 2 axes"):
         FilterBank([Jet("u", (1, 0))], ["u"], (0.1, 0.1), boundaries=periodic(1))

@@ -180,6 +180,7 @@ def test_what_blew_up_is_said():
     assert said == ["blown up"] * len(said) and len(said) == 2 * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ndim", "fields"), [(1, ("u",)), (2, ("u", "v")), (3, ("u",))])
 def test_a_moving_picture_moves(tmp_path, ndim, fields):
     path, done = tmp_path / "film.gif", []
@@ -197,6 +198,7 @@ def test_a_moving_picture_moves(tmp_path, ndim, fields):
     assert all(np.abs(a - b).max() > 50 for a, b in itertools.pairwise(pictures))
 
 
+@pytest.mark.slow
 def test_the_same_prediction_gives_the_same_files(tmp_path):
     prediction = made(fields=("u", "v"))
     document = record(prediction)
@@ -206,5 +208,5 @@ def test_the_same_prediction_gives_the_same_files(tmp_path):
     for name in ("prediction.json", "error.png", "gallery.png"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
     assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         write_prediction(prediction, document, folders[0])

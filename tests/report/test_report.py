@@ -71,6 +71,7 @@ def floats(text: str) -> list[float]:
     return [float(cell) for cell in cells if re.fullmatch(r"-?[0-9.]+(e-?\d+)?", cell)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_page_is_well_formed_and_stands_alone(name):
     text = html(name)

@@ -89,7 +89,7 @@ def test_a_grid_that_does_not_fit_its_walls_is_refused():
     walls = ((Dirichlet(0.0), Dirichlet(0.0)),)
     with pytest.raises(GridError, match=r"x has walls.*endpoint=True"):
         jets(torch.zeros(1, 1, 16), Grid.square(16, 1), walls, [Jet("u", (1,))])
-    with pytest.raises(GridError, match="2 axes need 2 pairs"):
+    with pytest.raises(GridError, match="come in 2 pairs, one for each axis"):
         jets(torch.zeros(1, 1, 16, 16), Grid.square(16, 2), walls, [Jet("u", (1, 0))])
 
 

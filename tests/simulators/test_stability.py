@@ -10,6 +10,7 @@ from pdenet.grid import Grid
 from pdenet.pde.definition import PDE
 from simulators.config import Numerics
 from simulators.solver import Solver, substep_count
+from simulators.stability import require_substeps
 
 GRID = Grid((64,), (2 * math.pi,))
 DX = GRID.spacing[0]
@@ -105,7 +106,7 @@ def test_the_check_is_repeated_as_the_state_grows():
 def test_a_blow_up_is_an_error(substeps):
     u = torch.full((1, 1, 64), 50.0, dtype=torch.float64)
     solver = Solver(PDE("u_t = u**3"), GRID, Numerics(substeps=substeps))
-    with pytest.raises(StabilityError, match="not finite after time"):
+    with pytest.raises(StabilityError, match="not finite at time"):
         for k in range(100):
             solver.advance(k * 0.01, 0.01, u)
 
@@ -132,3 +133,18 @@ def test_trajectories_choose_their_own_steps():
 def test_the_ladder_of_substeps():
     counts = [substep_count(x) for x in (0.0, 0.3, 1, 1.2, 2.5, 4.5, 6.1, 8.1, 9, 13, 15, 17, 33)]
     assert counts == [1, 1, 1, 2, 3, 5, 7, 10, 10, 14, 16, 20, 40]
+
+
+def test_a_blow_up_before_the_first_frame_has_no_negative_time():
+    u = torch.full((1, 1, 64), 50.0, dtype=torch.float64)
+    solver = Solver(PDE("u_t = u**3"), GRID, Numerics(substeps=20))
+    with pytest.raises(StabilityError, match=r"solution u is not finite 0\.\d+ before the first"):
+        for k in range(100):
+            solver.advance(k * 0.01 - 1, 0.01, u)
+
+
+@pytest.mark.parametrize("asked", ["substeps=2 or more", "--substeps 2 or more"])
+def test_too_few_substeps_are_told_in_both_languages(asked):
+    with pytest.raises(StabilityError) as caught:
+        require_substeps(0.02, 1, 0.015, 0.0)
+    assert asked in (caught.value.shell if asked.startswith("--") else str(caught.value))

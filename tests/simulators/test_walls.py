@@ -149,6 +149,7 @@ def test_measured_order_of_a_boundary_layer(order, least):
     assert -order_of(sizes - 1, errors) > least - 0.1
 
 
+@pytest.mark.slow
 def test_burgers_between_walls_against_a_fine_grid():
     """The error falls by 2^4 and more where the step is halved."""
     pde = PDE("u_t = -u*u_x + 0.05*u_xx")

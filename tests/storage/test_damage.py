@@ -209,6 +209,7 @@ print(refused)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["native", "foreign", "gaps"])
 def test_flipped_bytes_and_cuts_never_do_more_than_a_refusal(path: Path, gappy: Path, kind: str):
     if kind == "gaps":

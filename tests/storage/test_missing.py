@@ -58,7 +58,7 @@ def test_any_gaps_survive(
     with open_data(path) as data:
         assert data.missing and same(data.read(missing=True), states)
         if holes.any():
-            with pytest.raises(DataError, match="pdenet refine"):
+            with pytest.raises(DataError, match=r"pdenet\.refine"):
                 data.read()
         else:
             assert same(data.read(), states)
@@ -71,7 +71,9 @@ def test_a_missing_value_is_refused_with_its_place_unless_asked_for(gappy: Path,
         data.read([2], frames=slice(3, None))
     told = str(caught.value)
     assert told.startswith(f"{gappy}: ") and "\n" not in told and len(told) < 400
-    assert "missing=True" in told and "`pdenet refine EQUATION.json DATA.h5`" in told
+    assert "missing=True" in told and "pdenet.refine(None, file)" in told
+    assert "missing=True" not in caught.value.shell
+    assert "'pdenet refine DATA.h5'" in caught.value.shell
 
 
 def test_only_a_file_that_may_have_gaps_says_so_and_is_of_the_newer_version(
@@ -132,8 +134,9 @@ def test_nan_in_a_file_that_declares_none_is_an_error_whatever_is_asked_for(
         for missing in (False, True):
             with pytest.raises(DataError, match=r"nan in trajectory 3, frame 4, field v") as caught:
                 data.read(missing=missing)
-            assert "write the file with missing=True" in str(caught.value)
-            assert "pdenet refine" in str(caught.value)
+            assert "write_arrays(.., missing=True)" in str(caught.value)
+            assert "pdenet.refine(None, file)" in str(caught.value)
+            assert "'pdenet refine DATA.h5'" in caught.value.shell
     assert len(check(path)) == 1
 
 
@@ -200,7 +203,6 @@ def test_what_needs_every_value_says_what_to_do_with_gaps(path: Path, gappy: Pat
         data.require_complete()
     with open_data(gappy) as data, pytest.raises(DataError) as caught:
         data.require_complete()
-    assert str(caught.value) == (
-        f"{gappy} has missing values, and training needs every one: fit an equation to it with "
-        f"`pdenet refine EQUATION.json {gappy}`"
-    )
+    told = f"{gappy} has missing values, and training needs every one: fit an equation to it with "
+    assert str(caught.value) == f"{told}pdenet.refine(None, {str(gappy)!r})"
+    assert caught.value.shell == f"{told}'pdenet refine {gappy}'"

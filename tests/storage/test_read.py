@@ -197,7 +197,7 @@ def make_pipe(path: Path) -> None:
         (make_missing, "no such file"),
         (make_folder, "is a folder"),
         (make_empty, "is empty"),
-        (make_text, "not an HDF5 file"),
+        (make_text, "a text table with commas"),
         (make_half, "truncated"),
         (make_pipe, "not a regular file"),
     ],

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 
 from pdenet import discover
@@ -48,6 +49,7 @@ def test_windows_start_without_noise_and_predict_what_was_seen():
     assert torch.allclose(same[:, 0], truth, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_where_noise_is_most_of_a_change_only_the_warm_up_learns(tmp_path, caplog):
     """What filters and longer windows would have learned the refinement takes from the data."""
     path = tmp_path / "data.h5"
@@ -69,3 +71,15 @@ def test_little_noise_leaves_no_stage_out():
     assert trainer_of(clean)._drowned() < 1e-4
     assert trainer_of(clean + 1e-3 * draw)._drowned() < DROWNED < trainer_of(draw)._drowned() < 0.7
     assert trainer_of(torch.ones_like(clean))._drowned() == 0
+
+
+def test_a_fast_wave_without_noise_is_not_drowned():
+    """5.7 frames a period: its differences in time are not small, and no noise."""
+    x = torch.arange(64, dtype=torch.float64) * 2 * math.pi / 64
+    time = torch.arange(21, dtype=torch.float64)[:, None, None]
+    phase = torch.arange(3, dtype=torch.float64)[:, None, None, None]
+    clean = torch.sin(2 * x + phase - 2 * math.pi / 5.7 * time)
+    generator = torch.Generator().manual_seed(1)
+    draw = torch.randn(clean.shape, generator=generator, dtype=torch.float64)
+    assert trainer_of(clean)._drowned() < 1e-12
+    assert 0.5e-4 < trainer_of(clean + 0.01 * draw)._drowned() < 2e-4

@@ -114,6 +114,7 @@ def start(data, run, resume: str, settings: TrainingConfig) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGINT"])
 def test_a_process_that_is_stopped_goes_on_bitwise(small_data, tmp_path, name):
     """A checkpoint after each iteration; the process is stopped some iterations into training."""

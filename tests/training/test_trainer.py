@@ -15,7 +15,8 @@ from pdenet.grid import Grid
 from pdenet.model import NetworkShape, PDENet
 from pdenet.storage import open_data
 from pdenet.training.config import StageConfig
-from pdenet.training.trainer import Progress, Trainer, stage_names
+from pdenet.training.progress import Progress
+from pdenet.training.trainer import Trainer, stage_names
 
 RUNS = runpy.run_path(str(Path(__file__).with_name("runs.py")))
 STAGES, config, tensors = RUNS["STAGES"], RUNS["config"], RUNS["tensors"]
@@ -136,6 +137,7 @@ def test_a_source_gets_the_range_of_the_data_in_its_checkpoint(walled_data, tmp_
     assert float(saved["model.rhs.source.high"]) == float(states.amax())
 
 
+@pytest.mark.slow
 def test_a_nonlinear_source_is_learned_between_walls(walled_data, tmp_path):
     """With a source the data are explained far better than by what is linear in the jets."""
     losses = []

@@ -9,6 +9,9 @@ from pdenet.errors import ConfigError
 
 __all__ = ["RefineConfig"]
 
+LEAST_NOISE = 1e-15
+"""Relative to a field: less than rounding of double precision makes."""
+
 
 @dataclass(frozen=True)
 class RefineConfig:
@@ -37,17 +40,18 @@ class RefineConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.noise is not None and not (self.noise > 0 and math.isfinite(self.noise)):
+        if self.noise is not None and not LEAST_NOISE <= self.noise <= 1 / LEAST_NOISE:
             raise ConfigError(
-                f"noise {self.noise} is no noise level: give it as a fraction, e.g. 0.01 for 1 %, "
-                "or leave it out to have it estimated"
+                f"noise {self.noise} is no noise level: give it as a fraction from "
+                f"{LEAST_NOISE:g} to {1 / LEAST_NOISE:g}, e.g. 0.01 for 1 %, or leave it out to "
+                "have it estimated"
             )
         for name in ("order", "iterations", "finest"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}: give a whole number >= 1")
         if not self.budget > 0:
             raise ConfigError(f"budget is {self.budget} s: give a number of seconds above 0")
-        if not self.memory > 0:
+        if not 0 < self.memory < math.inf:
             raise ConfigError(f"memory is {self.memory} GiB: give a number above 0")
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"workers is {self.workers}: give a whole number >= 1")

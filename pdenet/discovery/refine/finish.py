@@ -20,7 +20,7 @@ from pdenet.discovery.refine.session import Fitted, Session
 from pdenet.discovery.refine.setup import SHORTEST, Setup
 from pdenet.discovery.refine.uncertainty import shift
 from pdenet.discovery.terms import Library
-from pdenet.errors import DiscoveryError, StoppedError
+from pdenet.errors import Advice, DiscoveryError, StoppedError
 from pdenet.grid import Grid
 
 __all__ = ["finish"]
@@ -39,10 +39,10 @@ UNSEEN_FIRST, STILL = 6, 0.9
 """Iterations of the states alone, at most; and the factor by which one must lower chi² for another
 to follow, but where one of the fields was never seen and begins with nothing."""
 
-TOO_LATE = (
-    "the time budget ended before an equation was fitted: allow more time, or give fewer "
-    "trajectories or frames"
+_ENDED = (
+    "the time budget ended before an equation was fitted: give fewer trajectories or frames, or"
 )
+TOO_LATE = Advice(f"{_ENDED} more time (budget=)", shell=f"{_ENDED} more time (--budget)")
 
 LITTLE = 0.1
 """chi² above 1 for the sake of which a fit that has not converged is not gone on with or tried in
@@ -167,7 +167,7 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
         fit = replace(fit, model=_halved(fit.model))
         now = _settled(session, fit, setup.begin(grid, work.start), step)
     if now.reduced is None:
-        raise DiscoveryError(TOO_LATE)
+        raise DiscoveryError(TOO_LATE.python, shell=TOO_LATE.shell)
     fit, now, bias = _as_fine_as_needed(session, setup, library, fit, now, step)
     assert now.reduced is not None
     quadratic = quadratic_of(now, now.reduced, windows)
@@ -235,7 +235,7 @@ def _as_fine_as_needed(
             halved, inner = halved + 1, inner.in_smaller_steps(2)
             fit = replace(fit, model=Model(inner, inner))
             now = _settled(session, fit, now, step)
-    return fit, now, bias.nan_to_num(math.inf)  # a model that blows up says nothing
+    return fit, now, bias.nan_to_num(math.inf).cpu()  # a model that blows up says nothing
 
 
 def _tried(fit: Fit, now: Estimate, step: Callable[[Estimate, Model], None]) -> Estimate:

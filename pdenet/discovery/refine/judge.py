@@ -31,6 +31,7 @@ from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError, StoppedError
 from pdenet.events import TermJudged
 from pdenet.grid import Grid
+from pdenet.words import counted
 
 __all__ = ["judge"]
 
@@ -82,11 +83,11 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
     if first is None and not any(map(_nonzero, proposal.starts)):
         raise DiscoveryError(why_nothing(session.setup, proposal.tried))
     if first is None:
-        raise DiscoveryError(
+        told = (
             "numbers failed: no equation that the data propose could be solved over even "
-            f"{frames} frames without blowing up: begin with an equation that you expect, "
-            "or take smaller time steps"
+            f"{counted(frames, 'frame')} without blowing up: take smaller time steps, or begin with"
         )
+        raise DiscoveryError(f"{told} an equation", shell=f"{told} an equation (--pde)")
     return _judged(session, first, proposal)
 
 
@@ -133,7 +134,7 @@ def _rounds(
         change = quadratic.best(choice.kept)
         settled = set(choice.kept) == set(_nonzero(now.coefficients))
         finer = finer_than(grid, setup, now) if settled else None
-        now = replace(now, coefficients=quadratic.at + change)
+        now = replace(now, coefficients=(quadratic.at + change).to(now.coefficients))
         if settled and finer is None:
             break
         if finer is not None:

@@ -109,16 +109,20 @@ def freedom(seen: Observations, reduced: Reduced) -> Tensor:
 
 
 def quadratic_of(now: Estimate, found: Reduced, windows: int, pool: int = 1) -> Quadratic:
-    """chi² around an estimate from its normal equations, the windows of one trajectory together."""
+    """chi² around an estimate from its normal equations, the windows of one trajectory together.
+
+    On the CPU, wherever the fit is: terms are judged by some hundred thousand operations on few
+    numbers, each of which a GPU takes longer to start than a CPU to do.
+    """
     count = int(now.seen.count.sum())
     misfit = float(found.chi2.sum() / freedom(now.seen, found))
 
     def together(values: Tensor) -> Tensor:
         total: Tensor = values.unflatten(0, (-1, windows)).sum(1)
-        return total
+        return total.cpu()
 
     matrix, gradient = together(found.matrix), together(found.gradient)
-    return Quadratic(now.coefficients, matrix, gradient, count, misfit, pool)
+    return Quadratic(now.coefficients.cpu(), matrix, gradient, count, misfit, pool)
 
 
 def finer_than(grid: Grid, setup: Setup, now: Estimate) -> Grid | None:

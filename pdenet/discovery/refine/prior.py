@@ -104,32 +104,38 @@ class Shells:
         total = self._sum(power.flatten(-self.waves.grid.ndim) * self.weight)
         return self._widened(total) / self._widened(self.count).clamp_min(1)
 
+    def alone(self, power: Tensor) -> Tensor:
+        """The mean on each shell alone, 0 where it holds no wave."""
+        total = self._sum(power.flatten(-self.waves.grid.ndim) * self.weight)
+        return total / self.count.clamp_min(1)
+
     def waves_in(self) -> Tensor:
         """How many waves each mean is made of."""
         return self._widened(self.count)
 
-    def _reaches(self) -> list[tuple[int, int, int]]:
-        """(group, first, end) of the groups that are widened over neighbours in their sector, until
-        they hold `PER_SHELL` waves."""
-        count, found = self.count.tolist(), []
+    def _reaches(self) -> tuple[Tensor, Tensor]:
+        """Which groups are in the mean of which: a group alone, or widened over neighbours in its
+        sector until they hold `PER_SHELL` waves."""
+        members: list[int] = []
+        groups: list[int] = []
+        below = [0.0, *self.count.cumsum(0).tolist()]
         for group in range(len(self)):
             shell = group % self.number
             base, reach = group - shell, 0
             first, end = group, group + 1
-            while shell and sum(count[first:end]) < PER_SHELL and reach <= self.number:
+            while shell and below[end] - below[first] < PER_SHELL and reach <= self.number:
                 reach += 1
                 first = base + max(1, shell - reach)
                 end = base + min(self.number, shell + reach + 1)
-            if end - first > 1:
-                found.append((group, first, end))
-        return found
+            members += range(first, end)
+            groups += [group] * (end - first)
+        device = self.of.device
+        return torch.tensor(members, device=device), torch.tensor(groups, device=device)
 
     def _widened(self, total: Tensor) -> Tensor:
         """Sums over groups and their neighbours."""
-        result = total.clone()
-        for group, first, end in self._reach:
-            result[..., group] = total[..., first:end].sum(-1)
-        return result
+        members, groups = self._reach
+        return torch.zeros_like(total).index_add_(-1, groups, total[..., members])
 
     def spread(self, spectrum: Tensor) -> Tensor:
         """The value of each wave's group: (.., group) -> (.., *waves)."""
@@ -169,12 +175,12 @@ def spectrum_of_data(seen: Observations, data_waves: Waves, shells: Shells) -> T
     power = data_waves.modes((values - mean) * mask).abs().square() / data_waves.grid.size
     power = power / share.clamp_min(1e-3)
     own = Shells(data_waves, directions=shells.sectors > 1)
-    found = own.mean(power).mean(1)
+    found, alone = own.mean(power).mean(1), own.alone(power).mean(1)
     # A gap scatters power of all waves over all others, like noise of this variance.
     total = found[..., 1:].mul(own.count[1:]).sum(-1, keepdim=True) / own.count[1:].sum()
     gaps = (1 - share.flatten(3).squeeze(3).mean(1)[..., None]) * total
     floor = seen.sigma.square()[..., None] + gaps
-    result = _continued(found - floor, floor, own, values.shape[1], shells)
+    result = _continued(found - floor, alone - floor, floor, own, values.shape[1], shells)
     unseen = (seen.count == 0)[..., None]
     if bool(unseen.any()):  # a field that is never observed: as large as those that are
         others = torch.where(unseen, torch.zeros_like(result), result).sum(1, keepdim=True)
@@ -183,33 +189,52 @@ def spectrum_of_data(seen: Observations, data_waves: Waves, shells: Shells) -> T
     return result / seen.share(shells.waves)
 
 
-def _continued(raw: Tensor, floor: Tensor, own: Shells, frames: int, shells: Shells) -> Tensor:
-    """S on the shells of a grid from what shells of the data's grid show beyond the noise, (.., own
-    group) -> (.., group). floor: the variance of the noise, (.., 1)."""
-    freedom = own.waves_in().clamp_min(1) * frames
-    chance = FALSE_ALARMS / raw.numel()
-    ninth = 2 / (9 * freedom)
-    highest = (1 - ninth + NormalDist().inv_cdf(1 - chance) * ninth.sqrt()) ** 3
-    parts = (raw, floor * (highest - 1), floor * (2 / freedom).sqrt())
+def _continued(
+    raw: Tensor, alone: Tensor, floor: Tensor, own: Shells, frames: int, shells: Shells
+) -> Tensor:
+    """S on the shells of a grid from what shells of the data's grid show beyond the noise, with
+    their neighbours and alone, (.., own group) -> (.., group). floor: the variance of the noise,
+    (.., 1)."""
+    freedom, single = (each.clamp_min(1) * frames for each in (own.waves_in(), own.count))
+    above = raw > floor * _excess(FALSE_ALARMS / raw.numel(), freedom)
+    # A shell that its neighbours alone lift does not stand above the noise.
+    above = above & (alone > floor * _excess(FALSE_ALARMS, single))
+    weight = own.count * frames / (2 * floor.square()).clamp_min(1e-300)
+    parts = (raw, above, floor * (2 / freedom).sqrt(), alone, weight)
     rows = [each.unflatten(-1, (own.sectors, own.number)) for each in parts]
     along, last = own.ends()
     result = raw.new_zeros((*raw.shape[:-1], shells.sectors, shells.number))
     for place in torch.cartesian_prod(*map(torch.arange, result.shape[:-1])).tolist():
         sector, at = place[-1], tuple(place)
         seen = last[sector] + 1
-        shown, limit, error = (row[at][:seen] for row in rows)
-        result[at] = _row(shown, limit, error, along[sector], shells.radius)
+        shown, clear, error, single, precision = (row[at][:seen] for row in rows)
+        data = (shown, clear, error, single, precision)
+        result[at] = _row(*data, along[sector], shells.radius)
     return positive(result, 1).flatten(-2)
 
 
-def _row(raw: Tensor, limit: Tensor, error: Tensor, edge: int, radius: Tensor) -> Tensor:
+def _excess(chance: float, freedom: Tensor) -> Tensor:
+    """What a mean of so many squares exceeds its expectation by with this probability, over it."""
+    ninth = 2 / (9 * freedom)
+    return (1 - ninth + NormalDist().inv_cdf(1 - chance) * ninth.sqrt()) ** 3 - 1
+
+
+def _row(
+    raw: Tensor,
+    above: Tensor,
+    error: Tensor,
+    alone: Tensor,
+    weight: Tensor,
+    edge: int,
+    radius: Tensor,
+) -> Tensor:
     """The spectrum of one sector on shells of these radii.
 
-    raw: what the first of them show, limit: below which it may be noise, error: its standard error,
-    (seen shell,) each. edge: the last shell up to which the grid of the data sees all directions.
+    raw: what the first of them show, above: whether that stands above the noise, error: its
+    standard error if it is noise, alone: what they show without their neighbours, weight: over the
+    square of its error, (seen shell,) each. edge: the last shell along the axes.
     """
-    above = raw > limit
-    above[0] = False
+    above = above & (torch.arange(len(above), device=above.device) > 0)
     last = int(above.nonzero().max()) if bool(above.any()) else min(1, len(raw) - 1)
     chosen = above[max(1, last // 2) : last + 1].nonzero().flatten() + max(1, last // 2)
     slope = raw.new_tensor(-0.5)
@@ -217,13 +242,15 @@ def _row(raw: Tensor, limit: Tensor, error: Tensor, edge: int, radius: Tensor) -
         x = radius[chosen] - radius[chosen].mean()
         slope = (x * raw[chosen].log()).sum() / x.square().sum()
     slope = slope.clamp_max(FRONT / float(radius[last].clamp_min(1)))
-    end = torch.maximum(raw[last], limit[last]).log()
+    end = torch.maximum(raw[last], error[last]).clamp_min(1e-300).log()
     result = (end + slope * (radius - radius[last])).clamp_max(700).exp()
-    shown = torch.where(above, raw, torch.maximum(raw, error))
-    if last < edge:  # the noise is reached: what is not seen is at most what could hide
-        result[: len(raw)] = torch.minimum(result[: len(raw)], shown)
-        result[len(raw) :] = result[len(raw) :].clamp_max(float(limit[-1]))
-    result[: last + 1] = shown[: last + 1]
+    result[: last + 1] = torch.where(above, raw, torch.maximum(raw, error))[: last + 1]
+    if last < edge - 1:  # the noise is reached: beyond it is at most what could hide
+        rest = slice(last + 1, len(raw))
+        result[rest] = torch.minimum(result[rest], torch.maximum(alone, error)[rest])
+        total = weight[rest].sum().clamp_min(1e-300)
+        hidden = (alone[rest] @ weight[rest] / total).clamp_min(0) + total.rsqrt()
+        result[len(raw) :] = torch.minimum(result[len(raw) :], hidden)
     return result
 
 

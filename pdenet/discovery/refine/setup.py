@@ -23,6 +23,7 @@ from pdenet.errors import DiscoveryError
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.problem import Problem
+from pdenet.words import counted
 
 __all__ = ["SHORTEST", "Setup", "check_problem"]
 
@@ -44,13 +45,27 @@ REPRESENTED = 1e-6
 coefficients by less than 0.1 %."""
 
 
+FEWEST = 4
+"""Points along an axis: fewer hold no wave beside the longest, so that no spectrum is seen."""
+
+
 def check_problem(pde: PDE | None, data: Tensor, problem: Problem) -> None:
     """Raise DiscoveryError for what cannot be refined."""
     for axis, ends in zip(problem.grid.axes, problem.boundaries, strict=True):
         if not all(isinstance(end, Periodic) for end in ends):
+            told = (
+                f"{axis} has walls, and a refinement rolls states out on periodic axes: a network "
+            )
+            told += "reads equations between walls"
             raise DiscoveryError(
-                f"{axis} has walls, and a refinement rolls states out on periodic axes: read the "
-                "equation without it (--no-refine)"
+                f"{told}, discover(data, refine=False)",
+                shell=f"{told}, 'pdenet discover DATA.h5 -o RUN --no-refine'",
+            )
+    for axis, points in zip(problem.grid.axes, problem.grid.shape, strict=True):
+        if points < FEWEST:
+            raise DiscoveryError(
+                f"{axis} has {counted(points, 'point')}, and a refinement needs at least {FEWEST} "
+                "along each axis: give a finer grid"
             )
     if pde is not None and pde.fields != problem.fields:
         raise DiscoveryError(
@@ -59,16 +74,26 @@ def check_problem(pde: PDE | None, data: Tensor, problem: Problem) -> None:
         )
     if pde is not None and pde.ndim != problem.grid.ndim:
         raise DiscoveryError(
-            f"the equation has {pde.ndim} space dimensions, the data {problem.grid.ndim}: give an "
+            f"the equation has {counted(pde.ndim, 'space dimension')}, the data "
+            f"{problem.grid.ndim}: give an "
             "equation on the data's axes"
         )
+    for f, name in enumerate(problem.fields):
+        values = data[:, :, f][data[:, :, f].isfinite()]
+        if len(values) and bool((values == values[0]).all()):
+            raise DiscoveryError(
+                f"{name} is {float(values[0]):.4g} everywhere at all times, so that nothing can "
+                "be learned of it: leave it out of the data"
+            )
     seen = int(data.isfinite().sum())
     unknown = data[:, 0].numel()
     if seen <= unknown:
         raise DiscoveryError(
-            f"the data hold {seen} values and the initial states are {unknown} unknowns "
-            f"({data.shape[0]} trajectories of {data[0, 0].numel()} numbers): more frames of each "
-            "trajectory are missing, not more trajectories"
+            f"the data hold {counted(seen, 'value')} and the initial states are "
+            f"{counted(unknown, 'unknown')} "
+            f"({counted(data.shape[0], 'trajectory')} of {data[0, 0].numel()} numbers): more "
+            "frames "
+            "of each trajectory are missing, not more trajectories"
         )
 
 
@@ -158,11 +183,15 @@ class Setup:
         negligible = torch.maximum(self.sigma.square(), REPRESENTED * size).mean()
         need, limit = self._memory(grid, terms), self.config.memory
         if need > limit:
+            told = (
+                f"states on {'x'.join(map(str, grid.shape))} points with {counted(terms, 'term')} "
+                f"need {need:.1f} GiB and {limit:g} are allowed, enough for "
+                f"{max(1, int(self.data.shape[0] * limit / need))} of "
+                f"{counted(self.data.shape[0], 'trajectory')}: use fewer, or allow more with"
+            )
             raise DiscoveryError(
-                f"states on {'x'.join(map(str, grid.shape))} points with {terms} terms need "
-                f"{need:.1f} GiB and {limit:g} are allowed, enough for "
-                f"{max(1, int(self.data.shape[0] * limit / need))} of {self.data.shape[0]} "
-                "trajectories: use fewer, or raise --memory"
+                f"{told} RefineConfig(memory={math.ceil(need)})",
+                shell=f"{told} --memory {math.ceil(need)}",
             )
         # What fills a gap looks like short waves; there the fit itself has to ask for a finer grid.
         factor, most = 1, self.config.finest if bool(self.data.isfinite().all()) else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -33,6 +34,7 @@ def together(a: int, b: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_true_terms_stay_and_others_leave_but_for_chance() -> None:
     """A term that is not there gains more than log n with probability P(chi²₁ > 8.07) = 0.0045."""
     draws, extra = 100, 0

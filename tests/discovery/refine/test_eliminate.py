@@ -172,6 +172,7 @@ def test_draws_take_the_bias_of_weak_waves_away(small: Callable[..., object]) ->
     assert abs(found[False]) > 3 + abs(found[True])
 
 
+@pytest.mark.slow
 def test_spectra_that_depend_on_direction_do_not_pull_diffusion(
     small: Callable[..., object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

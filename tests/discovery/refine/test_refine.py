@@ -32,6 +32,8 @@ from pdenet.problem import Problem
 from pdenet.storage import open_data
 from simulators import simulate
 
+pytestmark = pytest.mark.slow
+
 TRUTH = PDE("u_t = -u*u_x + 0.1*u_xx")
 
 
@@ -120,7 +122,7 @@ def test_wrong_terms_leave_and_missing_ones_enter(burgers: tuple[Tensor, Problem
 
 def test_half_of_the_points_missing(burgers: tuple[Tensor, Problem, float]) -> None:
     states, problem, dt = burgers
-    data = noisy(states, 0.01)
+    data = noisy(states[:6, :15], 0.01)
     gaps = torch.rand(data.shape, generator=torch.Generator().manual_seed(1)) < 0.5
     data[gaps] = torch.nan
     found = refine(None, data, None, problem, dt)
@@ -157,7 +159,7 @@ def test_a_field_that_is_never_seen() -> None:
     x = grid.coordinates()[0]
     starts = [[np.sin(x + k) + np.cos(2 * x), 1 + 0.5 * np.cos(x - k)] for k in range(4)]
     modes = dynamics.waves.modes(torch.from_numpy(np.array(starts)))
-    data = dynamics.waves.points(dynamics.rollout(modes, theta, 21))
+    data = dynamics.waves.points(dynamics.rollout(modes, theta, 15))
     generator = torch.Generator().manual_seed(0)
     data = data + 1e-3 * torch.randn(data.shape, generator=generator, dtype=torch.float64)
     data[:, :, 1] = torch.nan
@@ -178,7 +180,7 @@ def test_an_interrupted_refinement_goes_on_to_the_same_result(
     burgers: tuple[Tensor, Problem, float],
 ) -> None:
     states, problem, dt = burgers
-    data = noisy(states[:, :9], 0.05)
+    data = noisy(states[:, :9], 0.2)
     saves: list[Mapping[str, Tensor]] = []
     whole = refine(TRUTH, data, None, problem, dt, kept=Kept(None, lambda s: saves.append(dict(s))))
     assert len(saves) >= 2

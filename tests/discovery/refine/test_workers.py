@@ -48,18 +48,18 @@ def test_the_error_of_a_piece_is_raised_and_its_pool_is_closed():
 
 def test_an_interrupt_does_not_wait_for_pieces_at_work():
     """The piece goes on for as long as it likes; those behind it never begin."""
-    release, ended, begun = Event(), Event(), []
+    began, release, ended, begun = Event(), Event(), Event(), []
 
     def work(piece):
         begun.append(piece.start)
+        began.set()
         release.wait(timeout=60)
         ended.set()
 
     def interrupted():
         """Pieces, the second of which is never had, because Ctrl-C comes first."""
         yield PIECES[0]
-        while not begun:
-            release.wait(timeout=0.001)
+        assert began.wait(timeout=60)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), Workers.of(CPU, 1) as workers:

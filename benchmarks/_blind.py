@@ -1,0 +1,149 @@
+"""One data set handed to pdenet as a new user would: values, grid and time step, nothing else.
+
+    python benchmarks/_blind.py refine case.npz      # or discover; prints JSON
+
+The file holds states (trajectory, frame, field, *space), lengths, origin, dt, fields, and the true
+equations as text, which are read after the equation was found, to score it. Settings are the
+defaults. What pdenet refuses with an error of its own is a result too.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pdenet import PDE, Grid, discover, refine
+from pdenet.discovery import DiscoveredEquation
+from pdenet.errors import EquationError, PDENetError
+from pdenet.pde.compare import compare
+from pdenet.pde.render import format_monomial
+from pdenet.storage import write_arrays
+
+__all__ = ["METHODS", "pack", "scores"]
+
+
+def _refine(states: np.ndarray, grid: Grid, dt: float, fields: list[str]) -> DiscoveredEquation:
+    with tempfile.TemporaryDirectory() as folder:
+        gaps = bool(np.isnan(states).any())
+        path = write_arrays(Path(folder) / "data.h5", states, grid, dt, fields=fields, missing=gaps)
+        return refine(None, path)
+
+
+def _discover(states: np.ndarray, grid: Grid, dt: float, fields: list[str]) -> DiscoveredEquation:
+    return discover(states, grid=grid, dt=dt, fields=fields).details
+
+
+METHODS = {"refine": _refine, "discover": _discover}
+
+
+def pack(
+    path: Path,
+    states: np.ndarray,
+    lengths: Sequence[float],
+    dt: float,
+    fields: Sequence[str],
+    truth: Sequence[str],
+    origin: Sequence[float] | None = None,
+) -> Path:
+    """Write what `main` reads."""
+    start = origin or [0.0] * len(lengths)
+    names = [np.array(list(each), dtype=str) for each in (fields, truth)]
+    np.savez(
+        path, states=states, lengths=lengths, origin=start, dt=dt, fields=names[0], truth=names[1]
+    )
+    return path
+
+
+def _known(truth: Sequence[str], found: PDE) -> PDE | None:
+    """The true equations, with nothing for fields that they leave out; None where pdenet has no
+    such equations."""
+    stated = {line.partition("_t")[0].strip() for line in truth}
+    rest = [f"{name}_t = 0" for name in found.fields if name not in stated]
+    try:
+        return PDE(*truth, *rest, coordinates=found.coordinates) if truth else None
+    except EquationError:
+        return None
+
+
+def scores(found: DiscoveredEquation, truth: Sequence[str]) -> dict[str, Any]:
+    """Whether the terms are exactly the true ones, and how far off the coefficients are.
+
+    Fields for which the truth has no equation do not count. einf: largest relative error of a true
+    term, 1 for a missing one. z: largest error of a coefficient over its standard error. far:
+    whether a coefficient is off by more than 1 % and more than five standard errors.
+    """
+    known = _known(truth, found.pde)
+    if known is None:
+        return {"exact": False, "einf": None, "z": None, "far": True, "extra": [], "missing": []}
+    stated = {line.partition("_t")[0].strip() for line in truth}
+    rows = [row for row in compare(found.pde, known).rows if row.field in stated]
+    ratios, far = [], False
+    for row in rows:
+        if row.found is not None and row.truth is not None:
+            error = abs(row.found - row.truth)
+            stderr = found.stderr.get(row.field, {}).get(row.monomial, 0.0)
+            ratios.append(error / stderr if stderr else math.inf)
+            far |= error > 5 * stderr and error > 0.01 * abs(row.truth)
+    relative = [row.relative_error for row in rows if row.relative_error is not None]
+    named = {
+        kind: [
+            f"{row.field}_t: {format_monomial(row.monomial)}" for row in rows if row.kind == kind
+        ]
+        for kind in ("extra", "missing")
+    }
+    exact = not named["extra"] and not named["missing"]
+    return {
+        "exact": exact,
+        "einf": max(relative, default=0.0),
+        "z": max(ratios, default=0.0),
+        "far": far,
+        **named,
+    }
+
+
+def outcome(found: DiscoveredEquation, truth: Sequence[str]) -> dict[str, Any]:
+    """What was found, as JSON has it."""
+    result: dict[str, Any] = {
+        "verdict": "no verdict",
+        "reason": "",
+        "equations": list(found.pde.equations()),
+        **scores(found, truth),
+    }
+    refinement = found.refinement
+    if refinement is not None:
+        for name in ("verdict", "reason", "converged", "chi2", "chi2_error", "substeps"):
+            result[name] = getattr(refinement, name)
+        result["alternatives"] = [each.change for each in refinement.alternatives[:5]]
+    return {key: _finite(value) for key, value in result.items()}
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinite numbers."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def main() -> None:
+    """Find the equation of one file and print what came of it."""
+    method, path = sys.argv[1:]
+    with np.load(path, allow_pickle=False) as packed:
+        data = {name: packed[name] for name in packed}
+    states, fields = data["states"], data["fields"].tolist()
+    try:
+        grid = Grid(states.shape[3:], tuple(data["lengths"]), tuple(data["origin"]))
+        found = METHODS[method](states, grid, float(data["dt"]), fields)
+    except PDENetError as error:
+        result = {"verdict": "refused", "reason": str(error), "kind": type(error).__name__}
+        print(json.dumps(result))
+        return
+    print(json.dumps(outcome(found, data["truth"].tolist())))
+
+
+if __name__ == "__main__":
+    main()
