@@ -191,11 +191,7 @@ def reduced(config: TrainingConfig, *, iterations: int = 60, values: int = 8000)
         StageConfig(blocks=3, iterations=iterations // 6),
     )
     readout = ReadoutSection(
-        steps=4,
-        select_values=values // 2,
-        fit_values=values,
-        structure_values=values // 2,
-        free_iterations=6,
+        steps=8, select_values=values // 2, fit_values=values, structure_values=values
     )
     return config.model_copy(
         update={"stages": stages, "values": values, "compile": "off", "readout": readout}

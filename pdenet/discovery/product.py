@@ -51,6 +51,11 @@ class Product:
                 rest.append(factor)
         return cls(tuple(jets), sympy.Mul(*rest), basis)
 
+    @property
+    def monomial(self) -> sympy.Expr:
+        """The product as an expression."""
+        return sympy.Mul(self.basis, self.function, *(jet.symbol for jet in self.jets))
+
     def all_jets(self, fields: tuple[str, ...], ndim: int) -> set[Jet]:
         """Every jet that occurs, in G too."""
         return {*self.jets, *jets_in(self.function, fields, ndim)}

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from pdenet.discovery.refine.result import Alternative, Decision, Refinement
+from pdenet.discovery.refine.result import VERDICTS, Alternative, Decision, Refinement
 from pdenet.discovery.strict import Names, as_kind, as_number, as_table, number_record
 from pdenet.pde.render import format_monomial
 
 __all__ = ["refinement_from", "refinement_record"]
-
-_VERDICTS = ("identified", "not identifiable")
 
 
 def refinement_record(refinement: Refinement, *, exact: bool = True) -> dict[str, Any]:
@@ -48,8 +46,8 @@ def refinement_from(record: Any, names: Names) -> Refinement:
     record = as_kind(dict, record)
     sigma = as_kind(dict, record["sigma"])
     verdict = as_kind(str, record["verdict"])
-    if verdict not in _VERDICTS:
-        raise ValueError(f"a verdict is one of {', '.join(_VERDICTS)}, not {verdict[:40]!r}")
+    if verdict not in VERDICTS:
+        raise ValueError(f"a verdict is one of {', '.join(VERDICTS)}, not {verdict[:40]!r}")
     return Refinement(
         converged=as_kind(bool, record["converged"]),
         iterations=as_kind(int, record["iterations"]),
@@ -66,6 +64,8 @@ def refinement_from(record: Any, names: Names) -> Refinement:
         bias=as_table(record["bias"], names),
         decisions=tuple(map(_decision, as_kind(list, record["decisions"]))),
         alternatives=tuple(map(_alternative, as_kind(list, record["alternatives"]))),
+        families=tuple(as_kind(str, each) for each in as_kind(list, record.get("families", []))),
+        tried=tuple(as_kind(str, each) for each in as_kind(list, record.get("tried", []))),
         verdict=verdict,
         reason=as_kind(str, record["reason"]),
     )

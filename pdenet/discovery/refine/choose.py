@@ -154,22 +154,27 @@ class Choice:
     rivals: list[Rival]
 
 
-def choose(quadratic: Quadratic, same_field: Callable[[int, int], bool]) -> Choice:
+def choose(
+    quadratic: Quadratic,
+    same_field: Callable[[int, int], bool],
+    excluded: frozenset[int] = frozenset(),
+) -> Choice:
     """The terms that the data ask for, out of all of a quadratic.
 
-    same_field: whether two terms stand in one equation; only such are exchanged.
+    same_field: whether two terms stand in one equation; only such are exchanged. excluded: terms
+    that must not be in it.
     """
-    total = len(quadratic.at)
-    kept = _settled(quadratic, list(range(total)))
-    judged = [_judge(quadratic, kept, term) for term in range(total)]
-    rivals = sorted(_rivals(quadratic, kept, same_field), key=lambda rival: -rival.odds)
+    every = [term for term in range(len(quadratic.at)) if term not in excluded]
+    kept = _settled(quadratic, every)
+    judged = [_judge(quadratic, kept, term) for term in range(len(quadratic.at))]
+    rivals = sorted(_rivals(quadratic, kept, every, same_field), key=lambda rival: -rival.odds)
     return Choice(kept, judged, rivals[:MOST_RIVALS])
 
 
-def _settled(quadratic: Quadratic, kept: list[int]) -> list[int]:
+def _settled(quadratic: Quadratic, every: list[int]) -> list[int]:
     """Terms leave and enter until none would."""
-    total = len(quadratic.at)
-    for _ in range(4 * total):
+    kept = list(every)
+    for _ in range(4 * len(every)):
         worst = min(
             (_judge(quadratic, kept, term) for term in kept),
             key=lambda judged: judged.gain / judged.needed,
@@ -178,7 +183,7 @@ def _settled(quadratic: Quadratic, kept: list[int]) -> list[int]:
         if worst is not None and not _earned(worst):
             kept = [term for term in kept if term != worst.term]
             continue
-        outside = (_judge(quadratic, kept, term) for term in range(total) if term not in kept)
+        outside = (_judge(quadratic, kept, term) for term in every if term not in kept)
         best = max(outside, key=lambda judged: judged.gain / judged.needed, default=None)
         # What was just refused would only come and go.
         if best is None or best.gain < 1.2 * best.needed or not _earned(best):
@@ -205,10 +210,13 @@ def _judge(quadratic: Quadratic, kept: list[int], term: int) -> Judged:
 
 
 def _rivals(
-    quadratic: Quadratic, kept: list[int], same_field: Callable[[int, int], bool]
+    quadratic: Quadratic,
+    kept: list[int],
+    every: list[int],
+    same_field: Callable[[int, int], bool],
 ) -> Iterator[Rival]:
     """Equations one term away that are not excluded."""
-    outside = [term for term in range(len(quadratic.at)) if term not in kept]
+    outside = [term for term in every if term not in kept]
     own = quadratic.value(kept)
     one = quadratic.price
     pairs: list[tuple[int | None, int | None]] = [(term, None) for term in kept]

@@ -19,12 +19,12 @@ class RefineConfig:
 
     noise: standard deviation of the noise over that of the first frame of each trajectory and
     field, 0.01 for 1 %; None estimates it. choose: whether terms may enter and leave; otherwise the
-    given ones are fitted. order: of the highest derivative of terms that may enter; it is raised from
-    2 as far as the data ask for. budget: seconds after which nothing new is begun, and what was
-    found by then is the result. iterations: of Gauss-Newton between two looks at the terms, at most.
-    finest: steps of the grid of the states in
-    one step of the data, at most. memory: GiB that the states and their derivatives may take.
-    workers: trajectories at once; None for one on each core. seed: of the draws.
+    given ones are fitted. order: of the highest derivative of terms that may enter; it is raised
+    from 2 as far as the data ask for. budget: seconds after which nothing new is begun, and what
+    was found by then is the result. iterations: of Gauss-Newton between two looks at the terms, at
+    most. finest: steps of the grid of the states in one step of the data, at most. memory: GiB that
+    the states and their derivatives may take. workers: trajectories at once; None for one on each
+    core. seed: of the draws.
 
     Raises ConfigError for values that are not allowed.
     """

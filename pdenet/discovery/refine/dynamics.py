@@ -29,9 +29,9 @@ from pdenet.pde.jet import Jet
 __all__ = ["Dynamics", "Exponential", "Stage"]
 
 STABLE, ROTATING = 2.5, 1.0
-"""h times the largest speed of change at which a step is taken: the method is stable up to 2.8. Where
-waves turn fast (dispersion) the stages of a step see them at any phase, which leaves about 1.2 of
-that: Korteweg and de Vries on 512 points blows up at 2.3 and not at 1.15."""
+"""h times the largest speed of change at which a step is taken: the method is stable up to 2.8.
+Where waves turn fast (dispersion) the stages of a step see them at any phase, which leaves about
+1.2: the equation of Korteweg and de Vries on 512 points blows up at 2.3 and not at 1.15."""
 
 MODERATE = 1e-15
 """Least size of numbers whose products single precision holds."""

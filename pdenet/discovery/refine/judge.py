@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from pdenet.discovery.reading import NOTHING_HELPS
-from pdenet.discovery.refine.choose import Choice, choose
+from pdenet.discovery.refine.choose import Choice, Quadratic, choose
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
+from pdenet.discovery.refine.families import families
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import errors
-from pdenet.discovery.refine.measures import chi2_of, finer_than, quadratic_of, reason_of
+from pdenet.discovery.refine.measures import (
+    chi2_of,
+    finer_than,
+    quadratic_of,
+    reason_of,
+    why_nothing,
+)
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.saving import Judgement
 from pdenet.discovery.refine.session import Fitted, Session
@@ -24,6 +31,7 @@ from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError, StoppedError
 from pdenet.events import TermJudged
 from pdenet.grid import Grid
+from pdenet.words import counted
 
 __all__ = ["judge"]
 
@@ -72,18 +80,47 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
         if near or frames <= SHORTEST or session.late():
             break
         setup = setup.in_windows(max(SHORTEST, frames // 2))
+    if first is None and not any(map(_nonzero, proposal.starts)):
+        raise DiscoveryError(why_nothing(session.setup, proposal.tried))
     if first is None:
         told = (
-            f"no equation that the data propose can be rolled out over even {frames} frames: give"
+            "numbers failed: no equation that the data propose could be solved over even "
+            f"{counted(frames, 'frame')} without blowing up: take smaller time steps, or begin with"
         )
-        told = f"{told} data with less noise or smaller time steps, or"
-        raise DiscoveryError(f"{told} an equation to begin with", shell=f"{told} one with --pde")
+        raise DiscoveryError(f"{told} an equation", shell=f"{told} an equation (--pde)")
     return _judged(session, first, proposal)
 
 
 def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
-    """Judge every term, fit those that stay, and again until nothing changes."""
-    library, choice, now = proposal.library, None, fitted.now
+    """Judge every term, and where the data allow any multiple of a relation, once more without what
+    that does away with: the simplest equation of the family."""
+    library = proposal.library
+    found, quadratic = _rounds(session, fitted, proposal, frozenset())
+    if quadratic is None or found.fitted is None or not proposal.relations:
+        return found
+    related = families(session, found.fitted, library, quadratic, found.kept, proposal.relations)
+    if not related:
+        return found
+    places = {(each.field, each.products[0]) for each in related}
+    leads = frozenset(
+        k for k, term in enumerate(library.terms) if (term.field, term.product) in places
+    )
+    simplest = choose(quadratic, _same_field(library), leads)
+    if simplest.kept:
+        start = torch.zeros_like(quadratic.at)
+        start[simplest.kept] = (quadratic.at + quadratic.best(simplest.kept))[simplest.kept]
+        now = replace(found.fitted.now, coefficients=start)
+        again = _fit(session, replace(found.fitted, now=now), proposal, session.config.iterations)
+        found, _ = _rounds(session, again, proposal, leads)
+    return replace(found, families=related)
+
+
+def _rounds(
+    session: Session, fitted: Fitted, proposal: Proposal, excluded: frozenset[int]
+) -> tuple[Judgement, Quadratic | None]:
+    """Judge every term, fit those that stay, and again until nothing changes. With chi² around the
+    last fit; None where there was no time for it."""
+    library, choice, now, quadratic = proposal.library, None, fitted.now, None
     for _ in range(ROUNDS):
         if choice is not None and session.late():
             break
@@ -92,7 +129,7 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
             quadratic = quadratic_of(now, fitted.fit.reduce(now), 1, proposal.pool)
         except StoppedError:
             break
-        choice = choose(quadratic, lambda a, b: library.terms[a].field == library.terms[b].field)
+        choice = choose(quadratic, _same_field(library), excluded)
         _tell(session, library, choice)
         change = quadratic.best(choice.kept)
         settled = set(choice.kept) == set(_nonzero(now.coefficients))
@@ -103,13 +140,17 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
         if finer is not None:
             grid, now = finer, setup.begin(finer, now.coefficients)
         start = replace(fitted, grid=grid, now=now)
-        fitted = _fit(session, start, library, session.config.iterations)
+        fitted = _fit(session, start, proposal, session.config.iterations)
     coefficients = now.coefficients.clone()
     if choice is not None:
         outside = torch.ones_like(coefficients, dtype=torch.bool)
         outside[choice.kept] = False
         coefficients[outside] = 0
-    return Judgement(coefficients, choice, replace(fitted, now=now))
+    return Judgement(coefficients, choice, replace(fitted, now=now)), quadratic
+
+
+def _same_field(library: Library) -> Callable[[int, int], bool]:
+    return lambda a, b: library.terms[a].field == library.terms[b].field
 
 
 def _first(session: Session, setup: Setup, grid: Grid, proposal: Proposal) -> Fitted | None:
@@ -124,7 +165,7 @@ def _first(session: Session, setup: Setup, grid: Grid, proposal: Proposal) -> Fi
             break
         if not finite:
             continue
-        fitted = _fit(session, Fitted(setup, grid, fit, now), proposal.library, ATTEMPT)
+        fitted = _fit(session, Fitted(setup, grid, fit, now), proposal, ATTEMPT)
         if fitted.now.step < NEAR:
             return fitted
         distance = chi2_of(fitted.now, setup.sigma) if fitted.now.finite else math.inf
@@ -149,12 +190,12 @@ def _by_cost(
     return sorted(found, key=lambda each: each[2].substeps > COSTLY * quickest)
 
 
-def _fit(session: Session, start: Fitted, library: Library, iterations: int) -> Fitted:
+def _fit(session: Session, start: Fitted, proposal: Proposal, iterations: int) -> Fitted:
     """The fit of the terms that are not zero, as one of the whole library."""
-    setup, grid, now = start.setup, start.grid, start.now
+    setup, grid, now, library = start.setup, start.grid, start.now, proposal.library
     kept = _nonzero(now.coefficients)
     if not kept:
-        raise DiscoveryError(NOTHING_HELPS)
+        raise DiscoveryError(why_nothing(session.setup, proposal.tried))
     mask = [k in kept for k in range(len(library.terms))]
     smaller = library.only(mask)
     places = torch.tensor(kept)

@@ -25,12 +25,24 @@ __all__ = [
     "miss",
     "quadratic_of",
     "reason_of",
+    "why_nothing",
 ]
 
 EXPLAINED = 1.5
 SMALL = 1e-3
 """chi² per degree of freedom, and r.m.s. residual over that of the fields, above which a finer grid
 of the states is tried."""
+
+ABOVE_NOISE = 1.2
+"""Variance over that of the noise, which is known to some per cent, from which it is more than
+noise."""
+
+WHAT_TO_TRY = (
+    "The law may need a coefficient that varies in space (the preset variable-coefficients), a "
+    "source that is no polynomial (the preset nonlinear-source, or a function in an equation to "
+    "begin with), a field that was not measured, a force that depends on time, or none of these: "
+    "random or nonlocal dynamics have no such equation"
+)
 
 LARGE = 0.05
 """The same ratio, above which a fit has missed the data."""
@@ -121,3 +133,34 @@ def finer_than(grid: Grid, setup: Setup, now: Estimate) -> Grid | None:
         return None
     finer = grid.refine(2)
     return finer if setup.fits(finer, len(now.coefficients)) else None
+
+
+def why_nothing(setup: Setup, tried: tuple[str, ...]) -> str:
+    """Why no equation can be fitted, in words: nothing but noise, no change, or a change that no
+    equation which was looked at explains."""
+    values, seen = setup.seen.values, setup.seen.seen
+    shape = [*setup.sigma.shape] + [1] * (values.dim() - 3)
+    sigma = setup.sigma.reshape(shape)[:, None]
+    still = values.sum(1, keepdim=True) / seen.sum(1, keepdim=True).clamp_min(1)
+    space = tuple(range(3, values.dim()))
+    level = values.sum((1, *space), keepdim=True) / seen.sum((1, *space), keepdim=True).clamp_min(1)
+    count = float(seen.sum())
+    variation, change = (
+        float((((values - mean) * seen) / sigma).square().sum()) / count for mean in (level, still)
+    )
+    frames = values.shape[1]
+    if variation < ABOVE_NOISE:
+        return (
+            f"the data show nothing but noise: the fields vary by {math.sqrt(variation):.3g} times "
+            "their noise, and no wave in them stands above it"
+        )
+    if change < ABOVE_NOISE * (frames - 1) / frames:
+        return (
+            "the fields do not change by more than their noise from the first frame to the last: "
+            "use frames that are further apart, or data with less noise"
+        )
+    return (
+        "no equation of the library explains how the fields change, although they change by "
+        f"{math.sqrt(change):.3g} times their noise; tried: "
+        f"{'; '.join(tried) or 'the given terms'}. {WHAT_TO_TRY}"
+    )

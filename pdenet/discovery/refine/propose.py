@@ -6,24 +6,33 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.session import Session
 from pdenet.discovery.refine.start import Ranked, rank_terms
 from pdenet.discovery.terms import Library
+from pdenet.errors import DiscoveryError
 from pdenet.events import Phase
 from pdenet.pde import PDE
 
 __all__ = ["Proposal", "propose"]
+
+LAWLESS = 1e3
+"""Squared residual of the best equation in weak form over that of noise from which a field has no
+equation that is worth a rollout: where rollouts help, regressions leave some tens at most."""
 
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
     """All terms that may be in the equation, and coefficients to start from: those of a given
     equation, then those of regressions on the data. pool: products that the terms of one equation
-    were drawn from."""
+    were drawn from. tried: the classes of products that were looked at, in words. relations: that
+    hold on the data whatever the equation."""
 
     library: Library
     starts: tuple[Tensor, ...]
     pool: int = 1
+    tried: tuple[str, ...] = ()
+    relations: tuple[Relation, ...] = ()
 
 
 def propose(session: Session, pde: PDE | None) -> Proposal:
@@ -33,11 +42,15 @@ def propose(session: Session, pde: PDE | None) -> Proposal:
         return Proposal(given, (at.to(session.setup.data),))
     session.on_event(Phase("terms from the data", 0.0, "regression in weak form"))
     setup = session.setup
-    order = max([6, *(jet.order for jet in (given.jets if given is not None else ()))])
+    order = max(
+        [session.config.order, *(jet.order for jet in (given.jets if given is not None else ()))]
+    )
     ranked = rank_terms(setup.seen, setup.waves, setup.dt, order, setup.problem.fields)
     session.on_event(Phase("terms from the data", 1.0, f"{len(ranked.library.terms)} candidates"))
+    if given is None:
+        _check_laws(setup.problem.fields, ranked)
     if given is None or at is None:
-        return Proposal(ranked.library, ranked.starts, ranked.pool)
+        return Proposal(ranked.library, ranked.starts, ranked.pool, ranked.tried, ranked.relations)
     return _joined(given, at.to(setup.data), ranked)
 
 
@@ -55,4 +68,19 @@ def _joined(given: Library, at: Tensor, ranked: Ranked) -> Proposal:
         for term, value in zip(ranked.library.terms, start.tolist(), strict=True):
             wide[place[term.field, term.name]] = value
         found.append(wide)
-    return Proposal(library, tuple(found), ranked.pool)
+    return Proposal(library, tuple(found), ranked.pool, ranked.tried, ranked.relations)
+
+
+def _check_laws(fields: tuple[str, ...], ranked: Ranked) -> None:
+    """Raise DiscoveryError where some fields have an equation and others have none: with those held
+    still, or sent on a wrong way, no rollout of the first leads anywhere."""
+    lawless = [name for name, left in zip(fields, ranked.excess, strict=True) if not left < LAWLESS]
+    if lawless and len(lawless) < len(fields):
+        names, others = ", ".join(lawless), ", ".join(f for f in fields if f not in lawless)
+        raise DiscoveryError(
+            f"no equation of the library explains how {names} changes, so nothing can be solved "
+            f"together with it, although {others} may have an equation; tried: "
+            f"{'; '.join(ranked.tried)}. If {names} was only measured and drives the other fields, "
+            "its equation is not to be found in these data; if it has one, another field or a "
+            "force acts on it that is not in the data"
+        )

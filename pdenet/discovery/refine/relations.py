@@ -1,11 +1,11 @@
-"""Relations between products that hold on the data whatever the equation: a travelling wave has some.
+"""Relations between products that hold on the data whatever the equation: a travelling wave has
+some.
 
-A single wave obeys u_xx = −k² u, a soliton u_xx = a u − b u², a front u_x = a u − b u². Any multiple
-of such a relation can be added to an equation, and the data cannot tell: what is identified then is
-a family. Each derivative of a field is regressed on few other products in weak form, both sides with
-their noise (`weak`); a relation holds where it leaves no more than that noise, although the
-derivative by itself stands far above it.
-"""
+A single wave obeys u_xx = −k² u, a soliton u_xx = a u − b u², a front u_x = a u − b u². Any
+multiple of such a relation can be added to an equation, and the data cannot tell: what is
+identified then is a family. Each derivative of a field is regressed on few other products in weak
+form, both sides with their noise (`weak`); a relation holds where it leaves no more than that
+noise, although the derivative by itself stands far above it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def relations(form: WeakForm) -> tuple[Relation, ...]:
 
 
 def _relation(form: WeakForm, lead: int, jet: Jet, known: set[Product]) -> Relation | None:
-    """The shortest relation of one derivative to others; known: those that have one of their own."""
+    """The shortest relation of one derivative to others; known: those that have one of their
+    own."""
     field, size = form.fields.index(jet.field), len(form.products)
     alone = torch.zeros(size, dtype=form.gain.dtype, device=form.gain.device)
     alone[lead] = 1.0

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from pdenet.pde.expression import Monomial
 
-__all__ = ["Alternative", "Decision", "Refinement", "Table"]
+__all__ = ["VERDICTS", "Alternative", "Decision", "Refinement", "Table", "Verdict"]
+
+Verdict = Literal["identified", "not identifiable", "not explained", "not converged"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+"""Whether the data decide for an equation, do not, ask for another one that is not in the library,
+or were not fitted to the end."""
 
 Table = Mapping[str, Mapping[Monomial, float]]
 """{field: {monomial, times its function of the coordinates: number}}."""
@@ -67,6 +72,8 @@ class Refinement:
     bootstrap: standard errors from resampled trajectories; empty where there are too few.
     bias: shift of each coefficient that a finer grid and smaller steps would make (measured).
     decisions: every term that was judged. alternatives: equations within odds of 1 : 1000.
+    families: equations that fit as well for any value of a free number, as text. tried: the classes
+    of products that terms were looked for in, in words.
     verdict, reason: whether the data decide for this equation, and why not if they do not.
     """
 
@@ -85,5 +92,7 @@ class Refinement:
     bias: Table = field(default_factory=dict)
     decisions: tuple[Decision, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
-    verdict: Literal["identified", "not identifiable"] = "identified"
+    families: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+    verdict: Verdict = "identified"
     reason: str = ""

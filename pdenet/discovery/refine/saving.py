@@ -12,6 +12,7 @@ from torch import Tensor
 from pdenet.discovery.refine.choose import Choice, Judged, Rival
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate
+from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.session import Fitted
 
 __all__ = ["Judgement", "Kept", "restored", "restored_judgement", "to_save"]
@@ -20,11 +21,13 @@ __all__ = ["Judgement", "Kept", "restored", "restored_judgement", "to_save"]
 @dataclass(frozen=True, eq=False)
 class Judgement:
     """The terms that stay, their coefficients among all of the proposal, and why. fitted: the fit
-    that they were judged by, where it was not restored."""
+    that they were judged by, where it was not restored. families: relations of which the data
+    allow any multiple besides."""
 
     coefficients: Tensor
     choice: Choice | None
     fitted: Fitted | None = None
+    families: tuple[Relation, ...] = ()
 
     @property
     def kept(self) -> list[int]:

@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 
-import sympy
 import torch
 from torch import Tensor
 
@@ -26,8 +25,8 @@ from pdenet.discovery.refine.eliminate import conjugate_gradients
 from pdenet.discovery.refine.information import inverse
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, spectrum_of_data
-from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.refine.relations import Relation, relations
+from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.refine.weak import Squares, WeakForm, weak_form
 from pdenet.discovery.terms import Library, Term
 from pdenet.pde.jet import Jet, sorted_jets
@@ -41,8 +40,10 @@ rollouts; with them all derivatives of its own field, which noise hides best."""
 FILLINGS = 4
 """How often the spectrum is taken anew from what was filled in with it."""
 
-ORDERS = (2, 3, 4, 5, 6)
-"""Of the highest derivative, in turn, for as long as the data ask for more."""
+CLASSES = ((2, False), (3, False), (4, False), (5, False), (6, False), (4, True))
+"""The highest order of a derivative, and whether derivatives stand in products of three, in turn,
+for
+as long as the data ask for more."""
 
 EXPLAINED = 2.0
 """Squared residual in weak form over its variance up to which an equation explains the data: the
@@ -80,20 +81,25 @@ class Ranked:
     pool: int
     order: int
     excess: tuple[float, ...]
-    relations: tuple[Relation, ...] = ()
+    relations: tuple[Relation, ...]
+    tried: tuple[str, ...]
 
 
-def low_products(fields: tuple[str, ...], ndim: int, order: int) -> tuple[Product, ...]:
+def low_products(
+    fields: tuple[str, ...], ndim: int, order: int, cubic: bool = False
+) -> tuple[Product, ...]:
     """The constant, all products of up to two jets, and those of three fields.
 
     order: of the highest derivative; above 2 it is also that of all derivatives in a product
-    together, since of the many others none is known from an equation."""
+    together, since of the many others none is known from an equation. cubic: three jets with
+    derivatives too, of order 2 together: u² u_x, u u_x², u² u_xx."""
     jets = Jet.all(fields, ndim, order)
     plain = [jet for jet in jets if jet.order == 0]
     pairs = combinations_with_replacement(jets, 2)
     found: list[tuple[Jet, ...]] = [(), *((jet,) for jet in jets)]
     found += [pair for pair in pairs if _total(pair) <= order or _highest(pair) <= 2]
-    found += list(combinations_with_replacement(plain, 3))
+    three = combinations_with_replacement(jets if cubic else plain, 3)
+    found += [triple for triple in three if _total(triple) <= 2]
     return tuple(Product(sorted_tuple(chosen, fields)) for chosen in found)
 
 
@@ -154,15 +160,29 @@ def rank_terms(
     """
     complete = filled(seen, waves, Shells(waves)).values
     rungs: list[_Rung] = []
-    for highest in ORDERS:
-        products = low_products(fields, waves.grid.ndim, highest)
+    for highest, cubic in CLASSES:
+        products = low_products(fields, waves.grid.ndim, min(highest, order), cubic)
         if rungs and (highest > order or len(products) > MOST_PRODUCTS):
-            break
+            continue
         form = weak_form(complete, seen.sigma, waves, dt, fields, products)
-        rungs.append(_Rung(highest, form, tuple(_choose(form, f) for f in range(len(fields)))))
-        if max(each.excess for each in rungs[-1].chosen) < EXPLAINED:
+        chosen = tuple(_choose(form, f) for f in range(len(fields)))
+        rungs.append(_Rung(highest, cubic, form, chosen))
+        if max(each.excess for each in chosen) < EXPLAINED:
             break
-    return _ranked(_enough(rungs), relations(rungs[0].form))
+    return _ranked(_enough(rungs), relations(rungs[0].form), _words(rungs))
+
+
+def _words(rungs: list[_Rung]) -> tuple[str, ...]:
+    """The classes of products that were looked at, to be read."""
+    highest = max(rung.order for rung in rungs if not rung.cubic)
+    three = [rung.order for rung in rungs if rung.cubic]
+    return (
+        f"products of up to two derivatives of order {highest} or less, and of three fields",
+        *(
+            f"products of three with two derivatives, beside orders up to {order}"
+            for order in three
+        ),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,9 +203,10 @@ class _Chosen:
 
 @dataclass(frozen=True, eq=False)
 class _Rung:
-    """What derivatives of one order say."""
+    """What one class of products says."""
 
     order: int
+    cubic: bool
     form: WeakForm
     chosen: tuple[_Chosen, ...]
 
@@ -247,8 +268,9 @@ def _enough(rungs: list[_Rung]) -> _Rung:
     return found
 
 
-def _ranked(rung: _Rung, found: tuple[Relation, ...]) -> Ranked:
-    """The terms of one order that are worth a closer look, with those of relations, and equations to
+def _ranked(rung: _Rung, found: tuple[Relation, ...], tried: tuple[str, ...]) -> Ranked:
+    """The terms of one order that are worth a closer look, with those of relations, and equations
+    to
     start with."""
     form, terms = rung.form, list[Term]()
     products, fields = form.products, form.fields
@@ -260,7 +282,7 @@ def _ranked(rung: _Rung, found: tuple[Relation, ...]) -> Ranked:
         bound = {p for relation in found if relation.field == name for p in relation.products}
         own += [k for k, product in enumerate(products) if product in bound]
         chosen = sorted({*each.path[: _between(each.kept)], *gentle[:CANDIDATES], *own})
-        terms += [Term(name, _monomial(products[k]), products[k]) for k in chosen]
+        terms += [Term(name, products[k].monomial, products[k]) for k in chosen]
         firsts = [each.path[: each.kept], *(gentle[:size] for size in SIZES)]
         for start, first in zip(starts, firsts, strict=True):
             start += _wide(each.squares, first, len(products))[chosen].tolist()
@@ -272,11 +294,8 @@ def _ranked(rung: _Rung, found: tuple[Relation, ...]) -> Ranked:
         rung.order,
         tuple(each.excess for each in rung.chosen),
         found,
+        tried,
     )
-
-
-def _monomial(product: Product) -> sympy.Expr:
-    return sympy.Mul(*(jet.symbol for jet in product.jets))
 
 
 def _differentiates(product: Product, field: str) -> bool:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine.choose import Choice, Rival
@@ -15,18 +14,12 @@ from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.result import Alternative, Decision, Refinement
 from pdenet.discovery.refine.saving import Judgement
 from pdenet.discovery.refine.uncertainty import Errors, errors_of
+from pdenet.discovery.refine.verdict import Doubts, chi2_error, family_text, verdict_of
 from pdenet.discovery.terms import Library, Term
 from pdenet.events import TermDropped
 from pdenet.pde.render import format_monomial
 
 __all__ = ["summarise"]
-
-DOUBTFUL = 0.05
-"""Odds of an alternative with as many terms or fewer from which the data do not decide. One more
-term can always be too small to be seen; what was found stands beside it."""
-
-SIGNIFICANT = 2.0
-"""Standard errors that a coefficient must be away from zero."""
 
 
 def summarise(proposal: Proposal, judgement: Judgement, final: Final) -> DiscoveredEquation:
@@ -38,13 +31,15 @@ def summarise(proposal: Proposal, judgement: Judgement, final: Final) -> Discove
     stderr = (errors.stderr.square() + final.bias.square()).sqrt()
     pde = library.pde(now.coefficients)
     alternatives = _alternatives(proposal, judgement)
-    reason = _doubt(library, now.coefficients, stderr, alternatives)
+    values = now.coefficients.tolist()
+    texts = tuple(family_text(each, library, values) for each in judgement.families)
+    doubts = Doubts(library, now.coefficients, stderr, alternatives, texts, proposal.tried)
     return DiscoveredEquation(
         pde=pde,
         stderr=library.errors_by_field(stderr),
         dropped=_dropped(proposal.library, judgement.choice),
         steps=final.setup.data.shape[1] - 1,
-        refinement=_refinement(final, errors, judgement, proposal, alternatives, reason),
+        refinement=_refinement(final, errors, judgement, proposal, doubts),
     )
 
 
@@ -53,8 +48,7 @@ def _refinement(
     errors: Errors,
     judgement: Judgement,
     proposal: Proposal,
-    alternatives: tuple[Alternative, ...],
-    reason: str,
+    doubts: Doubts,
 ) -> Refinement:
     setup, library, now = final.setup, final.library, final.estimate
     assert now.reduced is not None
@@ -62,11 +56,12 @@ def _refinement(
     values = int(now.seen.count.sum())
     chi2 = chi2_of(now, setup.sigma)
     inner = final.fit.model.inner
+    verdict, reason = verdict_of(final, doubts)
     return Refinement(
         converged=now.converged,
         iterations=now.iterations,
         chi2=chi2,
-        chi2_error=math.sqrt(2 / max(1.0, values - unknowns)),
+        chi2_error=chi2_error(final),
         sigma=_noise(final),
         noise_given=setup.given,
         values=values,
@@ -77,8 +72,10 @@ def _refinement(
         bootstrap={} if errors.bootstrap is None else library.errors_by_field(errors.bootstrap),
         bias=library.by_field(final.bias),
         decisions=_decisions(proposal.library, judgement.choice),
-        alternatives=alternatives,
-        verdict="not identifiable" if reason else "identified",
+        alternatives=doubts.alternatives,
+        families=doubts.families,
+        tried=doubts.tried,
+        verdict=verdict,
         reason=reason,
     )
 
@@ -169,26 +166,3 @@ def _change(terms: Sequence[Term], rival: Rival) -> str:
     if rival.enters is None:
         return f"{leaving.field}_t: without {leaving.text}"
     return f"{leaving.field}_t: {terms[rival.enters].text} instead of {leaving.text}"
-
-
-def _doubt(
-    library: Library,
-    coefficients: Tensor,
-    stderr: Tensor,
-    alternatives: tuple[Alternative, ...],
-) -> str:
-    """Why the data do not decide for this equation; "" if they do."""
-    weak = [
-        f"{term.text} in {term.field}_t"
-        for term, value, error in zip(
-            library.terms, coefficients.tolist(), stderr.tolist(), strict=True
-        )
-        if abs(value) < SIGNIFICANT * error or not math.isfinite(error)
-    ]
-    if weak:
-        return f"the coefficient of {', '.join(weak)} is within {SIGNIFICANT:g} errors of zero"
-    rivals = [a for a in alternatives if a.odds > DOUBTFUL and a.terms <= len(library.terms)]
-    if rivals:
-        best = rivals[0]
-        return f"another equation has odds of {best.odds:.2g} : 1 ({best.change})"
-    return ""

@@ -1,10 +1,11 @@
 """How sure a fit is: covariance, bootstrap over trajectories, and what the grid may still hide.
 
 C = (Σ A)⁻¹ is the Cramér–Rao bound with the initial states marginalised, and the variance of the
-coefficients where equation and noise are right. Trajectories that disagree by more than chance show
-that they are not; then V = C (Σ s sᵀ) C counts, s the score of a trajectory. The bootstrap draws
-trajectories anew and is the check of both. The shift that a finer model would make is found without
-fitting it: with Δ the change of the prediction,
+coefficients where equation and noise are right. Trajectories that disagree by more show that they
+are not: V = C (Σ s sᵀ) C, s the score of a trajectory. The larger of the two counts; V is known
+from n trajectories only, so it is made as much larger as Student's t with n − 1 degrees of freedom
+asks for at 90 %. The bootstrap draws trajectories anew and is the check of both. The shift that a
+finer model would make is found without fitting it: with Δ the change of the prediction,
 
     Δθ = −C (J_θᵀ Δ − X_θᵀ J_uᵀ Δ).
 
@@ -17,7 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from scipy.stats import chi2 as chi2_distribution
+from scipy.stats import norm as normal
+from scipy.stats import t as student
 from torch import Tensor
 
 from pdenet.discovery.refine.choose import FEWEST, Quadratic
@@ -29,8 +31,8 @@ from pdenet.discovery.refine.linearised import Linearised
 
 __all__ = ["Errors", "errors_of", "shift"]
 
-CHANCE = 0.95
-"""Disagreement of trajectories that is rarer than this by chance counts."""
+LEVEL = 0.95
+"""The quantile at which Student's t and the normal distribution are compared: intervals of 90 %."""
 
 DRAWS = 400
 
@@ -52,8 +54,8 @@ def errors_of(quadratic: Quadratic, generator: torch.Generator) -> Errors:
     bound, found = inside.diagonal().clamp_min(0), seen.diagonal().clamp_min(0)
     n = len(quadratic.matrix)
     if n >= FEWEST:
-        usual = float(chi2_distribution.ppf(CHANCE, n - 1)) / (n - 1)
-        found = torch.where(found > usual * bound, found, bound)
+        wider = float(student.ppf(LEVEL, n - 1) / normal.ppf(LEVEL)) ** 2
+        found = torch.maximum(wider * found, bound)
     return Errors(bound.sqrt(), found.sqrt(), _bootstrap(quadratic, generator))
 
 

@@ -12,15 +12,14 @@ Both sides are noisy. With noise σ in every value, N points and Σ W'² = 1, th
 
     V = N σ² (1 + Σ W² (|Λ_k|² g_k² + Σ_α <(∂F/∂u_α)²> Σ_q |q^α|² g_q² / N)),
 
-Λ_k the symbol of the linear terms, g the gain of the filter, ∂F/∂u_α the slopes of the others (their
-noise is taken for white). V depends on the coefficients, so they are found by a few rounds of
-weighted least squares. Test functions of one width share what V does not know, the error of sums
+Λ_k the symbol of the linear terms, g the gain of the filter, ∂F/∂u_α the slopes of the others
+(their noise is taken for white). V depends on the coefficients, so they are found by a few rounds
+of weighted least squares. Test functions of one width share what V does not know, the error of sums
 over frames above all: a factor on V, where it is above 1.
 
 Sources: Gurevich, Reinbold, Grigoriev, Chaos 29 (2019) 103113; Messenger, Bortz, J. Comput. Phys.
-443 (2021) 110525 (regression in weak form); Bortz, Messenger, Dukic, Bull. Math. Biol. 85 (2023) 110
-(noise on both sides).
-"""
+443 (2021) 110525 (regression in weak form); Bortz, Messenger, Dukic, Bull. Math. Biol. 85 (2023)
+110 (noise on both sides)."""
 
 from __future__ import annotations
 
@@ -282,6 +281,6 @@ def weak_form(
         torch.stack, zip(*parts, strict=True)
     )
     return WeakForm(
-        fields, products, jets, sigma, tested, rates, gains, weights, waves.grid.size, those, samples,
-        spread, bump.real.square().sum(1), kinds.to(complete.device), float(alike),
+        fields, products, jets, sigma, tested, rates, gains, weights, waves.grid.size, those,
+        samples, spread, bump.real.square().sum(1), kinds.to(complete.device), float(alike),
     )  # fmt: skip

@@ -1,0 +1,142 @@
+"""Whether the data decide for the equation that was found: four answers, each with its reason.
+
+"identified" is a promise. It needs a fit that converged; χ² within its own uncertainty of 1, unless
+what is left is no noise at all but the error of data that were computed; no relation of which any
+multiple could be added; no coefficient that may be zero; and no other equation within the odds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pdenet.discovery.refine.measures import WHAT_TO_TRY, Final, chi2_of, freedom, misfit_of
+from pdenet.discovery.refine.relations import Relation
+from pdenet.discovery.refine.result import Alternative, Verdict
+from pdenet.discovery.terms import Library
+from pdenet.pde.render import format_monomial, format_number
+
+__all__ = ["Doubts", "chi2_error", "family_text", "verdict_of"]
+
+SURPRISING, LEAST = 4.0, 0.02
+"""Standard deviations above 1 at which χ² says that the equation does not explain the data, and the
+least distance: noise is not known better than to a per cent (`noise`), nor is the prior exact."""
+
+COMPUTED, REPRODUCED = 1e-6, 1e-3
+"""Noise below this share of the fields is that of computed data, whose errors are no noise: then
+the
+equation explains them if it reproduces them to the second share, as well as solvers agree."""
+
+DOUBTFUL, DOUBTFUL_MORE = 0.05, 0.3
+"""Odds of an alternative from which the data do not decide; of one with more terms, of which there
+are many and of which noise alone brings one to the first odds in some fits of a hundred."""
+
+SIGNIFICANT = 2.0
+"""Standard errors that a coefficient must be away from zero."""
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """What a verdict is made of besides the fit."""
+
+    library: Library
+    coefficients: Tensor
+    stderr: Tensor
+    alternatives: tuple[Alternative, ...]
+    families: tuple[str, ...]
+    tried: tuple[str, ...]
+
+
+def chi2_error(final: Final) -> float:
+    """The standard deviation of χ² if equation and noise are right: that of a mean of as many
+    squares
+    as there are degrees of freedom, and that of the noise, which was estimated from the same
+    data."""
+    now, setup = final.estimate, final.setup
+    assert now.reduced is not None
+    left = float(freedom(now.seen, now.reduced))
+    share = now.seen.count / now.seen.count.sum().clamp_min(1)
+    doubt = 0.0 if setup.given else float((share * setup.doubt).square().sum())
+    return math.sqrt(2 / max(1.0, left) + doubt)
+
+
+def verdict_of(final: Final, doubts: Doubts) -> tuple[Verdict, str]:
+    """The verdict and why it is that; no reason for "identified"."""
+    if not final.estimate.converged:
+        return "not converged", (
+            "the coefficients still moved when the fit ended: they are the best so far, and "
+            "neither they nor their errors are to be relied on"
+        )
+    left = _unexplained(final)
+    if left:
+        tried = "; ".join(doubts.tried)
+        looked = f" Tried: {tried}." if tried else ""
+        return "not explained", f"{left}.{looked} {WHAT_TO_TRY}"
+    doubt = _undecided(doubts)
+    return ("not identifiable", doubt) if doubt else ("identified", "")
+
+
+def _unexplained(final: Final) -> str:
+    """What the equation leaves that noise does not explain; "" if nothing."""
+    chi2, error = chi2_of(final.estimate, final.setup.shown), chi2_error(final)
+    if math.isfinite(chi2) and chi2 < 1 + max(SURPRISING * error, LEAST):
+        return ""
+    misfit = misfit_of(final.estimate)
+    noise = misfit / math.sqrt(chi2) if chi2 > 0 else math.inf
+    if noise < COMPUTED and misfit < REPRODUCED:
+        return ""
+    return (
+        f"no equation of the library explains the data: what is left is {100 * misfit:.2g} % of "
+        f"the size of the fields, where noise would leave {100 * noise:.2g} % (χ² = {chi2:.3g} ± "
+        f"{error:.1g})"
+    )
+
+
+def _undecided(doubts: Doubts) -> str:
+    """Why the data do not decide for this equation; "" if they do."""
+    if doubts.families:
+        return (
+            "the data are so special (as a travelling wave is) that any of these equations "
+            f"describes them: {'; '.join(doubts.families)}. Other initial states would decide"
+        )
+    terms = zip(
+        doubts.library.terms, doubts.coefficients.tolist(), doubts.stderr.tolist(), strict=True
+    )
+    weak = [
+        f"{term.text} in {term.field}_t"
+        for term, value, error in terms
+        if not abs(value) >= SIGNIFICANT * error
+    ]
+    if weak:
+        return f"the coefficient of {', '.join(weak)} is within {SIGNIFICANT:g} errors of zero"
+    for other in doubts.alternatives:
+        more = other.terms > len(doubts.library.terms)
+        if other.odds > (DOUBTFUL_MORE if more else DOUBTFUL):
+            return f"another equation has odds of {other.odds:.2g} : 1 ({other.change})"
+    return ""
+
+
+def family_text(relation: Relation, library: Library, coefficients: Sequence[float]) -> str:
+    """All equations that differ by multiples of a relation: "u_t = -2*u_x + a*(u_xx + 4*u)"."""
+    own = [
+        (term.name, value)
+        for term, value in zip(library.terms, coefficients, strict=True)
+        if term.field == relation.field
+    ]
+    names = [product.monomial for product in relation.products]
+    inside = _sum(list(zip(names, relation.coefficients, strict=True)))
+    return f"{relation.field}_t = {_sum(own)} + a*({inside}) for any a"
+
+
+def _sum(terms: list[tuple[object, float]]) -> str:
+    parts = []
+    for name, value in terms:
+        text = format_monomial(name)
+        size = format_number(abs(value), 4, "text")
+        body = size if text == "1" else text if size == "1" else f"{size}*{text}"
+        parts.append(f" {'-' if value < 0 else '+'} {body}")
+    joined = "".join(parts) or " + 0"
+    return joined[3:] if joined.startswith(" + ") else f"-{joined[3:]}"
