@@ -144,8 +144,8 @@ def _simulate(study: _Study, options: Sequence[str]) -> None:
         if longest >= data.frames:
             raise ConfigError(
                 f"a window of {counted(longest, 'block')} looks as many frames ahead, but "
-                "trajectories have "
-                f"{data.frames}: give --blocks up to {data.frames - 1}, or more --frames"
+                f"trajectories have {counted(data.frames, 'frame')}: give --blocks up to "
+                f"{data.frames - 1}, or more --frames"
             )
 
 
