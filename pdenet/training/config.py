@@ -140,7 +140,8 @@ class RefineSection(_Section):
     when: Literal["auto", "always", "never"] = "auto"
     noise: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = RefineConfig.noise
     choose: bool = RefineConfig.choose
-    order: Annotated[int, Field(ge=1, le=4)] = RefineConfig.order
+    order: Annotated[int, Field(ge=1, le=6)] = RefineConfig.order
+    budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] = RefineConfig.budget
     iterations: _Positive = RefineConfig.iterations
     finest: _Positive = RefineConfig.finest
     memory: Annotated[float, Field(gt=0, allow_inf_nan=False)] = RefineConfig.memory
