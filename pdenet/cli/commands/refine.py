@@ -26,7 +26,7 @@ __all__ = ["command"]
 @click.option(
     "--order",
     type=click.IntRange(1, 6),
-    help="Highest derivative that may enter. [as needed, to 6]",
+    help="Highest derivative, at most. [6]",
 )
 @click.option(
     "--budget",

@@ -124,8 +124,10 @@ def _weak(doubts: Doubts) -> str:
         f"{term.text} in {term.field}_t"
         for term, value, error in terms
         if not abs(value) >= SIGNIFICANT * error
-    ] return f"the coefficient of {', '.join(weak)} is within {SIGNIFICANT:g} errors of zero" *
-    bool(weak)
+    ]
+    if not weak:
+        return ""
+    return f"the coefficient of {', '.join(weak)} is within {SIGNIFICANT:g} errors of zero"
 
 
 def family_text(relation: Relation, library: Library, coefficients: Sequence[float]) -> str:

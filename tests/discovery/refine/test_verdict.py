@@ -25,7 +25,7 @@ N, FRAMES, DT = 48, 24, 0.05
 
 
 def linear(symbol: NDArray[np.complex128], count: int, seed: int) -> NDArray[np.float64]:
-    """Solutions of û_t = symbol(k) û from random waves k = 1 to 5, (trajectory, frame, field, x)."""
+    """Solutions of û_t = symbol(k) û from random waves k = 1 to 5."""
     rng = np.random.default_rng(seed)
     first = np.zeros((count, 1, N // 2 + 1), complex)
     for k in range(1, 6):
