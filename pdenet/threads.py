@@ -20,7 +20,7 @@ from typing import TypeVar
 
 import torch
 
-__all__ = ["own_threads", "set_own_threads", "threads_for"]
+__all__ = ["own_number", "own_threads", "set_own_threads", "threads_for"]
 
 THREADED_VALUES = 2**20
 """Numbers in one operation from which sharing it pays."""
@@ -30,9 +30,16 @@ T = TypeVar("T")
 _changing = Lock()
 
 
+def own_number() -> int:
+    """The number of the calling thread. A thread takes it from the process when it first asks, and
+    must not do so while another one has changed that."""
+    with _changing:
+        return torch.get_num_threads()
+
+
 def set_own_threads(count: int) -> None:
     """Let operations of the calling thread, and of no other, take so many threads."""
-    torch.get_num_threads()  # or a thread that has not asked yet would take the usual number later
+    own_number()  # or a thread that has not asked yet would take the usual number later
     with _changing:
         usual = _in_a_new_thread(torch.get_num_threads)
         try:
@@ -44,7 +51,7 @@ def set_own_threads(count: int) -> None:
 @contextmanager
 def own_threads(count: int) -> Iterator[None]:
     """So many threads for operations of the calling thread; as many as before afterwards."""
-    before = torch.get_num_threads()
+    before = own_number()
     if before == count:
         yield
         return
@@ -62,7 +69,7 @@ def threads_for(values: int, device: torch.device) -> Iterator[None]:
     As many as before afterwards.
     """
     small = device.type == "cpu" and values < THREADED_VALUES
-    with own_threads(1 if small else torch.get_num_threads()):
+    with own_threads(1 if small else own_number()):
         yield
 
 

@@ -107,9 +107,10 @@ def _config(equation: Path | None, options: dict[str, Any]) -> RefineConfig:
             "--keep-terms keeps the terms of an equation: give one (EQUATION.json or --pde), or "
             "leave it out"
         )
-    return RefineConfig(
-        choose=not options["keep_terms"], **given(options, "noise", "order", "memory", "seed")
-    )
+    chosen = given(options, "noise", "order", "memory", "seed")
+    if options["budget"] is not None:
+        chosen["budget"] = 60 * options["budget"]
+    return RefineConfig(choose=not options["keep_terms"], **chosen)
 
 
 def _begin(equation: Path | None, data: Path, options: dict[str, Any]) -> PDE | Path | None:

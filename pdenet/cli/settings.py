@@ -31,8 +31,11 @@ def training_config(options: Mapping[str, Any]) -> TrainingConfig:
     elif options.get("preset"):
         config = preset(options["preset"])
     typed = given(options, "seed", "device", "dtype")
-    if options.get("no_refine"):
-        typed["refine"] = {**config.refine.model_dump(), "when": "never"}
+    refine = {"when": "never"} if options.get("no_refine") else {}
+    if options.get("budget") is not None:
+        refine["budget"] = 60 * options["budget"]
+    if refine:
+        typed["refine"] = {**config.refine.model_dump(), **refine}
     return validated({**config.model_dump(), **typed}) if typed else config
 
 

@@ -141,6 +141,7 @@ class RefineSection(_Section):
     noise: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = RefineConfig.noise
     choose: bool = RefineConfig.choose
     order: Annotated[int, Field(ge=1, le=6)] = RefineConfig.order
+    budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] = RefineConfig.budget
     iterations: _Positive = RefineConfig.iterations
     finest: _Positive = RefineConfig.finest
     memory: Annotated[float, Field(gt=0, allow_inf_nan=False)] = RefineConfig.memory

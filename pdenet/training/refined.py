@@ -30,8 +30,9 @@ __all__ = ["RefinementState"]
 
 FORMAT = "pdenet refinement"
 FORMAT_VERSION = 1
-FREE = ("workers",)
-"""Settings that change nothing in the result, so that they may change when a refinement goes on."""
+FREE = ("workers", "budget")
+"""Settings that do not decide what a refinement comes to, so that they may change when it goes
+on."""
 
 
 @dataclass(frozen=True)

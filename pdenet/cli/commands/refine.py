@@ -24,7 +24,15 @@ __all__ = ["command"]
 @click.option("--noise", type=float, help="Noise, relative to std(u), e.g. 0.01. [estimated]")
 @click.option("--keep-terms", is_flag=True, help="Fit the terms as they are.")
 @click.option(
-    "--order", type=click.IntRange(1, 6), help="Of derivatives that may enter, at most. [6]"
+    "--order",
+    type=click.IntRange(1, 6),
+    help="Highest derivative, at most. [6]",
+)
+@click.option(
+    "--budget",
+    type=float,
+    metavar="MINUTES",
+    help="What is found after so long is the result. [30]",
 )
 @click.option("--memory", type=float, metavar="GiB", help="What it may take. [4]")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of all random numbers. [0]")

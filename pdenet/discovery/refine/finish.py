@@ -13,14 +13,22 @@ from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import errors
-from pdenet.discovery.refine.measures import Final, chi2_of, finer_than, is_good, miss, quadratic_of
+from pdenet.discovery.refine.measures import (
+    TOO_LATE,
+    Final,
+    chi2_of,
+    finer_than,
+    is_good,
+    miss,
+    quadratic_of,
+)
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.saving import Judgement, restored, to_save
 from pdenet.discovery.refine.session import Fitted, Session
 from pdenet.discovery.refine.setup import SHORTEST, Setup
 from pdenet.discovery.refine.uncertainty import shift
 from pdenet.discovery.terms import Library
-from pdenet.errors import Advice, DiscoveryError, StoppedError
+from pdenet.errors import DiscoveryError, StoppedError
 from pdenet.grid import Grid
 
 __all__ = ["finish"]
@@ -38,11 +46,6 @@ HALVINGS = 2
 UNSEEN_FIRST, STILL = 6, 0.9
 """Iterations of the states alone, at most; and the factor by which one must lower chi² for another
 to follow, but where one of the fields was never seen and begins with nothing."""
-
-_ENDED = (
-    "the time budget ended before an equation was fitted: give fewer trajectories or frames, or"
-)
-TOO_LATE = Advice(f"{_ENDED} more time (budget=)", shell=f"{_ENDED} more time (--budget)")
 
 LITTLE = 0.1
 """chi² above 1 for the sake of which a fit that has not converged is not gone on with or tried in

@@ -42,7 +42,7 @@ from pdenet.discovery.refine.information import errors, solve
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, positive
 from pdenet.errors import StoppedError
-from pdenet.threads import own_threads, set_own_threads
+from pdenet.threads import own_number, own_threads, set_own_threads
 
 __all__ = [
     "CONVERGED",
@@ -105,7 +105,7 @@ class Workers:
         stop: a deadline, the `is_set` of a `threading.Event`, or whatever else tells any thread
         that no more work shall begin.
         """
-        before, ended = torch.get_num_threads(), Event()
+        before, ended = own_number(), Event()
         count = 1 if device.type != "cpu" else number or before
         alone = 1 if device.type == "cpu" else before
         pool = ThreadPoolExecutor(count, initializer=set_own_threads, initargs=(alone,))

@@ -16,6 +16,7 @@ from pdenet.discovery.refine.families import families
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import errors
 from pdenet.discovery.refine.measures import (
+    TOO_LATE,
     chi2_of,
     finer_than,
     quadratic_of,
@@ -80,6 +81,8 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
         if near or frames <= SHORTEST or session.late():
             break
         setup = setup.in_windows(max(SHORTEST, frames // 2))
+    if first is None and session.late():
+        raise DiscoveryError(TOO_LATE.python, shell=TOO_LATE.shell)
     if first is None and not any(map(_nonzero, proposal.starts)):
         raise DiscoveryError(why_nothing(session.setup, proposal.tried))
     if first is None:

@@ -13,9 +13,11 @@ from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.terms import Library
+from pdenet.errors import Advice
 from pdenet.grid import Grid
 
 __all__ = [
+    "TOO_LATE",
     "Final",
     "chi2_of",
     "finer_than",
@@ -32,6 +34,11 @@ EXPLAINED = 1.5
 SMALL = 1e-3
 """chi² per degree of freedom, and r.m.s. residual over that of the fields, above which a finer grid
 of the states is tried."""
+
+_ENDED = (
+    "the time budget ended before an equation was fitted: give fewer trajectories or frames, or"
+)
+TOO_LATE = Advice(f"{_ENDED} more time (budget=)", shell=f"{_ENDED} more time (--budget)")
 
 ABOVE_NOISE = 1.2
 """Variance over that of the noise, which is known to some per cent, from which it is more than

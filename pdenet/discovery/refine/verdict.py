@@ -65,6 +65,9 @@ def chi2_error(final: Final) -> float:
 
 def verdict_of(final: Final, doubts: Doubts) -> tuple[Verdict, str]:
     """The verdict and why it is that; no reason for "identified"."""
+    weak = _weak(doubts)
+    if not final.estimate.converged and weak:
+        return "not identifiable", weak
     if not final.estimate.converged:
         return "not converged", (
             "the coefficients still moved when the fit ended: they are the best so far, and "
@@ -102,6 +105,18 @@ def _undecided(doubts: Doubts) -> str:
             "the data are so special (as a travelling wave is) that any of these equations "
             f"describes them: {'; '.join(doubts.families)}. Other initial states would decide"
         )
+    weak = _weak(doubts)
+    if weak:
+        return weak
+    for other in doubts.alternatives:
+        more = other.terms > len(doubts.library.terms)
+        if other.odds > (DOUBTFUL_MORE if more else DOUBTFUL):
+            return f"another equation has odds of {other.odds:.2g} : 1 ({other.change})"
+    return ""
+
+
+def _weak(doubts: Doubts) -> str:
+    """Which coefficients may be zero, in words; "" where none."""
     terms = zip(
         doubts.library.terms, doubts.coefficients.tolist(), doubts.stderr.tolist(), strict=True
     )
@@ -110,13 +125,9 @@ def _undecided(doubts: Doubts) -> str:
         for term, value, error in terms
         if not abs(value) >= SIGNIFICANT * error
     ]
-    if weak:
-        return f"the coefficient of {', '.join(weak)} is within {SIGNIFICANT:g} errors of zero"
-    for other in doubts.alternatives:
-        more = other.terms > len(doubts.library.terms)
-        if other.odds > (DOUBTFUL_MORE if more else DOUBTFUL):
-            return f"another equation has odds of {other.odds:.2g} : 1 ({other.change})"
-    return ""
+    if not weak:
+        return ""
+    return f"the coefficient of {', '.join(weak)} is within {SIGNIFICANT:g} errors of zero"
 
 
 def family_text(relation: Relation, library: Library, coefficients: Sequence[float]) -> str:

@@ -1,0 +1,194 @@
+"""What a refinement promises: right equations, families, and true reasons why there is none."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pdenet.boundary import periodic
+from pdenet.discovery.equation import DiscoveredEquation
+from pdenet.discovery.refine import RefineConfig
+from pdenet.discovery.refine.refine import refine
+from pdenet.errors import DiscoveryError
+from pdenet.grid import Grid
+from pdenet.pde import PDE
+from pdenet.pde.compare import compare
+from pdenet.problem import Problem
+
+TAU = 2 * math.pi
+N, FRAMES, DT = 48, 24, 0.05
+
+
+def linear(symbol: NDArray[np.complex128], count: int, seed: int) -> NDArray[np.float64]:
+    """Solutions of û_t = symbol(k) û from random waves k = 1 to 5."""
+    rng = np.random.default_rng(seed)
+    first = np.zeros((count, 1, N // 2 + 1), complex)
+    for k in range(1, 6):
+        first[:, 0, k] = rng.normal(size=count) + 1j * rng.normal(size=count)
+    t = DT * np.arange(FRAMES)[None, :, None]
+    states: NDArray[np.float64] = np.fft.irfft(first * np.exp(symbol * t), N) * N / 2
+    return states[:, :, None]
+
+
+def waves() -> NDArray[np.float64]:
+    return np.arange(N // 2 + 1).astype(float)
+
+
+def noisy(states: NDArray[np.float64], level: float, seed: int = 1) -> Tensor:
+    noise = np.random.default_rng(seed).standard_normal(states.shape)
+    return torch.from_numpy(states + level * states.std() * noise)
+
+
+def found(data: Tensor, length: float = TAU, **settings: float) -> DiscoveredEquation:
+    grid = Grid((data.shape[-1],), (length,))
+    fields = ("u", "v")[: data.shape[2]]
+    problem = Problem(None, grid, periodic(1), fields)
+    return refine(None, data, None, problem, DT, RefineConfig(workers=1, **settings))
+
+
+def verdict(result: DiscoveredEquation) -> str:
+    assert result.refinement is not None
+    return result.refinement.verdict
+
+
+@pytest.mark.parametrize(
+    ("law", "symbol"),
+    [
+        ("u_t = -0.4*u_x - 0.02*u_xxx", lambda k: -0.4j * k + 0.02j * k**3),
+        ("u_t = -0.3*u_xx - 0.02*u_xxxx", lambda k: 0.3 * k**2 - 0.02 * k**4),
+    ],
+)
+def test_the_order_is_raised_as_far_as_the_data_ask_for(law: str, symbol: object) -> None:
+    assert callable(symbol)
+    result = found(noisy(linear(symbol(waves()), 4, 0), 0.01))
+    comparison = compare(result.pde, PDE(law))
+    assert comparison.tpr == 1 and comparison.einf < 0.02
+    assert verdict(result) == "identified"
+
+
+def test_an_order_that_is_too_low_is_no_equation() -> None:
+    data = noisy(linear(-0.4j * waves() + 0.05j * waves() ** 3, 4, 0), 0.01)
+    try:
+        result = found(data, order=2)
+    except DiscoveryError as error:
+        assert "no equation of the library explains" in str(error)
+    else:
+        assert verdict(result) in ("not explained", "not converged")
+
+
+def test_waves_of_any_shell_count() -> None:
+    """A band: nothing below k = 6."""
+    rng = np.random.default_rng(3)
+    x, t = np.arange(N) / N * TAU, DT * np.arange(FRAMES)[:, None]
+    states = [
+        sum(
+            rng.normal()
+            * np.cos(k * (x - 0.5 * t) + rng.uniform(0, TAU))
+            * np.exp(-0.01 * k**2 * t)
+            for k in (6, 7, 8)
+        )
+        for _ in range(4)
+    ]
+    result = found(noisy(np.array(states)[:, :, None], 0.01))
+    assert compare(result.pde, PDE("u_t = -0.5*u_x + 0.01*u_xx")).tpr == 1
+    assert verdict(result) == "identified"
+
+
+def test_a_travelling_wave_obeys_a_family() -> None:
+    """u = sech² obeys u_xx = 4 u − 6 u², so that any multiple of it may be added."""
+    length, n = 20.0, 96
+    x, t = np.arange(n) / n * length, DT * np.arange(FRAMES)[:, None]
+    states = 1 / np.cosh(x - 6 - 1.5 * t) ** 2
+    result = found(noisy(states[None, :, None], 0.01), length)
+    assert verdict(result) == "not identifiable"
+    assert result.refinement is not None and len(result.refinement.families) >= 1
+    assert "u_xx" in result.refinement.families[0] and "for any a" in result.refinement.families[0]
+    # The simplest member is the one that is fitted.
+    assert compare(result.pde, PDE("u_t = -1.5*u_x")).tpr == 1
+
+
+def test_a_law_outside_of_the_library_is_not_identified() -> None:
+    """u_t = −2 u/(1 + u), pointwise exact: u + log u = c − 2 t."""
+    rng = np.random.default_rng(5)
+    x = np.arange(N) / N * TAU
+    states = []
+    for _ in range(4):
+        u = 1.8 + sum(
+            rng.normal() * np.cos(k * x + rng.uniform(0, TAU)) / (2 * k) for k in (1, 2, 3)
+        )
+        u = np.maximum(u, 0.3)
+        start = u + np.log(u)
+        frames = []
+        for frame in range(FRAMES):
+            for _ in range(60):  # Newton
+                u = np.maximum(u - (u + np.log(u) - start + 2 * DT * frame) / (1 + 1 / u), 1e-9)
+            frames.append(u)
+        states.append(frames)
+    try:
+        result = found(noisy(np.array(states)[:, :, None], 0.0005))
+    except DiscoveryError as error:
+        assert "no equation of the library explains" in str(error)
+        return
+    assert verdict(result) in ("not explained", "not converged")
+    assert result.refinement is not None and result.refinement.reason
+
+
+def test_noise_alone_says_so() -> None:
+    data = torch.from_numpy(np.random.default_rng(7).standard_normal((4, FRAMES, 1, N)))
+    with pytest.raises(DiscoveryError, match="nothing but noise"):
+        found(data)
+
+
+def test_fields_that_stand_still_say_so() -> None:
+    states = np.broadcast_to(linear(0 * waves(), 4, 2)[:, :1], (4, FRAMES, 1, N))
+    with pytest.raises(DiscoveryError, match="do not change by more than their noise"):
+        found(noisy(states.copy(), 0.01))
+
+
+def test_random_motion_is_told_from_no_motion() -> None:
+    rng = np.random.default_rng(8)
+    x, t = np.arange(N) / N * TAU, DT * np.arange(FRAMES)[:, None]
+    states = [
+        sum(
+            rng.normal() * np.cos(k * x + rng.uniform(0, 6)) * np.cos(rng.uniform(1, 6) * t)
+            for k in range(1, 5)
+            for _ in range(4)
+        )
+        for _ in range(4)
+    ]
+    try:
+        result = found(noisy(np.array(states)[:, :, None], 0.001))
+    except DiscoveryError as error:
+        assert "no equation of the library explains" in str(error)
+        assert "do not change" not in str(error)
+    else:
+        assert verdict(result) in ("not explained", "not converged")
+
+
+def test_a_field_without_a_law_does_not_hold_up_the_other() -> None:
+    """v is stirred by nothing that was measured; u decays."""
+    rng = np.random.default_rng(9)
+    t = DT * np.arange(FRAMES)[:, None]
+    u = linear(-0.3 * waves() ** 2, 4, 4)
+    x = np.arange(N) / N * TAU
+    v = np.array(
+        [
+            np.sin(x + rng.uniform(0, 6)) * np.cos(5 * t + rng.uniform(0, 6))
+            + np.cos(2 * x + 3 * t * t + rng.uniform(0, 6))
+            for _ in range(4)
+        ]
+    )
+    data = np.concatenate([u, v[:, :, None] * u.std()], 2)
+    with pytest.raises(DiscoveryError, match=r"how v changes.*u may have an equation"):
+        found(noisy(data, 0.001))
+
+
+def test_a_budget_ends_a_refinement_with_what_it_has() -> None:
+    data = noisy(linear(-0.4j * waves() - 0.05 * waves() ** 2, 4, 0), 0.05)
+    with pytest.raises(DiscoveryError, match="time budget"):
+        found(data, budget=1e-6)
