@@ -9,7 +9,6 @@ import os
 import random
 import signal
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +64,6 @@ def _shared():
         "folder": Path.cwd(),
         "environment": {k: v for k, v in os.environ.items() if not k.startswith(OTHERS)},
         "handlers": [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)],
-        "filters of warnings": list(warnings.filters),
     }
 
 

@@ -170,6 +170,8 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         for name, table in pde.expansions().items()
     }
     seconds, refinement = as_kind(dict, record["seconds"]), record["refinement"]
+    if record["format_version"] != FORMAT_VERSION and isinstance(refinement, dict):
+        refinement = {"families": [], "tried": [], **refinement}
     found = DiscoveredEquation(
         pde=pde,
         stderr=as_table(record["stderr"], named),

@@ -64,8 +64,8 @@ def refinement_from(record: Any, names: Names) -> Refinement:
         bias=as_table(record["bias"], names),
         decisions=tuple(map(_decision, as_kind(list, record["decisions"]))),
         alternatives=tuple(map(_alternative, as_kind(list, record["alternatives"]))),
-        families=tuple(as_kind(str, each) for each in as_kind(list, record.get("families", []))),
-        tried=tuple(as_kind(str, each) for each in as_kind(list, record.get("tried", []))),
+        families=tuple(as_kind(str, each) for each in as_kind(list, record["families"])),
+        tried=tuple(as_kind(str, each) for each in as_kind(list, record["tried"])),
         verdict=verdict,
         reason=as_kind(str, record["reason"]),
     )

@@ -86,6 +86,7 @@ def test_the_page_is_well_formed_and_stands_alone(name):
     assert len(text.encode()) < 3_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_picture_has_words_and_a_width(name):
     pictures = [attributes for tag, attributes in Page(html(name)).tags if tag == "img"]
