@@ -20,8 +20,8 @@ A formula of k functions describes f of p weights where
     rise/unit < (p − k) (F + W s),       F the 99 % point of the F distribution,
 
 and among those that do, one costs rise/(unit (1 + W s)) + k (log W + 2 log P) with P functions to
-choose from and the largest unit of any direction. The shortest that describes f, and that no longer one beats by odds of 1000 : 1, stands
-in the equation, unless
+choose from and, here, the largest unit of any direction. The shortest that describes f, and that no
+longer one beats by odds of 1000 : 1, stands in the equation, unless
 
 - another one of its size is within these odds, so that the data cannot tell which is true,
 - its terms cancel: together they are more than `CANCELS` times as large as their sum, or
@@ -87,8 +87,8 @@ class Quadratic:
 
     matrix: G (function, function). right: r. constant: c. unit: by how much one superfluous
     unknown lowers the misfit by chance, on average; largest: the most that one does, as noise that
-    a whole window shares acts along few of them. unknowns: that the data know of the free function. windows:
-    that were fitted.
+    a whole window shares acts along few of them. unknowns: that the data know of the free function.
+    windows: that were fitted.
     """
 
     matrix: Tensor
