@@ -50,7 +50,7 @@ OUTSIDE: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
 )
 AROUND = {
     "CANCELS": (3.0, 10.0, 30.0, 100.0, math.inf),
-    "CONFIDENCE": (0.9, 0.99, 0.999, 0.99999),
+    "CONFIDENCE": (0.9, 0.95, 0.99, 0.999, 0.99999),
     "ODDS": tuple(2 * math.log(odds) for odds in (10, 100, 1000, 1e5)),
 }
 

@@ -17,11 +17,11 @@ mean over W windows falls as 1/W; what no equation explains, such as errors of t
 (`pdenet.discovery.noise`), may be alike in all of them: its share s of the misfit counts W times.
 A formula of k functions describes f of p weights where
 
-    rise/unit < (p − k) (F + W s),       F the 99.9 % point of the F distribution,
+    rise/unit < (p − k) (F + W s),       F the 99 % point of the F distribution,
 
 and among those that do, one costs rise/(unit (1 + W s)) + k (log W + 2 log P) with P functions to
-choose from. The shortest that describes f, and that no longer one beats by odds of 1000 : 1, stands
-in the equation, unless
+choose from and, here, the largest unit of any direction. The shortest that describes f, and that no
+longer one beats by odds of 1000 : 1, stands in the equation, unless
 
 - another one of its size is within these odds, so that the data cannot tell which is true,
 - its terms cancel: together they are more than `CANCELS` times as large as their sum, or
@@ -59,7 +59,7 @@ WIDTH = 200
 MOST = {1: 4, 2: 6, 3: 6}
 """Most functions in a formula, by the number of variables; longer ones are series."""
 
-CONFIDENCE = 0.999
+CONFIDENCE = 0.99
 """How sure it must be that a formula misses the function before it is given up."""
 
 CANCELS = 30.0
@@ -86,14 +86,16 @@ class Quadratic:
         rise(a) = aᵀ G a − 2 rᵀ a + c,
 
     matrix: G (function, function). right: r. constant: c. unit: by how much one superfluous
-    unknown lowers the misfit by chance. unknowns: that the data know of the free function. windows:
-    that were fitted.
+    unknown lowers the misfit by chance, on average; largest: the most that one does, as noise that
+    a whole window shares acts along few of them. unknowns: that the data know of the free function.
+    windows: that were fitted.
     """
 
     matrix: Tensor
     right: Tensor
     constant: float
     unit: float
+    largest: float
     unknowns: int
     windows: int
 
@@ -125,14 +127,15 @@ class Quadratic:
         scores = normal.gradient.cpu() - gradient
         scores = scores[:, inside] - scores[:, others] @ solved.T
         rank = round(float((schur * inner).sum()))
-        gain = torch.einsum("wi,ij,wj->", scores, inner, scores) / (windows * max(1, windows - 1))
+        gains = torch.linalg.eigvalsh(scores @ inner @ scores.T) / (windows * max(1, windows - 1))
         here = x[inside]
         pull = schur @ here + slope
         return cls(
             matrix=projection.T @ schur @ projection,
             right=projection.T @ pull,
             constant=float(here @ pull + here @ slope + slope @ inner @ slope),
-            unit=float(gain) / max(1, rank),
+            unit=float(gains.sum()) / max(1, rank),
+            largest=float(gains[-1]),
             unknowns=weights or rank,
             windows=windows,
         )
@@ -158,7 +161,7 @@ class Quadratic:
     def cost(self, rise: Tensor, functions: int, choices: int, structure: float) -> Tensor:
         """Of formulas of so many functions out of so many choices, as twice a log-likelihood."""
         price = functions * (math.log(self.windows) + 2 * math.log(choices))
-        return rise / (self.unit * (1 + self.windows * structure)) + price
+        return rise / (self.largest * (1 + self.windows * structure)) + price
 
 
 def inverse(matrix: Tensor) -> Tensor:
