@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from pdenet.errors import Advice, DataError
-from pdenet.foreign import one_line
+from pdenet.foreign import printable
 from pdenet.problem import Problem
 from pdenet.storage import split
 from pdenet.storage.finite import DIVERGED, require_finite
@@ -123,7 +123,7 @@ class Data:
         if (header.codes == split.EVERY).all():
             _log.warning(
                 "'%s' has %s, too few to hold some out: all sets are the same",
-                one_line(str(path)),
+                printable(str(path)),
                 counted(self.trajectories, "trajectory"),
             )
 
