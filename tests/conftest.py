@@ -87,3 +87,14 @@ def _no_file_is_left_behind():
     yield
     new = {path.name for path in root.iterdir()} - before
     assert not {name for name in new if not name.startswith(".")}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> object:
+    """Reports travel between processes as UTF-8: what a test logs of hostile names, which may be no
+    text at all, is escaped."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from pdenet.errors import Advice, DataError
+from pdenet.foreign import printable
 from pdenet.problem import Problem
 from pdenet.storage import split
 from pdenet.storage.finite import DIVERGED, require_finite
@@ -18,6 +19,7 @@ from pdenet.storage.foreign import WELL, hdf5_kind, how_to_bring
 from pdenet.storage.hdf5 import one_line, open_file, reading
 from pdenet.storage.header import Header, interpret
 from pdenet.storage.scan import Scan, scan
+from pdenet.words import counted
 
 __all__ = ["Data", "check", "open_data"]
 
@@ -120,9 +122,9 @@ class Data:
         self._columns = header.columns
         if (header.codes == split.EVERY).all():
             _log.warning(
-                "%s has %d trajectories, too few to hold some out: all sets are the same",
-                path,
-                self.trajectories,
+                "'%s' has %s, too few to hold some out: all sets are the same",
+                printable(str(path)),
+                counted(self.trajectories, "trajectory"),
             )
 
     @property

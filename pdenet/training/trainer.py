@@ -33,6 +33,7 @@ from pdenet.training.config import StageConfig, TrainingConfig
 from pdenet.training.loss import penalty, prediction_loss
 from pdenet.training.progress import MOST_DOUBLINGS, MOST_SUBSTEPS, Progress
 from pdenet.types import Trajectory
+from pdenet.words import counted
 
 __all__ = ["Trainer", "stage_names"]
 
@@ -116,9 +117,9 @@ class Trainer:
             stage = stages[progress.stage]
             if stage.blocks >= self.train.shape[1]:
                 _log.warning(
-                    "stage %s is left out: trajectories have %d frames",
+                    "stage %s is left out: trajectories have %s",
                     self.names[progress.stage],
-                    self.train.shape[1],
+                    counted(self.train.shape[1], "frame"),
                 )
                 progress = replace(progress, stage=progress.stage + 1)
                 continue

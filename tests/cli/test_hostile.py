@@ -166,7 +166,9 @@ def test_numbers_that_no_computer_holds_are_one_line(words, refused, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["a\u00a0b", "a\u202fb", "a\nb", "a\x07", os.fsdecode(b"\xff\xfe")]
+    "name",
+    ["a\u00a0b", "a\u202fb", "a\nb", "a\x07", os.fsdecode(b"\xff\xfe")],
+    ids=["no-break space", "narrow space", "line", "bell", "bytes"],
 )
 def test_a_file_of_any_name_can_be_read_again(name, tmp_path, capfd):
     path = tmp_path / f"{name}.h5"
