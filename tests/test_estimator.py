@@ -211,7 +211,7 @@ def test_many_data_are_refined_when_asked_for(found, monkeypatch, caplog):
     monkeypatch.setattr("pdenet.training.refining.QUICK", 100)
     try:
         assert extract(folder).refinement is None
-        assert f"pdenet extract {folder} --refine" in caplog.text
+        assert f"extract({str(folder)!r}, refine=True)" in caplog.text
     finally:
         monkeypatch.undo()
         assert extract(folder).refinement is not None

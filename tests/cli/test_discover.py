@@ -233,7 +233,7 @@ def test_data_with_missing_values_are_for_another_command(command, run, data, tm
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     words = {"DATA": gaps, "RUN": run, "NEW": tmp_path / "new"}
     said = refused([words.get(word, word) for word in command])
-    assert "missing values" in said and f"`pdenet refine EQUATION.json {gaps}`" in said
+    assert "missing values" in said and f"'pdenet refine {gaps}'" in said
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     assert not (tmp_path / "new").exists()
 
