@@ -34,7 +34,8 @@ from pdenet.training.config import ReadoutSection, TrainingConfig, preset
 
 SEEDS = 20
 PAPER = ("--grid", "32x32", "--refine", "4", "--dt", "0.01", "--noise", "0.001")
-PAPER += ("--trajectories", "14", "--frames", "21", "--no-refine")
+PAPER += ("--trajectories", "14", "--frames", "21")
+READ = (*PAPER, "--no-refine")
 SOURCE = ("--grid", "40x40", "--refine", "2", "--noise", "0.01", "--trajectories", "12")
 VARYING = ("--grid", "32x32", "--noise", "0.015", "--trajectories", "14", "--frames", "25")
 
@@ -65,9 +66,10 @@ class Problem:
 PROBLEMS = {
     "nonlinear source": Problem("nonlinear-source", SOURCE, "nonlinear-source"),
     "variable coefficients": Problem("variable-coefficients", VARYING, "variable-coefficients"),
-    "diffusion": Problem("diffusion", PAPER),
-    "Burgers": Problem("burgers", PAPER),
-    "reactive source": Problem("reactive-source", PAPER),
+    "diffusion": Problem("diffusion", READ),
+    "Burgers": Problem("burgers", READ),
+    "reactive source": Problem("reactive-source", READ),
+    "reactive source, refined": Problem("reactive-source", PAPER),
     "nonlinear source, full": Problem("nonlinear-source", short=False),
     "variable coefficients, full": Problem("variable-coefficients", short=False),
     "Burgers, full": Problem("burgers", ("--no-refine",), short=False),
