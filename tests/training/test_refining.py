@@ -123,18 +123,20 @@ def test_an_interrupted_refinement_goes_on_where_it_was(fitted, tmp_path):
     state = RefinementState(tmp_path / "state", "ab", FAR, KEEP)
     whole, rest = [], []
     through = refined(begun(), fitted, KEEP, whole.append)
+    last = max(event.iteration for event in whole if isinstance(event, Refining))
+    assert last > 1
 
     def stop(event):
-        if isinstance(event, Refining) and event.iteration == 3:
+        if isinstance(event, Refining) and event.iteration == last:
             raise Stopped
 
     with pytest.raises(Stopped):
         refined(begun(), fitted, KEEP, stop, state)
     kept = state.load()
-    assert int(kept["iterations"]) == 2
+    assert int(kept["iterations"]) == last - 1
     resumed = refined(begun(), fitted, KEEP, rest.append, state, resume=True)
     numbers = [event.iteration for event in rest if isinstance(event, Refining)]
-    assert numbers[0] == 3 and len(rest) < len(whole)
+    assert numbers[0] == last and len(rest) < len(whole)
     for monomial, value in through.pde.numeric_terms()["u"].items():
         error = through.stderr["u"][monomial]
         again = resumed.pde.numeric_terms()["u"][monomial]

@@ -196,7 +196,7 @@ def _states_alone(fit: Fit, now: Estimate) -> Estimate:
         if not unseen and after > STILL * before:
             break
         before = after
-    return now
+    return replace(now, iterations=0)  # of the whole fit none is done
 
 
 def _as_fine_as_needed(
