@@ -12,9 +12,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,18 +96,19 @@ def side_by_side(children: Sequence[Child], jobs: int, board: Board) -> list[End
             for child in list(waiting):
                 if len(running) >= jobs:
                     break
-                log = _claim(child.log)
-                if log is None:
-                    board.held(child.name)
-                    continue
-                waiting.remove(child)
-                if child.finished():
-                    os.close(log)
-                    ended[child.name] = Ended(child, 0, 0.0)
-                    board.ended(child.name, "done before")
-                    continue
-                running.append(_start(child, log, threads))
-                board.started(child.name, child.events)
+                with _uninterrupted():
+                    log = _claim(child.log)
+                    if log is None:
+                        board.held(child.name)
+                        continue
+                    waiting.remove(child)
+                    if child.finished():
+                        os.close(log)
+                        ended[child.name] = Ended(child, 0, 0.0)
+                        board.ended(child.name, "done before")
+                        continue
+                    running.append(_start(child, log, threads))
+                    board.started(child.name, child.events)
             if running or waiting:
                 time.sleep(MOMENT)
             board.look()
@@ -118,6 +120,26 @@ def side_by_side(children: Sequence[Child], jobs: int, board: Board) -> list[End
     finally:
         _stop(running)
     return [ended[child.name] for child in children]
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait: a child that is begun and not known yet could not be ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = list[int]()
+    before = {
+        number: signal.signal(number, lambda number, frame: heard.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if heard:
+            signal.raise_signal(heard[0])
 
 
 def _claim(log: Path) -> int | None:

@@ -155,9 +155,10 @@ def load_equation(path: Path) -> DiscoveredEquation:
         return _from_record({**record, **_OLDER.get(version, {})})
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = "an entry is missing: " * isinstance(error, KeyError) + str(error)
+        told = f"'{path}' holds no equation that can be read ({' '.join(reason.split())}): read it"
         raise CheckpointError(
-            f"'{path}' holds no equation that can be read ({' '.join(reason.split())}): read it "
-            "from its run again"
+            f"{told} from its run again",
+            shell=f"{told} again with 'pdenet extract {path.parent}'",
         ) from error
 
 

@@ -212,7 +212,8 @@ def measured(path, data, *, every=1, shape=None, fields=("u",)):
         states = opened.read(trajectories=slice(1, None))[:, ::every]
         grid, dt = opened.problem.grid, every * opened.dt
     if shape is not None:
-        states, grid = states[..., :shape], Grid((shape,), grid.lengths)
+        step = states.shape[-1] // shape
+        states, grid = states[..., ::step], Grid((shape,), grid.lengths)
     return write_arrays(path, states, grid, dt, fields=fields)
 
 

@@ -144,7 +144,7 @@ def test_what_does_not_converge_is_printed_and_marked(noisy, tmp_path, capsys, m
         (["DATA", "--pde", FAR, "--noise", "nan"], "noise nan is no noise level"),
         (["DATA", "--pde", FAR, "--memory", "-1"], "memory is -1"),
         (["DATA", "--pde", FAR, "--memory", "1e-9", "-q"], "allow more with --memory 1"),
-        (["DATA", "--pde", FAR, "--order", "5"], "--order"),
+        (["DATA", "--pde", FAR, "--order", "7"], "--order"),
         (["DATA", "--pde", "u_t = c*u_xx"], "c"),
         (["DATA", "--pde", "w_t = w_xx"], "the data hold u in (x)"),
         (["DATA", "--pde", "u_t = u_yy"], "u_yy"),

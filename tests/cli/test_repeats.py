@@ -307,6 +307,6 @@ def test_a_stop_before_anything_was_learned_leaves_nothing(data, tmp_path, until
     until(lambda: (folder / "seed-0" / "output.log").exists())
     os.kill(process.pid, signal.SIGTERM)
     _, told = process.communicate(timeout=600)
-    assert process.returncode == 143
+    assert process.returncode == 143, told
     assert told.splitlines()[-1].endswith(f"nothing was learned yet and '{folder}' is as it was")
     assert not folder.exists()
