@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from pdenet.discovery import noise
 from pdenet.discovery.refine.measures import WHAT_TO_TRY, Final, chi2_of, freedom, misfit_of
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.result import Alternative, Verdict
@@ -51,16 +52,14 @@ class Doubts:
 
 
 def chi2_error(final: Final) -> float:
-    """The standard deviation of χ² if equation and noise are right: that of a mean of as many
-    squares
-    as there are degrees of freedom, and that of the noise, which was estimated from the same
-    data."""
+    """The standard deviation of χ² if equation and noise are right; noise that was not given was
+    estimated from the same data (`pdenet.discovery.noise`)."""
     now, setup = final.estimate, final.setup
     assert now.reduced is not None
-    left = float(freedom(now.seen, now.reduced))
-    share = now.seen.count / now.seen.count.sum().clamp_min(1)
-    doubt = 0.0 if setup.given else float((share * setup.doubt).square().sum())
-    return math.sqrt(2 / max(1.0, left) + doubt)
+    if setup.given:
+        return math.sqrt(2 / float(freedom(now.seen, now.reduced)))
+    unknowns = float(now.reduced.spread.sum())
+    return noise.chi2_error(setup.doubt, now.seen.count, unknowns)
 
 
 def verdict_of(final: Final, doubts: Doubts) -> tuple[Verdict, str]:
@@ -88,12 +87,12 @@ def _unexplained(final: Final) -> str:
     if math.isfinite(chi2) and chi2 < 1 + max(SURPRISING * error, LEAST):
         return ""
     misfit = misfit_of(final.estimate)
-    noise = misfit / math.sqrt(chi2) if chi2 > 0 else math.inf
-    if noise < COMPUTED and misfit < REPRODUCED:
+    noisy = misfit / math.sqrt(chi2) if chi2 > 0 else math.inf
+    if noisy < COMPUTED and misfit < REPRODUCED:
         return ""
     return (
         f"no equation of the library explains the data: what is left is {100 * misfit:.2g} % of "
-        f"the size of the fields, where noise would leave {100 * noise:.2g} % (χ² = {chi2:.3g} ± "
+        f"the size of the fields, where noise would leave {100 * noisy:.2g} % (χ² = {chi2:.3g} ± "
         f"{error:.1g})"
     )
 
