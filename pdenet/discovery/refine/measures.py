@@ -17,7 +17,9 @@ from pdenet.errors import Advice
 from pdenet.grid import Grid
 
 __all__ = [
+    "EXPLAINED",
     "TOO_LATE",
+    "WHAT_TO_TRY",
     "Final",
     "chi2_of",
     "finer_than",

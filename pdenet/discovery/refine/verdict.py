@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pdenet.discovery import noise
-from pdenet.discovery.refine.measures import WHAT_TO_TRY, Final, chi2_of, freedom, misfit_of
+from pdenet.discovery.refine.measures import (
+    EXPLAINED,
+    WHAT_TO_TRY,
+    Final,
+    chi2_of,
+    freedom,
+    misfit_of,
+)
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.result import Alternative, Verdict
 from pdenet.discovery.terms import Library
@@ -64,8 +71,8 @@ def chi2_error(final: Final) -> float:
 
 def verdict_of(final: Final, doubts: Doubts) -> tuple[Verdict, str]:
     """The verdict and why it is that; no reason for "identified"."""
-    weak = _weak(doubts)
-    if not final.estimate.converged and weak:
+    weak, near = _weak(doubts), chi2_of(final.estimate, final.setup.shown) < EXPLAINED
+    if not final.estimate.converged and weak and near:
         return "not identifiable", weak
     if not final.estimate.converged:
         return "not converged", (
