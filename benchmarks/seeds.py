@@ -7,7 +7,8 @@
 
 A seed makes the data and the network's start. "exact": all true terms and no other. "curve": a map
 or a source without a formula is the answer, nothing else is wrong. "error": the largest relative
-error of a coefficient (a missing or extra term counts 1). Data are small and trainings short, so
+error of a coefficient (a missing or extra term counts 1), "inside" how many of the true
+coefficients lie within two standard errors of those found. Data are small and trainings short, so
 that a run takes about half a minute (`PROBLEMS`); "full" is `pdenet discover` as it comes, and
 --problems names it. Everything goes to benchmarks/results/seeds.json after every run.
 """
@@ -73,6 +74,8 @@ PROBLEMS = {
     "nonlinear source, full": Problem("nonlinear-source", short=False),
     "variable coefficients, full": Problem("variable-coefficients", short=False),
     "Burgers, full": Problem("burgers", ("--no-refine",), short=False),
+    "Burgers, refined": Problem("burgers", short=False),
+    "Burgers, paper, refined": Problem("burgers", ("--preset", "paper"), short=False),
 }
 USUAL = [name for name, problem in PROBLEMS.items() if problem.short]
 
@@ -126,9 +129,16 @@ def _run(problem: str, seed: int) -> dict[str, Any]:
         **numbers,
         "equations": document["equations"],
         "scores": document["scores"],
+        "deviations": deviations(document["terms"]),
         "functions": functions,
         "kind": kind_of(document["scores"], functions),
     }
+
+
+def deviations(terms: Sequence[dict[str, Any]]) -> list[float]:
+    """Of each coefficient from the truth, in standard errors; without those that have no truth."""
+    known = (each for each in terms if each["truth"] is not None and each["stderr"])
+    return [(each["coefficient"] - each["truth"]) / each["stderr"] for each in known]
 
 
 def kind_of(scores: dict[str, Any], functions: Sequence[dict[str, Any]]) -> str:
@@ -143,8 +153,8 @@ def table(runs: Sequence[dict[str, Any]]) -> list[list[str]]:
     """A row for each problem, below the names of the columns."""
     rows = [
         ["problem", "exact", "curve", "wrong", "failed", "median error", "worst error",
-         "largest error of a map or curve (L2)", "CPU s a run"],
-        ["---"] * 9,
+         "inside", "largest error of a map or curve (L2)", "CPU s a run"],
+        ["---"] * 10,
     ]  # fmt: skip
     for problem in PROBLEMS:
         found = [run for run in runs if run["problem"] == problem]
@@ -153,6 +163,7 @@ def table(runs: Sequence[dict[str, Any]]) -> list[list[str]]:
             continue
         kinds = [run.get("kind") for run in found]
         errors = [run["scores"]["einf"] for run in ended if run["scores"]["einf"] is not None]
+        z = [abs(each) for run in ended for each in run.get("deviations", [])]
         curves = [each["l2_error"] for run in ended for each in run["functions"]]
         curves = [error for error in curves if error is not None]
         rows.append(
@@ -162,6 +173,7 @@ def table(runs: Sequence[dict[str, Any]]) -> list[list[str]]:
                 str(kinds.count(None)),
                 _percent(statistics.median(errors) if errors else None),
                 _percent(max(errors, default=None)),
+                f"{sum(each <= 2 for each in z)} of {len(z)}, worst {max(z):.1f}" if z else "–",
                 _percent(max(curves, default=None)),
                 f"{statistics.median(run['cpu_seconds'] for run in found):.0f}",
             ]
