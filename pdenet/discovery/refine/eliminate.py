@@ -34,7 +34,7 @@ model).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -42,6 +42,7 @@ from torch import Tensor
 
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.information import principal
+from pdenet.discovery.refine.krylov import combined, conjugate_gradients
 from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells
@@ -50,7 +51,6 @@ __all__ = [
     "Model",
     "Reduced",
     "States",
-    "conjugate_gradients",
     "damped",
     "reduce_states",
 ]
@@ -184,26 +184,26 @@ def reduce_states(
     start, along = _gradients(model, systems.line, coefficients, seen, states, residual)
     start = start - states.at / states.variance
     axes, known = _axes(information if terms else None, terms, residual)
-    right = torch.cat([_turned(axes, coupling), systems.drawn(), start[:, None]], 1)
+    right = torch.cat([combined(axes, coupling), systems.drawn(), start[:, None]], 1)
     bound = tolerance**2 * waves.inner(right, systems.precondition(right))
     bound[:, :terms] = torch.minimum(bound[:, :terms], LOST * known / len(seen.values))
-    solved = _turned(axes, states.solved[:, :terms])
+    solved = combined(axes, states.solved[:, :terms])
     begun = [solved, states.draw[:, None], torch.zeros_like(start)[:, None]]
     found, left = conjugate_gradients(
         systems.apply,
         right,
         torch.cat(begun, 1),
         systems.precondition,
-        waves.inner,
+        waves.gram,
         iterations,
         bound,
     )
     back = torch.linalg.inv(axes)
-    solved, draw, step = _turned(back, found[:, :terms]), found[:, terms], found[:, terms + 1]
+    solved, draw, step = combined(back, found[:, :terms]), found[:, terms], found[:, terms + 1]
     flat, inner = slopes.flatten(2), waves.inner
     # With what is left of the systems the errors of both are products of two errors.
-    lost = coupling + _turned(back, left[:, :terms])
-    matrix = (flat @ flat.transpose(1, 2)).double() - inner(lost[:, :, None], solved[:, None])
+    lost = coupling + combined(back, left[:, :terms])
+    matrix = (flat @ flat.transpose(1, 2)).double() - waves.gram(lost, solved)
     gradient = along[:, :terms] - inner(coupling, step[:, None])
     return Reduced(
         matrix=0.5 * (matrix + matrix.transpose(1, 2)),
@@ -226,12 +226,6 @@ def _axes(information: Tensor | None, terms: int, like: Tensor) -> tuple[Tensor,
         return one, torch.full_like(one[:, :1].flatten(), torch.inf)
     values, axes = known
     return axes, values.clamp_min(0)
-
-
-def _turned(axes: Tensor, vectors: Tensor) -> Tensor:
-    """Combinations (trajectory, axis, ..) of vectors (trajectory, term, ..)."""
-    found: Tensor = torch.einsum("jk,bj...->bk...", axes.to(vectors.dtype), vectors)
-    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -345,41 +339,3 @@ def damped(dynamics: Dynamics, coefficients: Tensor, seen: Observations) -> Tens
     left = (2 * rate[None].clamp(max=0) * times.reshape([-1] + [1] * rate.dim())).exp()
     share = seen.weight.square().flatten(3).mean(3) * seen.share(dynamics.waves)
     return torch.einsum("btf,tf...->bf...", share, left)
-
-
-def conjugate_gradients(
-    apply: Callable[[Tensor], Tensor],
-    right: Tensor,
-    start: Tensor,
-    precondition: Callable[[Tensor], Tensor],
-    inner: Callable[[Tensor, Tensor], Tensor],
-    iterations: int,
-    bound: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Solutions (batch, vector, ..) of many systems at once, and their residuals r.
-
-    bound: (batch, vector). A vector goes on for as long as <r, M r> with the preconditioner M, the
-    square of its error, is above its bound anywhere in the batch.
-    """
-    shape = [right.shape[0], -1] + [1] * (right.dim() - 2)
-    x, residual = start.clone(), right.clone()
-    begun = start.flatten(2).abs().amax((0, 2)).nonzero()[:, 0]
-    if len(begun):
-        residual[:, begun] -= apply(start[:, begun])
-    z = precondition(residual)
-    energy = inner(residual, z)
-    going = (energy > bound).any(0).nonzero()[:, 0]
-    direction, energy = z[:, going], energy[:, going]
-    for _ in range(iterations):
-        if not len(going):
-            break
-        image = apply(direction)
-        length = (energy / inner(direction, image).clamp_min(1e-300)).reshape(shape)
-        x[:, going] += length * direction
-        residual[:, going] -= length * image
-        z = precondition(residual[:, going])
-        before, energy = energy, inner(residual[:, going], z)
-        direction = z + (energy / before.clamp_min(1e-300)).reshape(shape) * direction
-        still = (energy > bound[:, going]).any(0).nonzero()[:, 0]
-        going, direction, energy = going[still], direction[:, still], energy[:, still]
-    return x, residual

@@ -40,6 +40,13 @@ NEGLIGIBLE, EXACT = 0.25, 1e-8
 """Shift of a coefficient, in standard errors and as a share of it, from which a finer model is
 worth its time: without noise it would go on to rounding, for digits that no measurement has."""
 
+LONGEST = 512
+"""Steps of time in one window up to which windows are made longer: steps come one after another, so
+that twice as long a window takes twice the time, and by then rollouts are far from linear."""
+
+HALF = 0.5
+"""Part of the allowed shift that steps of time and points may each have."""
+
 HALVINGS = 2
 """How often steps of the inner model are halved because it does not lead to the outer one."""
 
@@ -108,7 +115,10 @@ def _longer(session: Session, final: Final, work: _Work) -> Final:
     whole, frames = session.setup.data.shape[1], work.frames
     while frames < whole and is_good(final) and not session.late():
         frames = 2 * frames if 4 * frames <= whole else whole
-        known = Fitted(final.setup, final.grid, final.fit, final.estimate)
+        if frames * final.fit.model.inner.substeps > LONGEST:
+            break
+        times = 1 if work.known is None else work.known.times
+        known = Fitted(final.setup, final.grid, final.fit, final.estimate, times)
         start = final.estimate.coefficients
         found = _final(session, replace(work, start=start, frames=frames, known=known, short=True))
         limit = chi2_of(final.estimate, final.setup.sigma) + LITTLE
@@ -209,25 +219,32 @@ def _as_fine_as_needed(
 ) -> tuple[Fit, Estimate, Tensor]:
     """The fit with an outer model so fine that a finer one would change little, and by how much.
 
-    Where derivatives of the inner model do not lead to the outer one, its steps are halved first.
+    Steps of time and points are looked at, and made finer, each for itself. Where derivatives of
+    the inner model do not lead to the outer one, its steps are halved first.
     """
-    finest, halved = 2 * session.config.finest * setup.problem.grid.shape[0], 0
+    finest, halved = session.config.finest * setup.problem.grid.shape[0], 0
     bias = torch.full_like(now.coefficients, math.inf)
     while now.finite and not session.late():
         inner, outer = fit.model.inner, fit.model.outer
+        closer = outer.in_smaller_steps(2)
         finer = _on(setup, library, inner, now, outer.waves.grid.refine(2))
-        twice = outer.in_smaller_steps(2).each
-        finer = finer.in_steps(tuple(map(max, finer.each, twice)))
+        finer = finer.in_steps(tuple(map(max, finer.each, outer.each)))
         try:
-            bias = shift(fit, now, finer)
+            shifts = shift(fit, now, closer, finer)
         except StoppedError:
             break
+        bias = shifts.sum(0)
         assert now.information is not None
         allowed = NEGLIGIBLE * errors(now.information)
-        small = bool((bias.abs() <= allowed.maximum(EXACT * now.coefficients.abs())).all())
-        if small or finer.waves.grid.shape[0] > finest or not now.converged:
+        allowed = allowed.maximum(EXACT * now.coefficients.abs())
+        in_time, in_space = (shifts.abs() / allowed).amax(1).tolist()
+        if in_time + in_space <= 1 or not now.converged:
             break
-        ahead = replace(fit, model=Model(inner, finer))
+        if in_space > HALF and outer.waves.grid.shape[0] > finest:
+            break
+        outer = finer if in_space > HALF else outer
+        outer = outer.in_smaller_steps(_closer(in_time)) if in_time > HALF else outer
+        ahead = replace(fit, model=Model(inner, outer))
         there = _settled(session, ahead, now, step)
         assert there.reduced is not None
         if there.converged or (halved == HALVINGS and there.reduced.finite):
@@ -239,6 +256,12 @@ def _as_fine_as_needed(
             fit = replace(fit, model=Model(inner, inner))
             now = _settled(session, fit, now, step)
     return fit, now, bias.nan_to_num(math.inf).cpu()  # a model that blows up says nothing
+
+
+def _closer(ratio: float) -> int:
+    """How many steps for one bring a shift that is so many times the allowed one below it: the
+    method is of order four."""
+    return 2 if ratio < 2**4 * HALF else 4
 
 
 def _tried(fit: Fit, now: Estimate, step: Callable[[Estimate, Model], None]) -> Estimate:

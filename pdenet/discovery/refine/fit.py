@@ -77,6 +77,10 @@ turns back on the first; and the share of it that is made at least."""
 CAUTIOUS, SHARES = 1.0, (1.0, 0.5, 0.25, 0.1, 0.0)
 """Where all of these make things worse: the damping, and shares of the step of each state."""
 
+STUCK, STILL = 3, 0.99
+"""So many iterations in a row, of which none could be made whole and each left more than this share
+of chi², end a fit: where rollouts are far from linear nothing more comes of it."""
+
 WORSE = 1.01
 """Factor by which a step may raise chi²: what the draws average is not chi² itself."""
 
@@ -160,6 +164,12 @@ class Estimate:
         return self.step < CONVERGED
 
     @property
+    def misfit(self) -> float:
+        """Squared residuals of the last normal equations, in the units of the fields."""
+        assert self.reduced is not None and self.sigma is not None
+        return float((self.reduced.chi2 * self.sigma.square()).sum())
+
+    @property
     def finite(self) -> bool:
         """Whether its rollouts did not blow up."""
         return self.reduced is not None and bool(self.reduced.chi2.isfinite().all())
@@ -187,14 +197,17 @@ class Fit:
         """Iterate until steps are below `until`, at most so often; at least twice, because the
         first iteration has no draws. It ends before where numbers are no longer finite, and where
         the workers are stopped, with what it has by then."""
-        now = start
+        now, stuck = start, 0
         first = start.iterations
-        while now.iterations < first + iterations:
+        while stuck < STUCK and now.iterations < first + iterations:
+            before = math.inf if now.reduced is None else now.misfit
             try:
                 now = self.iterate(now)
             except StoppedError:
                 break
             on_step(now)
+            still = now.step == math.inf and now.misfit > STILL * before
+            stuck = stuck + 1 if still else 0
             if not now.finite:
                 break
             drawn = now.iterations > first + 1 or bool(start.states.draw.abs().amax() > 0)

@@ -17,6 +17,7 @@ from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import errors
 from pdenet.discovery.refine.measures import (
     TOO_LATE,
+    Final,
     chi2_of,
     finer_than,
     quadratic_of,
@@ -34,7 +35,7 @@ from pdenet.events import TermJudged
 from pdenet.grid import Grid
 from pdenet.words import counted
 
-__all__ = ["judge"]
+__all__ = ["judge", "reconsidered"]
 
 TRAJECTORIES = 8
 VALUES = 2**20
@@ -56,6 +57,10 @@ SETTLED = 0.5
 
 ROUNDS = 6
 """How often terms are judged, at most."""
+
+WORSE = 1.5
+"""Factor by which χ² may rise when terms change. Those that leave cost some tens of χ², not half of
+it."""
 
 COARSE, DOUBLINGS = 1.0, 3
 """Shift of a coefficient, in standard errors, from which steps of time are halved before terms are
@@ -143,13 +148,71 @@ def _rounds(
         if finer is not None:
             grid, now = finer, setup.begin(finer, now.coefficients)
         start = replace(fitted, grid=grid, now=now)
-        fitted = _fit(session, start, proposal, session.config.iterations)
+        after = _fit(session, start, proposal, session.config.iterations)
+        if finer is None and _is_worse(after, fitted):
+            now, choice = fitted.now, _those(choice, _nonzero(fitted.now.coefficients))
+            break
+        fitted = after
     coefficients = now.coefficients.clone()
     if choice is not None:
         outside = torch.ones_like(coefficients, dtype=torch.bool)
         outside[choice.kept] = False
         coefficients[outside] = 0
-    return Judgement(coefficients, choice, replace(fitted, now=now)), quadratic
+    seen = tuple(fitted.setup.data.shape[:2])
+    return Judgement(coefficients, choice, replace(fitted, now=now), seen=seen), quadratic
+
+
+def reconsidered(
+    session: Session, proposal: Proposal, judgement: Judgement, final: Final
+) -> Judgement | None:
+    """Every term judged once more, by all that the final fit saw: longer windows and more
+    trajectories show terms that few short ones do not. None where there is no more to go by."""
+    before, now, setup = judgement.fitted, final.estimate, final.setup
+    seen = tuple(setup.data.shape[:2])
+    if judgement.choice is None or judgement.families or judgement.seen == seen:
+        return None
+    if not now.converged or session.late():
+        return None
+    library, kept = proposal.library, judgement.kept
+    places = torch.tensor([kept.index(k) if k in kept else -1 for k in range(len(library.terms))])
+    coefficients = now.coefficients.new_zeros(len(library.terms))
+    coefficients[kept] = now.coefficients
+    states = now.states.only(places)
+    now = replace(now, coefficients=coefficients, states=states, information=None, last=None)
+    inner, outer = final.fit.model.inner, final.fit.model.outer
+    wide = replace(inner, library=library.on(inner.waves.grid, setup.sigma))
+    if outer is not inner:
+        outer = replace(outer, library=library.on(outer.waves.grid, setup.sigma))
+    model = Model(wide, wide if outer is inner else outer, single=False)
+    fit = replace(final.fit, model=model)
+    try:
+        quadratic = quadratic_of(now, fit.reduce(now), 1, proposal.pool)
+    except StoppedError:
+        return None
+    choice = choose(quadratic, _same_field(library))
+    start = (quadratic.at + quadratic.best(choice.kept)).to(coefficients)
+    if set(choice.kept) == set(kept):
+        start = coefficients
+    else:
+        _tell(session, library, choice)
+    times = 1 if before is None else before.times
+    fitted = Fitted(setup, final.grid, fit, replace(now, coefficients=start), times)
+    return Judgement(start, choice, fitted, seen=seen)
+
+
+def _is_worse(after: Fitted, before: Fitted) -> bool:
+    """Whether a fit with the terms that were asked for ended far above one without them: what asked
+    for them is a quadratic around a place from which rollouts are not near to linear."""
+    if not before.now.finite:
+        return False
+    limit = WORSE * max(1.0, chi2_of(before.now, before.setup.sigma))
+    return not after.now.finite or chi2_of(after.now, after.setup.sigma) > limit
+
+
+def _those(choice: Choice, kept: list[int]) -> Choice:
+    """The same, with these terms."""
+    judged = [replace(each, kept=each.term in kept) for each in choice.judged]
+    return replace(choice, kept=kept, judged=judged)
 
 
 def _same_field(library: Library) -> Callable[[int, int], bool]:
@@ -219,8 +282,13 @@ def _fit(session: Session, start: Fitted, proposal: Proposal, iterations: int) -
         )
 
     begun, part = part, run()
+    # `setup.dynamics` has taken ever smaller steps already where a first rollout blew up.
+    lost = not part.finite and part.iterations == begun.iterations + 1
     while (
-        times < 2**DOUBLINGS and not session.late() and (not part.finite or _is_coarse(fit, part))
+        not lost
+        and times < 2**DOUBLINGS
+        and not session.late()
+        and (not part.finite or _is_coarse(fit, part))
     ):
         dynamics, times = dynamics.in_smaller_steps(2), 2 * times
         fit = replace(fit, model=_model(dynamics))
@@ -239,7 +307,7 @@ def _is_coarse(fit: Fit, now: Estimate) -> bool:
     """Whether steps of half the size would move a coefficient, or do away with a blow-up."""
     if now.information is None or not now.step < NEAR:
         return False
-    moved = shift(fit, now, fit.model.inner.in_smaller_steps(2)).abs()
+    moved = shift(fit, now, fit.model.inner.in_smaller_steps(2))[0].abs()
     return not bool((moved <= COARSE * errors(now.information)).all())
 
 

@@ -7,6 +7,7 @@
    the same.
 3. All trajectories are fitted with these terms (`finish`). Where a finer grid or smaller steps
    would shift a coefficient by a fair part of its error, residuals are taken from the finer model.
+   Every candidate is judged there once more, and where the terms change they are fitted again.
 4. Covariance, bootstrap and shift give the errors (`uncertainty`).
 """
 
@@ -22,7 +23,7 @@ from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.finish import finish
 from pdenet.discovery.refine.fit import Workers
-from pdenet.discovery.refine.judge import judge
+from pdenet.discovery.refine.judge import judge, reconsidered
 from pdenet.discovery.refine.propose import propose
 from pdenet.discovery.refine.saving import Judgement, Kept, restored_judgement
 from pdenet.discovery.refine.session import Session
@@ -33,6 +34,9 @@ from pdenet.pde import PDE
 from pdenet.problem import Problem
 
 __all__ = ["refine"]
+
+AGAIN = 3
+"""How often terms are judged once more by what the final fit saw, at most."""
 
 
 def _silent(event: Event) -> None:
@@ -79,5 +83,13 @@ def refine(
         else:
             judgement = Judgement(proposal.starts[0], None)
         final = finish(session, proposal, judgement, kept.saved)
+        for _ in range(AGAIN):
+            again = reconsidered(session, proposal, judgement, final)
+            if again is None:
+                break
+            same, judgement = again.kept == judgement.kept, again
+            if same:
+                break
+            final = finish(session, proposal, judgement)
         found = summarise(proposal, judgement, final)
     return replace(found, seconds={"refine": time.perf_counter() - started})

@@ -22,12 +22,13 @@ __all__ = ["Judgement", "Kept", "restored", "restored_judgement", "to_save"]
 class Judgement:
     """The terms that stay, their coefficients among all of the proposal, and why. fitted: the fit
     that they were judged by, where it was not restored. families: relations of which the data
-    allow any multiple besides."""
+    allow any multiple besides. seen: windows and frames that they were judged by."""
 
     coefficients: Tensor
     choice: Choice | None
     fitted: Fitted | None = None
     families: tuple[Relation, ...] = ()
+    seen: tuple[int, ...] = ()
 
     @property
     def kept(self) -> list[int]:
@@ -52,6 +53,7 @@ def to_save(judgement: Judgement, now: Estimate, window: int, model: Model) -> d
     """A fit on its way, as tensors. window: frames; model: of the fit."""
     saved = {
         "start": judgement.coefficients,
+        "judged_by": torch.tensor(judgement.seen, dtype=torch.int64),
         "window": torch.tensor(window),
         "shape": torch.tensor(model.inner.waves.grid.shape),
         "steps": torch.tensor(model.inner.each),
@@ -117,7 +119,8 @@ def restored_judgement(saved: Mapping[str, Tensor]) -> Judgement:
         for leaves, enters, odds, gain in saved["rivals"].tolist()
     ]
     kept = [each.term for each in judged if each.kept]
-    return Judgement(saved["start"], Choice(kept, judged, rivals))
+    seen = tuple(saved["judged_by"].tolist())
+    return Judgement(saved["start"], Choice(kept, judged, rivals), seen=seen)
 
 
 def _place(number: float) -> int | None:

@@ -224,7 +224,8 @@ class Setup:
         because fields grow."""
         waves = self.waves_on(grid)
         stages = int(STAGES / 2 * self.config.memory * 2**30 / (self.config.workers or 1))
-        found = Dynamics(library.on(grid, self.sigma), waves, self.dt, kept=stages)
+        finer = grid.shape != self.problem.grid.shape
+        found = Dynamics(library.on(grid, self.sigma), waves, self.dt, kept=stages, dealiased=finer)
         found = found.in_steps(found.steps_for(at, coefficients, self._growth()))
         for _ in range(DOUBLINGS):
             lost = self._lost(found, at, coefficients)

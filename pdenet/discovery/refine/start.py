@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.product import Product
-from pdenet.discovery.refine.eliminate import conjugate_gradients
 from pdenet.discovery.refine.information import inverse
+from pdenet.discovery.refine.krylov import conjugate_gradients
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, spectrum_of_data
 from pdenet.discovery.refine.relations import Relation, relations
@@ -132,23 +132,26 @@ def filled(seen: Observations, waves: Waves, shells: Shells) -> Observations:
 
 def _most_probable(seen: Observations, waves: Waves, spectrum: Tensor) -> Observations:
     """The data with gaps replaced by the most probable field under a spectrum."""
-    precision = 1 / spectrum[:, None]
-    precision.flatten(3)[..., 0] = 0
-    weight = seen.weight.square()
+    precision = 1 / spectrum
+    precision.flatten(2)[..., 0] = 0
+    # Every frame is a system for itself, of one vector.
+    precision = precision.repeat_interleave(seen.values.shape[1], 0)[:, None]
+    weight = seen.weight.square().flatten(0, 1)[:, None]
     share = weight.flatten(3).mean(3).reshape([*weight.shape[:3]] + [1] * waves.grid.ndim)
     inverse = 1 / (share + precision).clamp_min(1e-300)
-    right = waves.modes(seen.values * weight)
+    right = waves.modes(seen.values.flatten(0, 1)[:, None] * weight)
     accuracy = 1e-8 * waves.inner(right, inverse * right)
     found, _ = conjugate_gradients(
         lambda x: waves.modes(waves.points(x) * weight) + precision * x,
         right,
         torch.zeros_like(right),
         lambda x: inverse * x,
-        waves.inner,
+        waves.gram,
         100,
         accuracy,
     )
-    return replace(seen, values=waves.points(found), seen=torch.ones_like(seen.seen))
+    values = waves.points(found).reshape(seen.values.shape)
+    return replace(seen, values=values, seen=torch.ones_like(seen.seen))
 
 
 def rank_terms(

@@ -72,21 +72,22 @@ def _bootstrap(quadratic: Quadratic, generator: torch.Generator) -> Tensor | Non
     return spread
 
 
-def shift(fit: Fit, now: Estimate, finer: Dynamics) -> Tensor:
-    """By how much the coefficients would change with a finer outer model, (term,)."""
+def shift(fit: Fit, now: Estimate, *finer: Dynamics) -> Tensor:
+    """By how much the coefficients would change with each of these outer models, (model, term)."""
     assert now.reduced is not None
     model, seen, states = fit.model, now.seen, now.states
-    other = Model(model.inner, finer)
+    others = [Model(model.inner, each) for each in finer]
 
     def one(rows: slice) -> Tensor:
         at, part, solved = states.at[rows], seen.part(rows), states.solved[rows]
-        mine, theirs = model.part(rows), other.part(rows)
+        mine, inner = model.part(rows), model.inner.waves.inner
         line = Linearised.of(mine.inner, at, now.coefficients, part.values.shape[1])
-        change = mine.residual(part, at, now.coefficients, line)
-        change = change - theirs.residual(part, at, now.coefficients, None)
-        back = part.spread(model.inner.waves, change * part.weight)[:, None]
+        left = mine.residual(part, at, now.coefficients, line)
+        changes = [left - o.part(rows).residual(part, at, now.coefficients, None) for o in others]
+        weighted = (change * part.weight for change in changes)
+        back = torch.stack([part.spread(model.inner.waves, each) for each in weighted], 1)
         start, along = line.gradient(back)
-        return (along - model.inner.waves.inner(solved, start)).sum(0)[0]
+        return (along - inner(solved[:, None], start[:, :, None])).sum(0)
 
     total = torch.stack(fit.workers.map(one, fit.pieces(now))).sum(0)
-    return -inverse(now.reduced.matrix.sum(0)) @ total
+    return -total @ inverse(now.reduced.matrix.sum(0))

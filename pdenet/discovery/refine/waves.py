@@ -76,11 +76,24 @@ class Waves:
             w[-1] = 1
         return (w / self.grid.size).expand(self.shape)
 
+    @cached_property
+    def longer(self) -> Tensor:
+        """1 for the longer two thirds of the waves along each axis, otherwise 0, (*shape)."""
+        found = torch.ones(self.shape, dtype=self.like.dtype, device=self.like.device)
+        for k, step in zip(self.numbers, self.grid.spacing, strict=True):
+            found = found * (k.abs() <= 2 / 3 * math.pi / step)
+        return found
+
     def inner(self, a: Tensor, b: Tensor) -> Tensor:
         """<a, b> summed over the field and space axes of (.., field, *shape)."""
         product = a.real * b.real + a.imag * b.imag
         total: Tensor = (product * self.weight).flatten(-self.grid.ndim - 1).sum(-1)
         return total
+
+    def gram(self, a: Tensor, b: Tensor) -> Tensor:
+        """<a_i, b_j> of vectors (batch, vector, field, *shape): (batch, i, j)."""
+        found: Tensor = _real(a * self.weight) @ _real(b).mT
+        return found
 
     def symbol(self, index: Sequence[int]) -> Tensor:
         """(i k)^index, (*shape) complex: the derivative of that index."""
@@ -129,3 +142,8 @@ class Waves:
                 low = torch.cat([low, torch.arange(n - half, n, device=device)])
             places.append(low)
         return places
+
+
+def _real(vectors: Tensor) -> Tensor:
+    """(batch, vector, ..) complex -> (batch, vector, n) real."""
+    return torch.view_as_real(vectors.flatten(2)).flatten(2)

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.config import RefineConfig
-from pdenet.discovery.refine.eliminate import Model, States, conjugate_gradients, reduce_states
+from pdenet.discovery.refine.eliminate import Model, States, reduce_states
 from pdenet.discovery.refine.fit import Estimate, Fit, Workers, _share
 from pdenet.discovery.refine.information import covariance, inverse
 from pdenet.discovery.refine.information import errors as standard_errors
+from pdenet.discovery.refine.krylov import conjugate_gradients
 from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.setup import Setup
@@ -214,7 +215,7 @@ def test_conjugate_gradients_solve_each_system_by_itself() -> None:
         b,
         torch.zeros_like(b),
         lambda x: x,
-        lambda x, y: (x * y).sum(-1),
+        lambda x, y: x @ y.mT,
         50,
         torch.full((2, 3), 1e-24, dtype=torch.float64),
     )
