@@ -61,6 +61,11 @@ class Product:
         return {*self.jets, *jets_in(self.function, fields, ndim)}
 
     @property
+    def order(self) -> int:
+        """Of all its derivatives together."""
+        return sum(jet.order for jet in self.jets)
+
+    @property
     def linear(self) -> Jet | None:
         """The jet that this is, if it is one jet and nothing else."""
         plain = self.function == ONE and self.basis == ONE and len(self.jets) == 1

@@ -17,6 +17,7 @@ from torch import Tensor
 from pdenet.discovery.refine.choose import Quadratic
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Fit
+from pdenet.discovery.refine.information import inverse
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.session import Fitted, Session
 from pdenet.discovery.terms import Library
@@ -70,13 +71,18 @@ def _allowed(
         return False
     step = FAR * math.sqrt(does / alone) * vector
     allowed = quadratic.price * max(1.0, quadratic.misfit)
+    free = sorted({*kept, *vector.nonzero()[:, 0].tolist()} - {lead})
     return any(
-        _rise(session, fitted, library, sign * step, allowed) <= allowed for sign in (1.0, -1.0)
+        _rise(session, fitted, library, sign * step, free, allowed) <= allowed
+        for sign in (1.0, -1.0)
     )
 
 
-def _rise(session: Session, fitted: Fitted, library: Library, step: Tensor, enough: float) -> float:
-    """By how much χ² is higher with other coefficients and the states that suit them."""
+def _rise(
+    session: Session, fitted: Fitted, library: Library, step: Tensor, free: list[int], enough: float
+) -> float:
+    """By how much χ² is higher with other coefficients and the states that suit them. free: terms
+    whose coefficients may still change a little: those of a relation are not known exactly."""
     setup, now = fitted.setup, fitted.now
     before = float(fitted.fit.objectives(now.coefficients, now.seen, now.states).sum())
     there = now.coefficients + step
@@ -88,7 +94,11 @@ def _rise(session: Session, fitted: Fitted, library: Library, step: Tensor, enou
         if not moved.finite:
             return math.inf
         after = float(fit.objectives(there, moved.seen, moved.states).sum()) - before
-        if after <= enough or after > 0.9 * rise:
-            return min(rise, after)
-        rise = after
-    return rise
+        settled, rise = after > 0.9 * rise, min(rise, after)
+        if rise <= enough or settled:
+            break
+    if rise <= enough:
+        return rise
+    reduced = replace(fit, free=True).reduce(moved)
+    matrix, gradient = reduced.matrix.sum(0)[free][:, free], reduced.gradient.sum(0)[free]
+    return rise - float(gradient @ inverse(matrix) @ gradient)

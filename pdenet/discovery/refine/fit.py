@@ -387,7 +387,7 @@ def _share(wanted: Tensor, information: Tensor | None, last: tuple[Tensor, Tenso
         return 1.0
     before, made = last
     less = before - wanted
-    size = float((wanted @ information @ wanted) * (made @ information @ made)) ** 0.5
+    size = max(0.0, float((wanted @ information @ wanted) * (made @ information @ made))) ** 0.5
     along, whole = float(made @ information @ less), float(less @ information @ less)
     back = float(wanted @ information @ made) < -TURNED * size
     return min(1.0, max(LEAST_SHARE, along / whole)) if back and along > 0 else 1.0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from pdenet.discovery.product import Product
 from pdenet.discovery.refine.choose import Choice, Quadratic, choose
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
@@ -25,6 +26,7 @@ from pdenet.discovery.refine.measures import (
     why_nothing,
 )
 from pdenet.discovery.refine.propose import Proposal
+from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.saving import Judgement
 from pdenet.discovery.refine.session import Fitted, Session
 from pdenet.discovery.refine.setup import MOST_STEPS, SHORTEST, Setup
@@ -109,11 +111,7 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
     related = families(session, found.fitted, library, quadratic, found.kept, proposal.relations)
     if not related:
         return found
-    places = {(each.field, each.products[0]) for each in related}
-    leads = frozenset(
-        k for k, term in enumerate(library.terms) if (term.field, term.product) in places
-    )
-    simplest = choose(quadratic, _same_field(library), leads)
+    simplest, leads = _simplest(library, quadratic, related)
     if simplest.kept:
         start = torch.zeros_like(quadratic.at)
         start[simplest.kept] = (quadratic.at + quadratic.best(simplest.kept))[simplest.kept]
@@ -121,6 +119,28 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
         again = _fit(session, replace(found.fitted, now=now), proposal, session.config.iterations)
         found, _ = _rounds(session, again, proposal, leads)
     return replace(found, families=related)
+
+
+def _simplest(
+    library: Library, quadratic: Quadratic, related: Sequence[Relation]
+) -> tuple[Choice, frozenset[int]]:
+    """The shortest equation, and of those the one with the plainest products, without the
+    derivatives that the relations are about, or without their most elaborate products; and what is
+    left out of it."""
+
+    def price(option: tuple[Choice, frozenset[int]]) -> tuple[int, int]:
+        kept = [library.terms[k].product for k in option[0].kept]
+        return len(kept), sum(len(each.jets) + each.order for each in kept)
+
+    def without(products: Sequence[Product]) -> tuple[Choice, frozenset[int]]:
+        places = {(each.field, product) for each, product in zip(related, products, strict=True)}
+        left = frozenset(
+            k for k, term in enumerate(library.terms) if (term.field, term.product) in places
+        )
+        return choose(quadratic, _same_field(library), left), left
+
+    leads, elaborate = [each.products[0] for each in related], [r.elaborate for r in related]
+    return min((without(leads), without(elaborate)), key=price)
 
 
 def _rounds(

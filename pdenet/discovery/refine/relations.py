@@ -5,7 +5,8 @@ A single wave obeys u_xx = −k² u, a soliton u_xx = a u − b u², a front u_x
 multiple of such a relation can be added to an equation, and the data cannot tell: what is
 identified then is a family. Each derivative of a field is regressed on few other products in weak
 form, both sides with their noise (`weak`); a relation holds where it leaves no more than that
-noise, although the derivative by itself stands far above it."""
+noise, although the derivative by itself stands far above it, or where it does not even stand out by itself.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +37,9 @@ ROUNDS = 3
 MOST_TERMS = 3
 """Products on the other side of a relation, at most: with more, anything is related."""
 
+MOST_TRIED = 40
+"""Products of which all sums of so few are tried, at most."""
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -44,6 +48,12 @@ class Relation:
     field: str
     products: tuple[Product, ...]
     coefficients: tuple[float, ...]
+
+    @property
+    def elaborate(self) -> Product:
+        """The product of most factors, and of those the one of highest order: an equation without
+        it is the simplest of a family."""
+        return max(self.products, key=lambda each: (len(each.jets), each.order))
 
 
 def relations(form: WeakForm) -> tuple[Relation, ...]:
@@ -64,18 +74,20 @@ def _relation(form: WeakForm, lead: int, jet: Jet, known: set[Product]) -> Relat
     field, size = form.fields.index(jet.field), len(form.products)
     alone = torch.zeros(size, dtype=form.gain.dtype, device=form.gain.device)
     alone[lead] = 1.0
-    if not _excess(form, field, alone) > VISIBLE:
+    seen = _excess(form, field, alone)
+    if seen < HOLDS:  # as where nothing changes along y
+        return Relation(jet.field, (form.products[lead],), (1.0,))
+    if not seen > VISIBLE:
         return None
     others = [
         k
         for k, product in enumerate(form.products)
-        if k != lead and product not in known and _order(product) <= jet.order
+        if k != lead and product not in known and product.order <= jet.order
     ]
-    path = _path(*_sums(form, field, lead, others, _noise(form, alone)))
-    for count in range(1, len(path) + 1):
-        some = [others[k] for k in path[:count]]
-        vector = _fitted(form, field, alone, some)
-        if _excess(form, field, vector) < HOLDS:
+    matrix, right = _sums(form, field, lead, others, _noise(form, alone))
+    for count in range(1, MOST_TERMS + 1):
+        some = [others[k] for k in _best(matrix, right, count)]
+        if _excess(form, field, _fitted(form, field, alone, some)) < HOLDS:
             return _shortest(form, field, alone, some)
     return None
 
@@ -108,10 +120,6 @@ def _noise(form: WeakForm, vector: Tensor) -> Tensor:
     return variance + LEAST * variance.mean().clamp_min(1e-300)
 
 
-def _order(product: Product) -> int:
-    return sum(jet.order for jet in product.jets)
-
-
 def _sums(
     form: WeakForm, field: int, lead: int, others: list[int], variance: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -124,16 +132,18 @@ def _sums(
     return total[:, :-1], total[:, -1]
 
 
-def _path(matrix: Tensor, right: Tensor) -> list[int]:
-    """Forward selection: always that enters which leaves least, a few times."""
-    chosen: list[int] = []
-    for _ in range(min(MOST_TERMS, len(right))):
-        gains = []
-        for k in range(len(right)):
-            some = [*chosen, k]
-            gain = right[some] @ inverse(matrix[some][:, some]) @ right[some]
-            gains.append(-1.0 if k in chosen else float(gain))
-        chosen.append(max(range(len(gains)), key=lambda k: gains[k]))
+def _best(matrix: Tensor, right: Tensor, count: int) -> list[int]:
+    """The products, so many, that leave least of another one: of all sums of those that say most by
+    themselves."""
+    size = matrix.diagonal().clamp_min(1e-300).sqrt()
+    scaled, aim = matrix / size / size[:, None], right / size
+    order = aim.abs().argsort(descending=True)[:MOST_TRIED]
+    sums = torch.combinations(order, min(count, len(order)))
+    blocks = scaled[sums[:, :, None], sums[:, None]]
+    # Like products make a block singular: such a sum says no more than a shorter one.
+    blocks = blocks + 1e-12 * torch.eye(blocks.shape[-1], dtype=blocks.dtype, device=blocks.device)
+    gains = (aim[sums] * torch.linalg.solve(blocks, aim[sums])).sum(1)
+    chosen: list[int] = sums[gains.argmax()].tolist()
     return chosen
 
 

@@ -108,8 +108,9 @@ def _undecided(doubts: Doubts) -> str:
     """Why the data do not decide for this equation; "" if they do."""
     if doubts.families:
         return (
-            "the data are so special (as a travelling wave is) that any of these equations "
-            f"describes them: {'; '.join(doubts.families)}. Other initial states would decide"
+            "the data are so special (as a travelling wave is, or fields that do not change along "
+            f"an axis) that any of these equations describes them: {'; '.join(doubts.families)}. "
+            "Other initial states would decide"
         )
     weak = _weak(doubts)
     if weak:
@@ -145,7 +146,8 @@ def family_text(relation: Relation, library: Library, coefficients: Sequence[flo
     ]
     names = [product.monomial for product in relation.products]
     inside = _sum(list(zip(names, relation.coefficients, strict=True)))
-    return f"{relation.field}_t = {_sum(own)} + a*({inside}) for any a"
+    inside = inside if len(names) == 1 else f"({inside})"
+    return f"{relation.field}_t = {_sum(own)} + a*{inside} for any a"
 
 
 def _sum(terms: list[tuple[object, float]]) -> str:
