@@ -5,7 +5,8 @@ A single wave obeys u_xx = −k² u, a soliton u_xx = a u − b u², a front u_x
 multiple of such a relation can be added to an equation, and the data cannot tell: what is
 identified then is a family. Each derivative of a field is regressed on few other products in weak
 form, both sides with their noise (`weak`); a relation holds where it leaves no more than that
-noise, although the derivative by itself stands far above it, or where it does not even stand out by itself.
+noise, although the derivative by itself stands far above it, or where it does not even stand out by
+itself.
 """
 
 from __future__ import annotations
