@@ -27,6 +27,7 @@ __all__ = [
     "PARAMETER",
     "PRESETS",
     "SHAPE",
+    "budget",
     "common",
     "given",
     "learning",
@@ -210,7 +211,7 @@ def simulation(function: Command) -> Command:
         click.option(
             "--order",
             type=click.Choice(["2", "4", "6", "8", "upwind"]),
-            help="Order of the finite differences.",
+            help="Order of accuracy of the solver's finite differences.",
         ),
         click.option(
             "--scheme", type=click.Choice(["rk4", "ssprk3"]), help="Time scheme of the solver."
@@ -219,10 +220,26 @@ def simulation(function: Command) -> Command:
     )
 
 
+def budget(what: str, minutes: int) -> Callable[[Command], Command]:
+    """--budget, the minutes after which a command says what it has."""
+    return click.option(
+        "--budget",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="MINUTES",
+        help=f"Time {what}; what is known after it is the result. [{minutes}]",
+    )
+
+
 def learning(function: Command) -> Command:
     """The configuration of a training run."""
     return _apply(
         function,
         click.option("--config", type=DATA, metavar="FILE", help="Settings in TOML."),
+        click.option(
+            "--max-order",
+            type=click.IntRange(1, 6),
+            help="Highest derivative of the equation, at most; how high the data say. [6]",
+        ),
+        budget("for the whole", 60),
         click.option("--resume", is_flag=True, help="Go on from the last checkpoint."),
     )

@@ -245,7 +245,7 @@ def network_for(data: Data, config: TrainingConfig, generator: torch.Generator) 
     shape = NetworkShape(
         fields=data.fields,
         grid=data.problem.grid,
-        max_order=network.max_order,
+        max_order=network.highest,
         size=network.filter_size,
         constraint=network.constraint,
         units=network.units,
