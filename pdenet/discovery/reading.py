@@ -102,8 +102,8 @@ class Reading:
         self.dropped: list[TermDropped] = []
 
     def candidates(self) -> PDE:
-        """The largest terms of the expanded network."""
-        self.progress("read-out", 0.0, "expanding the network")
+        """The largest terms of the expanded network; however late, as there is no equation yet."""
+        self.on_event(Phase("read-out", 0.0, "expanding the network"))
         found = expansion(self.model)
         states = self.train.flatten(0, 1)
         states = states[:: max(1, states[:, 0].numel() // 65536)]

@@ -105,8 +105,9 @@ class NetworkConfig(_Section):
 
     @property
     def highest(self) -> int:
-        """The order of the jets: `order` where it is known, and never above `max_order`."""
-        return self.max_order if self.order is None else min(self.order, self.max_order)
+        """The order of the jets: `order` where it is known, 2 before, and never above
+        `max_order`."""
+        return min(self.order or 2, self.max_order)
 
 
 class StageConfig(_Section):

@@ -61,7 +61,7 @@ def with_order(config: TrainingConfig, order: int) -> TrainingConfig:
     network = config.network
     if network.order is not None:
         return config
-    size = min(_size(network, order), MAX_SIZE)
+    size = max(network.filter_size, min(_size(network, order), MAX_SIZE))
     network = network.model_copy(update={"order": order, "filter_size": size})
     return config.model_copy(update={"network": network})
 

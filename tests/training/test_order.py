@@ -102,7 +102,7 @@ def test_between_walls_the_order_is_two():
 def test_an_order_that_is_given_stays():
     given_order = TrainingConfig(network={"order": 4, "filter_size": 7})
     assert with_order(given_order, 2) == given_order
-    assert given_order.network.highest == 4
+    assert given_order.network.highest == 4 and TrainingConfig().network.highest == 2
     assert TrainingConfig(network={"order": 4, "max_order": 3}).network.highest == 3
 
 
@@ -124,9 +124,11 @@ def test_a_run_says_and_keeps_its_order(tmp_path):
     assert (run / "log.jsonl").read_text().startswith(before)
 
 
-def test_runs_of_before_have_the_order_that_they_say():
+def test_runs_of_before_have_the_order_that_they_say(tmp_path):
     """Their configuration has no `order`, and `max_order` was what the network had."""
-    assert validated({"network": {"max_order": 3}}).network.highest == 3
+    record = {"config": {"network": {"max_order": 3}}, "data": {"path": "x", "digest": "y"}}
+    (tmp_path / "config.json").write_text(json.dumps(record))
+    assert read_run(tmp_path).config.network.highest == 3
 
 
 def test_seven_is_no_order():

@@ -128,7 +128,7 @@ def test_a_config_of_another_version_is_refused(trained, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "network", [{"units": 2}, {"units": 1, "max_order": 3}, {"units": 1, "constraint": "free"}]
+    "network", [{"units": 2}, {"units": 1, "order": 3}, {"units": 1, "constraint": "free"}]
 )
 def test_a_checkpoint_of_another_network_is_refused(trained, tmp_path, small_data, network):
     copy = copied(trained, tmp_path)
