@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pdenet.discovery.caution import CAUTIONS
 from pdenet.discovery.fitted import (
     FittedCurve,
     FittedMap,
@@ -71,7 +72,8 @@ class DiscoveredEquation:
     of the fitted windows. misfit: held-out r.m.s. error of prediction over these windows, as a
     fraction of the r.m.s. change of the fields over them. maps, curves: coefficients that may vary
     in space, and sources, where the network has them. refinement: where the coefficients are of a
-    maximum-likelihood fit, what else that found. origin: what it was read from, where a run folder
+    maximum-likelihood fit, what else that found. cautions: what standard errors leave out
+    (`pdenet.discovery.caution`). origin: what it was read from, where a run folder
     keeps it.
     """
 
@@ -85,6 +87,7 @@ class DiscoveredEquation:
     maps: tuple[FittedMap, ...] = ()
     curves: tuple[FittedCurve, ...] = ()
     refinement: Refinement | None = None
+    cautions: tuple[str, ...] = ()
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -123,6 +126,7 @@ class DiscoveredEquation:
             "maps": list(map(map_record, self.maps)),
             "curves": list(map(curve_record, self.curves)),
             "refinement": self.refinement and refinement_record(self.refinement),
+            "cautions": list(self.cautions),
         }
 
 
@@ -184,6 +188,7 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         maps=tuple(map(map_from, as_kind(list, record["maps"]))),
         curves=tuple(map(curve_from, as_kind(list, record["curves"]))),
         refinement=None if refinement is None else refinement_from(refinement, named),
+        cautions=tuple(map(_caution, as_kind(list, record.get("cautions", [])))),
         origin=_origin(record.get("origin")),
     )
     _check_of(found)
@@ -197,6 +202,12 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
 
 def _origin(record: Any) -> dict[str, str]:
     return {name: as_kind(str, text) for name, text in as_kind(dict, record or {}).items()}
+
+
+def _caution(name: Any) -> str:
+    if not isinstance(name, str) or name not in CAUTIONS:
+        raise ValueError(f"{str(name)[:40]!r} is none of {', '.join(CAUTIONS)}")
+    return name
 
 
 def _check_of(found: DiscoveredEquation) -> None:

@@ -21,8 +21,11 @@ from dataclasses import replace
 import torch
 
 from pdenet.discovery.arguments import has_arguments, read_functions
+from pdenet.discovery.caution import cautions, level
 from pdenet.discovery.equation import DiscoveredEquation
+from pdenet.discovery.noise import noise_of
 from pdenet.discovery.reading import Reading, ReadoutConfig
+from pdenet.discovery.smooth import periodic_axes
 from pdenet.discovery.structure import read_structure
 from pdenet.discovery.terms import Library
 from pdenet.errors import Advice, DiscoveryError, StoppedError
@@ -31,6 +34,9 @@ from pdenet.model import PDENet
 from pdenet.types import Trajectory
 
 __all__ = ["ReadoutConfig", "read_out"]
+
+TRAJECTORIES = 8
+"""In which the noise is looked at, to say whether standard errors hold its bias."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,8 +76,15 @@ def read_out(
             "standard errors, and terms that a whole read-out might leave out"
         )
         found = reading.best
+    boundaries, some = model.filters.boundaries, train[:TRAJECTORIES]
+    noise = level(some, noise_of(some, periodic_axes(boundaries)).sigma)
     seconds = {**found.seconds, "total": time.perf_counter() - started}
-    return replace(found, dropped=tuple(reading.dropped), seconds=seconds)
+    return replace(
+        found,
+        dropped=tuple(reading.dropped),
+        seconds=seconds,
+        cautions=cautions(boundaries, noise) if found.stderr else (),
+    )
 
 
 def _read(reading: Reading) -> DiscoveredEquation:

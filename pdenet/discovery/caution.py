@@ -1,0 +1,48 @@
+"""What the standard errors of a read-out leave out.
+
+They are the scatter of windows, and hold no bias. Noise in the first frame of a window biases what
+is read from it, and so do filters next to walls. Where that is known to be larger than the scatter,
+whoever prints the numbers says so. A refinement has no such bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import Tensor
+
+from pdenet.boundary import Boundaries, endpoints
+
+__all__ = ["CAUTIONS", "cautions", "in_words", "level"]
+
+NOISY = 0.005
+"""Noise, over the size of a field, from which its bias may exceed the scatter."""
+
+CAUTIONS = {"walls": "between walls", "noise": "from data as noisy as these"}
+"""Where standard errors are too small, in words."""
+
+
+def level(states: Tensor, sigma: Tensor) -> float:
+    """The noise over the standard deviation of the first frame, the largest of all fields and the
+    mean of all trajectories. states: (trajectory, frame, field, *space). sigma: (trajectory,
+    field)."""
+    size = states[:, 0].flatten(2).std(2).square().mean(0)
+    share = sigma.square().mean(0) / size.clamp_min(1e-300)
+    return float(share.amax().sqrt())
+
+
+def cautions(boundaries: Boundaries, noise: float) -> tuple[str, ...]:
+    """Where the standard errors of a read-out are known to be too small, of `CAUTIONS`."""
+    found = {"walls": any(endpoints(boundaries)), "noise": noise > NOISY}
+    return tuple(name for name, holds in found.items() if holds)
+
+
+def in_words(found: Iterable[str]) -> str:
+    """A sentence for a reader of the numbers; "" where there is nothing to say."""
+    where = " and ".join(CAUTIONS[name] for name in found)
+    if not where:
+        return ""
+    return (
+        f"read {where}: the errors that are given hold the scatter of the data, but not the bias "
+        "of the read-out, so that a coefficient may be several times as far from the truth"
+    )
