@@ -43,11 +43,12 @@ __all__ = [
 ]
 
 FORMAT = "pdenet-equation"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 _OLDER: dict[int, dict[str, Any]] = {
-    1: {"maps": [], "curves": [], "refinement": None},
-    2: {"refinement": None},
-    3: {},
+    1: {"maps": [], "curves": [], "refinement": None, "cautions": []},
+    2: {"refinement": None, "cautions": []},
+    3: {"cautions": []},
+    4: {"cautions": []},
 }
 """What records of earlier formats, which are still read, lack."""
 
@@ -175,7 +176,7 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         for name, table in pde.expansions().items()
     }
     seconds, refinement = as_kind(dict, record["seconds"]), record["refinement"]
-    if record["format_version"] != FORMAT_VERSION and isinstance(refinement, dict):
+    if record["format_version"] < 4 and isinstance(refinement, dict):
         refinement = {"families": [], "tried": [], **refinement}
     found = DiscoveredEquation(
         pde=pde,
@@ -188,11 +189,11 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         maps=tuple(map(map_from, as_kind(list, record["maps"]))),
         curves=tuple(map(curve_from, as_kind(list, record["curves"]))),
         refinement=None if refinement is None else refinement_from(refinement, named),
-        cautions=tuple(map(_caution, as_kind(list, record.get("cautions", [])))),
+        cautions=tuple(map(_caution, as_kind(list, record["cautions"]))),
         origin=_origin(record.get("origin")),
     )
     _check_of(found)
-    if record["format_version"] != FORMAT_VERSION:
+    if record["format_version"] < 4:
         # In these a long series stood for what has no formula.
         return replace(found, pde=without(pde, found.unknown))
     if record["unknown"] != found._named():
