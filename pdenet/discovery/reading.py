@@ -82,7 +82,8 @@ class ReadoutConfig:
 
 class Reading:
     """One read-out: the data, and what was said so far. late: whether its time is over. best: the
-    last equation that it had, without standard errors."""
+    last equation that it had, without standard errors. structure: the share of the squared
+    residuals of all candidates that noise does not account for."""
 
     def __init__(
         self,
@@ -98,6 +99,7 @@ class Reading:
         self.generator, self.config, self.on_event = generator, config, on_event
         self.late = late
         self.best: DiscoveredEquation | None = None
+        self.structure = 0.0
         self.steps = min(config.steps, train.shape[1] - 1)
         self.dropped: list[TermDropped] = []
 
@@ -147,7 +149,7 @@ class Reading:
         # All candidates together may blow up where they were not fitted, the true terms do not.
         held_out = while_finite(problem, x, held_out[:, : windows.shape[1]])
         checked = linearise(problem, x, held_out)
-        structure = structured_share(
+        self.structure = structured_share(
             problem,
             x,
             held_out,
@@ -155,7 +157,7 @@ class Reading:
             lambda noise: smoothing(noise, homogeneous=True),
             self.generator,
         )
-        leaving, path = eliminate(x, len(terms), normal, checked, structure)
+        leaving, path = eliminate(x, len(terms), normal, checked, self.structure)
         for k, step in zip(leaving, path, strict=False):
             self.drop(
                 TermDropped(

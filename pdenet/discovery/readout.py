@@ -83,7 +83,7 @@ def read_out(
         found,
         dropped=tuple(reading.dropped),
         seconds=seconds,
-        cautions=cautions(boundaries, noise) if found.stderr else (),
+        cautions=cautions(boundaries, noise, reading.structure) if found.stderr else (),
     )
 
 

@@ -21,17 +21,18 @@ WALLS = ((Dirichlet(0.0), Neumann(1.0)),)
 
 
 @pytest.mark.parametrize(
-    ("boundaries", "noise", "expected"),
+    ("boundaries", "noise", "structure", "expected"),
     [
-        (periodic(1), 0.0, ()),
-        (periodic(1), NOISY / 2, ()),
-        (periodic(1), 0.01, ("noise",)),
-        (WALLS, 0.0, ("walls",)),
-        ((*periodic(1), *WALLS), 0.4, ("walls", "noise")),
+        (periodic(1), 0.0, 0.1, ()),
+        (periodic(1), NOISY / 2, 0.1, ()),
+        (periodic(1), 0.01, 0.1, ("noise",)),
+        (periodic(1), 0.0, 0.9, ("residuals",)),
+        (WALLS, 0.0, 0.1, ("walls",)),
+        ((*periodic(1), *WALLS), 0.4, 0.1, ("walls", "noise")),
     ],
 )
-def test_the_rule(boundaries, noise, expected):
-    found = cautions(boundaries, noise)
+def test_the_rule(boundaries, noise, structure, expected):
+    found = cautions(boundaries, noise, structure)
     assert found == expected and bool(in_words(found)) == bool(expected)
     assert "bias" in in_words(found) or not expected
 
@@ -45,7 +46,7 @@ def test_the_level_has_no_units(noise, scale, shift):
     assert found == pytest.approx(noise, rel=1e-6)
 
 
-@pytest.mark.parametrize("kinds", [(), ("walls",), ("noise",), ("walls", "noise")])
+@pytest.mark.parametrize("kinds", [(), ("walls",), ("noise",), ("walls", "residuals")])
 def test_a_record_keeps_it(tmp_path, kinds):
     save_equation(replace(FOUND, cautions=kinds), tmp_path / "equation.json")
     assert load_equation(tmp_path / "equation.json").cautions == kinds
