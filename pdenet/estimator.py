@@ -200,7 +200,8 @@ def _extract(
     except DiscoveryError as error:
         if not refines:
             raise
-        _log.warning("the network holds no equation (%s): terms come from the data alone", error)
+        told = "the network holds no equation (%s): terms come from the data alone"
+        _log.warning(told, error, extra={"shell": told % error.shell})
         found = None
     if found is None or refines:
         required = when == "always"
@@ -241,7 +242,8 @@ def _refined_run(
     except DiscoveryError as error:
         if required or found is None:
             raise
-        _log.warning("the equation is not refined: %s", error)
+        told = "the equation is not refined: %s"
+        _log.warning(told, error, extra={"shell": told % error.shell})
         return found
 
 

@@ -40,8 +40,10 @@ TRAJECTORIES = 8
 
 _log = logging.getLogger(__name__)
 
-_ENDED = "the time of the read-out was over before there was an equation:"
-TOO_LATE = Advice(f"{_ENDED} give more (budget=)", shell=f"{_ENDED} give more (--budget)")
+_ENDED = (
+    "the time of the read-out was over before there was an equation; the network is kept: read it"
+)
+TOO_LATE = Advice(f"{_ENDED} with more time (budget=)", shell=f"{_ENDED} with more (--budget)")
 
 
 def _silent(event: Event) -> None:

@@ -86,7 +86,8 @@ class Trainer:
         self.generator, self.on_event, self.save = generator, on_event, save
         self.optimiser = LBFGS()
         self.names = stage_names(config.stages)
-        self._spoken, self._late = 0.0, lambda: False
+        self._spoken = 0.0
+        self._late: Callable[[], bool] = lambda: False
         self._levels: list[tuple[Trajectory, Tensor]] = []
 
     def set_scales(self) -> None:

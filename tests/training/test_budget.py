@@ -114,7 +114,7 @@ def test_a_read_out_says_the_last_equation_that_it_had(read, looks):
 def test_where_a_read_out_has_no_equation_yet_it_says_so(small_data, tmp_path):
     """Of a source nothing is known before it was fitted."""
     run = train(small_data, tmp_path / "run", config(network={"source": {}}), budget=OVER)
-    with pytest.raises(DiscoveryError, match="give more"):
+    with pytest.raises(DiscoveryError, match="with more time"):
         with_clock(small_data, run.folder)(lambda: True, [])
 
 
