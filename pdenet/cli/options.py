@@ -101,6 +101,16 @@ class _Parameter(click.ParamType[tuple[str, float]]):
         return name, parsed
 
 
+class _Minutes(click.FloatRange):
+    name = "MINUTES"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        found = float(super().convert(value, param, ctx))
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a number of minutes: type e.g. 10", param, ctx)
+        return found
+
+
 class _Boundary(click.ParamType[tuple[str, tuple[Boundary, Boundary]]]):
     name = "[AXIS:]KIND[=VALUE]"
 
@@ -224,7 +234,7 @@ def budget(what: str, minutes: int) -> Callable[[Command], Command]:
     """--budget, the minutes after which a command says what it has."""
     return click.option(
         "--budget",
-        type=click.FloatRange(min=0, min_open=True),
+        type=_Minutes(min=0, min_open=True),
         metavar="MINUTES",
         help=f"Time {what}; what is known after it is the result. [{minutes}]",
     )
