@@ -64,5 +64,6 @@ def in_words(found: Iterable[str]) -> str:
         return ""
     return (
         f"read {where}: the errors that are given hold the scatter of the data, but not the bias "
-        "of the read-out, so that a coefficient may be several times as far from the truth as they say"
+        "of the read-out, so that a coefficient may be several times as far from the truth as "
+        "they say"
     )
