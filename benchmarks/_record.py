@@ -11,13 +11,14 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
 
-__all__ = ["RESULTS", "commit", "machine", "measured", "previous", "record", "revision"]
+__all__ = ["RESULTS", "Rows", "commit", "machine", "measured", "previous", "record", "revision"]
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -106,6 +107,32 @@ def measured(command: list[str], limit: int | None = None) -> tuple[dict[str, An
             lines = error.read().strip().splitlines()
             return {**numbers, "failed": lines[-1] if lines else "no message"}, None
         return numbers, out.read()
+
+
+class Rows:
+    """The rows of results/<name>.json, kept after each run, so that a benchmark goes on where it
+    stopped.
+
+    limit: CPU seconds that a run has now. again: make also what has results. still: make nothing.
+    """
+
+    def __init__(self, name: str, limit: int, *, again: bool, still: bool) -> None:
+        self.name, self.limit, self.again, self.still = name, limit, again, still
+        self.rows: list[dict[str, Any]] = previous(name) or []
+
+    def of(
+        self, key: dict[str, Any], make: Callable[[], dict[str, Any]]
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """The rows with this key, and whether one was made now: where there was none, or none with
+        as much time."""
+        done = [row for row in self.rows if all(row.get(k) == v for k, v in key.items())]
+        short = any(not row["ended"] and row["limit"] < self.limit for row in done)
+        if self.still or (done and not self.again and not short):
+            return done, False
+        row = {**key, **make()}
+        self.rows = [each for each in self.rows if each not in done] + [row]
+        record(self.name, {"results": self.rows})
+        return [row], True
 
 
 def _limit(seconds: int) -> None:

@@ -28,13 +28,14 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from _blind import pack
 from _foreign_data import CASES, PUBLIC, Foreign, load
-from _record import measured, previous, record, revision
+from _record import Rows, measured, revision
 
 from pdenet import PDE, Grid
 from pdenet.problem import Problem
@@ -134,26 +135,22 @@ def main() -> None:
         options.only, options.noises, options.seeds = ["KS, four"], [0.01], [0]
     if importlib.util.find_spec("pysindy") is None:
         options.methods = [each for each in options.methods if not each.startswith("weak")]
-    now, shown = revision(), []
-    results: list[dict[str, Any]] = previous("foreign") or []
+    now, shown = revision(), list[dict[str, Any]]()
     for name in options.only:
         case = None if options.table else load(name, options.data)
         if case is None and not options.table:
             print(f"{name} needs --data FOLDER with {PUBLIC[name].file}", file=sys.stderr)
+        kept = Rows("foreign", options.limit, again=options.again, still=case is None)
         for noise, method in ((n, m) for n in options.noises for m in options.methods):
             for seed in options.seeds if noise else [0]:
                 key = {"case": name, "noise": noise, "method": method, "seed": seed}
                 if not method.startswith("weak"):
                     key["revision"] = now
-                done = [row for row in results if all(row.get(k) == v for k, v in key.items())]
-                short = any(not row["ended"] and row["limit"] < options.limit for row in done)
-                if case is not None and (options.again or short or not done):
-                    row = {**key, **run(method, case, noise, seed, options.limit)}
-                    results = [each for each in results if each not in done] + [row]
-                    record("foreign", {"results": results})
-                    done = [row]
-                    print(table(done).splitlines()[2], flush=True)
-                shown += done
+                made = partial(run, method, case, noise, seed, options.limit)
+                rows, new = kept.of(key, made)
+                if new:
+                    print(table(rows).splitlines()[2], flush=True)
+                shown += rows
     print(table(shown))
 
 

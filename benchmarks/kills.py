@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from _record import previous, record
+from _short_run import DATA, SETTINGS
 
 from pdenet.cli import main
 from pdenet.discovery import DiscoveredEquation, load_equation
@@ -38,25 +39,6 @@ from pdenet.discovery.refine.fit import CONVERGED
 EARLY = 0.5
 """Seconds within which a third of the kills come."""
 
-SETTINGS = """
-values = 4096
-[network]
-units = 2
-[[stages]]
-blocks = 1
-iterations = 30
-filters = false
-penalties = false
-[[stages]]
-blocks = 2
-iterations = 20
-[readout]
-steps = 6
-select_values = 4096
-fit_values = 8192
-"""
-EQUATION = ["--pde", "u_t = 0.1*u_xx - 0.5*u_x", "--grid", "64", "--frames", "11"]
-DATA = [*EQUATION, "--trajectories", "6", "--refine", "1", "--noise", "0.001"]
 SEED = {"old": "1", "new": "0"}
 
 

@@ -31,6 +31,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ import _kinds_numbers  # noqa: F401
 import _kinds_shapes  # noqa: F401
 from _blind import METHODS, pack
 from _kinds_data import CASES
-from _record import measured, previous, record, revision
+from _record import Rows, measured, revision
 
 OUTCOMES = ("RIGHT", "WRONG", "MISSED", "FAULT", "NO END")
 LATER = ("window", "given_velocity", "wave_one_field")
@@ -138,6 +139,15 @@ def levels(make: Callable[..., Any], noises: Sequence[float] | None) -> list[flo
     return list(noises) if noises else [make.noise]  # type: ignore[attr-defined]
 
 
+def _made(
+    name: str, make: Any, noise: float | None, seed: int, options: argparse.Namespace
+) -> dict[str, Any]:
+    """The case of that name, run."""
+    case = make() if noise is None else make(noise=noise, seed=seed)
+    later = getattr(case, "later", name in LATER)
+    return run(case, options.method, options.limit, later)
+
+
 def main() -> None:
     """Run what is missing and write the results after every run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -154,26 +164,20 @@ def main() -> None:
     unknown = set(options.cases or ()) - set(cases)
     if unknown:
         parser.error(f"no such cases: {', '.join(sorted(unknown))}; there are {', '.join(cases)}")
-    now = revision()
-    results: list[dict[str, Any]] = previous("kinds") or []
-    shown = []
+    now, shown = revision(), list[dict[str, Any]]()
+    kept = Rows("kinds", options.limit, again=options.again, still=options.table)
     for name in options.cases or cases:
         make = cases[name]
         for noise in levels(make, options.noises):
             for seed in options.seeds if noise is not None else [0]:
                 key = {"set": origin, "case": name, "noise": noise, "seed": seed}
                 key |= {"method": options.method, "revision": now}
-                done = [row for row in results if all(row[k] == v for k, v in key.items())]
-                short = any(not row["ended"] and row["limit"] < options.limit for row in done)
-                if not options.table and (options.again or short or not done):
-                    case = make() if noise is None else make(noise=noise, seed=seed)
-                    later = getattr(case, "later", name in LATER)
-                    row = {**key, **run(case, options.method, options.limit, later)}
-                    results = [each for each in results if each not in done] + [row]
-                    record("kinds", {"results": results})
-                    done = [row]
-                    print(table(done).splitlines()[2], flush=True)
-                shown += done
+
+                made = partial(_made, name, make, noise, seed, options)
+                rows, new = kept.of(key, made)
+                if new:
+                    print(table(rows).splitlines()[2], flush=True)
+                shown += rows
     print(table(shown))
 
 

@@ -21,7 +21,6 @@ import numpy as np
 import torch
 
 from pdenet.arrays import Source, as_file, removed_if_refused
-from pdenet.dataset import load
 from pdenet.discovery import DiscoveredEquation, load_equation, read_out
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import (
@@ -42,15 +41,15 @@ from pdenet.storage.claim import claimed_file, claimed_folder
 from pdenet.threads import threads_for
 from pdenet.training import refining
 from pdenet.training.answer import asked, keep_answer
+from pdenet.training.begin import begin, sets
+from pdenet.training.budget import Budget
 from pdenet.training.compiling import compile_where_it_pays
 from pdenet.training.config import TrainingConfig, validated
 from pdenet.training.progress import Progress
 from pdenet.training.refined import RefinementState
 from pdenet.training.refining import Fitted, refined, why_not
-from pdenet.training.run import Run, device_named, network_for, read_run, start_run
+from pdenet.training.run import Run, device_named, network_for, read_run
 from pdenet.training.trainer import Trainer
-from pdenet.types import Trajectory
-from pdenet.words import counted
 
 __all__ = ["Discovery", "discover", "extract", "refine", "same_data", "train"]
 
@@ -79,52 +78,47 @@ def train(
     config: TrainingConfig | None = None,
     *,
     resume: bool = False,
+    budget: float | None = None,
     on_event: Listener | None = None,
 ) -> Run:
     """Train a PDE-Net on the file `data` in the folder `run`.
 
     resume: go on from the last checkpoint of the folder, bitwise on the same device; the
-    configuration is then the one of the run.
+    configuration is then the one of the run. budget: seconds after which training ends, with a
+    checkpoint of what was learned by then; that of the configuration where None.
     Raises DataError, ConfigError, GridError, DeviceError, CheckpointError, OutputError.
     """
     with claimed_folder(Path(run)):
-        return _train(data, Path(run), config, on_event, resume=resume)
+        return _train(data, Path(run), config, budget, on_event, resume=resume)
 
 
 def _train(
     data: Path | str,
     run: Path,
     config: TrainingConfig | None,
+    budget: float | None,
     on_event: Listener | None,
     *,
     resume: bool,
 ) -> Run:
     """`train`, in a folder that is claimed."""
+    time_left = None if budget is None else Budget(budget)
     with open_data(data) as opened:
         opened.require_complete()
+        chosen = None
         if resume:
             current = read_run(run)
             same_data(current, opened)
+            states = sets(opened, current.config, getattr(torch, current.config.dtype))
         else:
-            require_periodic(opened)
-            config = config or TrainingConfig()
-            network_for(opened, config, torch.Generator().manual_seed(0))  # refuse before writing
-            shortest = min(stage.blocks for stage in config.stages)
-            if shortest >= opened.frames:
-                raise ConfigError(
-                    f"every stage has at least {counted(shortest, 'block')}, but trajectories of "
-                    f"{counted(opened.frames, 'frame')} hold at most {opened.frames - 1}: add a "
-                    "shorter stage"
-                )
-            states = _sets(opened, config, getattr(torch, config.dtype))
-            current = start_run(run, config, opened)
+            current, states, chosen = begin(run, config or TrainingConfig(), opened)
         config = current.config
         generator = torch.Generator().manual_seed(config.seed)
         model = network_for(opened, config, generator)
-        if resume:
-            states = _sets(opened, config, getattr(torch, config.dtype))
     compile_where_it_pays(model, config, device_named(config.device))
     listen = current.listener(on_event)
+    if chosen is not None:
+        listen(chosen)
     save = current.save(model, generator, listen)
     trainer = Trainer(model, config, *states, generator, listen, save)
     with threads_for(states[0][0, 0].numel(), states[0].device):
@@ -134,7 +128,7 @@ def _train(
         else:
             trainer.set_scales()
             progress = Progress()
-        trainer.run(progress)
+        trainer.run(progress, (time_left or Budget(config.budget)).late)
     return current
 
 
@@ -143,6 +137,7 @@ def extract(
     *,
     data: Path | str | None = None,
     refine: bool | None = None,
+    budget: float | None = None,
     on_event: Listener | None = None,
 ) -> DiscoveredEquation:
     """Read the equation of a trained run, refit it, and keep it in the folder as equation.json.
@@ -152,6 +147,8 @@ def extract(
     the run, which do it where it pays: on periodic axes, without maps and sources. A refinement
     that was interrupted goes on where it was. Where noise drowned the network and no equation can
     be read, the refinement takes its terms from the data alone.
+    budget: seconds after which the equation is what it is by then; that of the run where None. The
+    read-out has half of it where a refinement follows.
     The fits are done in float64, whatever the network was trained in.
     Raises CheckpointError where the folder holds no trained network, DataError where the data are
     gone or others, DiscoveryError where the network holds no equation, or none that can be refined
@@ -159,11 +156,17 @@ def extract(
     """
     current = read_run(Path(run))
     with claimed_folder(current.folder):
-        return _extract(current, data, on_event, when=asked(current, refine))
+        time_left = Budget(current.config.budget if budget is None else budget)
+        return _extract(current, data, time_left, on_event, when=asked(current, refine))
 
 
 def _extract(
-    current: Run, data: Path | str | None, on_event: Listener | None, *, when: str
+    current: Run,
+    data: Path | str | None,
+    budget: Budget,
+    on_event: Listener | None,
+    *,
+    when: str,
 ) -> DiscoveredEquation:
     """`extract`, in a folder that is claimed. when: whether to refine, as in the settings."""
     source = Path(data) if data is not None else Path(current.data["path"])
@@ -182,7 +185,7 @@ def _extract(
         generator = torch.Generator().manual_seed(current.config.seed)
         model = network_for(opened, current.config, generator)
         current.restore(model, generator)
-        states = _sets(opened, current.config, torch.float64)
+        states = sets(opened, current.config, torch.float64)
         fitted = Fitted.of(opened, *states)
     model.double()
     generator.manual_seed(current.config.seed)
@@ -192,14 +195,17 @@ def _extract(
     found: DiscoveredEquation | None
     try:
         with threads_for(states[0][0, 0].numel(), states[0].device):
-            found = read_out(model, *states, generator, readout, listen)
+            late = (budget.part() if refines else budget).late
+            found = read_out(model, *states, generator, readout, listen, late)
     except DiscoveryError as error:
         if not refines:
             raise
-        _log.warning("the network holds no equation (%s): terms come from the data alone", error)
+        told = "the network holds no equation (%s): terms come from the data alone"
+        _log.warning(told, error, extra={"shell": told % error.shell})
         found = None
     if found is None or refines:
-        found = _refined_run(current, found, fitted, listen, required=when == "always")
+        required = when == "always"
+        found = _refined_run(current, found, fitted, budget.left(), listen, required=required)
     elif when == "auto" and not obstacle:
         told = "the equation is that of the read-out: refining it on so many data takes minutes;"
         _log.warning(
@@ -213,10 +219,17 @@ def _extract(
 
 
 def _refined_run(
-    run: Run, found: DiscoveredEquation | None, fitted: Fitted, listen: Listener, *, required: bool
+    run: Run,
+    found: DiscoveredEquation | None,
+    fitted: Fitted,
+    left: float,
+    listen: Listener,
+    *,
+    required: bool,
 ) -> DiscoveredEquation:
-    """The equation of a run, refined; as it was where that fails and is not required."""
-    config = run.config.refine.value(run.config.seed)
+    """The equation of a run, refined in the seconds that are left; as it was where that fails and
+    is not required."""
+    config = run.config.refine.value(run.config.seed, left)
     pde = None if found is None else found.pde
     state = RefinementState(run.refinement, run.data["digest"], pde, config)
     try:
@@ -229,7 +242,8 @@ def _refined_run(
     except DiscoveryError as error:
         if required or found is None:
             raise
-        _log.warning("the equation is not refined: %s", error)
+        told = "the equation is not refined: %s"
+        _log.warning(told, error, extra={"shell": told % error.shell})
         return found
 
 
@@ -325,8 +339,9 @@ def discover(
     truth: to compare with, a PDE or its text; that of the file by default.
     on_event: called with every event. By default progress is shown on stderr, where that is a
       terminal or a notebook; on_event=False shows nothing.
-    settings: entries of `TrainingConfig` instead of those of `config`, such as seed=1, or
-      refine=False for the equation as it is read from the network.
+    settings: entries of `TrainingConfig` instead of those of `config`, such as seed=1, budget=600
+      (seconds for all of it, of which training has half at most), or refine=False for the equation
+      as it is read from the network.
     Raises the errors of `train` and `extract`.
     """
     config = config or TrainingConfig()
@@ -344,10 +359,10 @@ def discover(
         with removed_if_refused(source, run):
             path = as_file(source, run, grid, dt, fields)
             known = _truth(path, truth)
-            started = time.perf_counter()
-            train(path, run, config, on_event=listener)
+            started, budget = time.perf_counter(), Budget(config.budget)
+            train(path, run, config, budget=budget.part().left(), on_event=listener)
         trained = time.perf_counter()
-        found = extract(run, data=path, on_event=listener)
+        found = extract(run, data=path, budget=budget.left(), on_event=listener)
         seconds = {"train": trained - started, "extract": time.perf_counter() - trained}
     comparison = compare(found.pde, known) if known is not None else None
     return Discovery(found.pde, found.stderr, comparison, seconds, found)
@@ -363,20 +378,6 @@ def _truth(path: Path, truth: PDE | str | None) -> PDE | None:
     rest = PDE.from_terms({name: {} for name in problem.fields}, problem.grid.axes)
     compare(rest, known)
     return known
-
-
-def _sets(data: Data, config: TrainingConfig, dtype: torch.dtype) -> tuple[Trajectory, Trajectory]:
-    """The training and the validation trajectories on the device of the run."""
-    device = device_named(config.device)
-    train, validation = (
-        load(data, split, dtype=dtype, device=device) for split in ("train", "validation")
-    )
-    if bool((train == train[:, :1]).all()):
-        raise DataError(
-            f"the fields in '{data.path}' do not change in time, so there is no equation to learn: "
-            "use frames that are further apart, or other data"
-        )
-    return train, validation
 
 
 def same_data(run: Run, data: Data) -> None:

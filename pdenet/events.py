@@ -15,6 +15,7 @@ __all__ = [
     "Event",
     "Iteration",
     "Listener",
+    "OrderChosen",
     "Phase",
     "Refining",
     "StageFinished",
@@ -30,6 +31,16 @@ __all__ = [
 @dataclass(frozen=True)
 class Event:
     """Base of all events."""
+
+
+@dataclass(frozen=True)
+class OrderChosen(Event):
+    """Before training: the highest order of derivatives in the network, the points of its filters
+    along each axis, and why it is this order."""
+
+    order: int
+    filter_size: int
+    reason: str
 
 
 @dataclass(frozen=True)

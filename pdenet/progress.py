@@ -22,6 +22,7 @@ from pdenet.events import (
     Event,
     Iteration,
     Listener,
+    OrderChosen,
     Phase,
     Refining,
     StageFinished,
@@ -167,7 +168,9 @@ class Monitor:
 
     def __call__(self, event: Event) -> None:
         self.course.take(to_record(event))
-        if isinstance(event, StageStarted):
+        if isinstance(event, OrderChosen):
+            self._say(f"derivatives up to order {event.order}: {event.reason}")
+        elif isinstance(event, StageStarted):
             self._start(self.course.doing)
         elif isinstance(event, Iteration):
             self._advance(f"iteration {event.iteration}/{event.iterations}, loss {event.loss:.4g}")

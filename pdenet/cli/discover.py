@@ -22,6 +22,7 @@ from pdenet.cli.settings import check_resumed, training_config
 from pdenet.cli.simulate import generate
 from pdenet.errors import ConfigError
 from pdenet.estimator import extract, train
+from pdenet.training.budget import Budget
 from pdenet.training.config import TrainingConfig
 
 __all__ = ["work"]
@@ -86,12 +87,14 @@ def _discover(
             output, "go on with the same command and --resume"
         )
         read_log(output)  # damaged, it would end the run when all is done
+        budget = Budget(config.budget)
         with timed(seconds, "train"):
-            resume = resume and RUN.begun(output)
-            train(data, output, config, resume=resume, on_event=monitor)
+            resume, share = resume and RUN.begun(output), budget.part().left()
+            train(data, output, config, resume=resume, budget=share, on_event=monitor)
         refine = False if options["no_refine"] else None
         started = time.perf_counter()
-        found = extract(output, data=data, refine=refine, on_event=monitor)
+        left = budget.left()
+        found = extract(output, data=data, refine=refine, budget=left, on_event=monitor)
         seconds |= apart(found, time.perf_counter() - started)
     result = result_of(found, data, seconds, config.refine.noise)
     result.tell()

@@ -74,8 +74,11 @@ def _read(run: Path, options: dict[str, Any]) -> Result:
     if found is not None:
         spent = found.seconds.get("total", 0.0)
     else:
+        budget = None if options["budget"] is None else 60 * options["budget"]
         with monitored("read", "refine") as monitor:
-            found = extract(run, data=source, refine=options["refine"], on_event=monitor)
+            found = extract(
+                run, data=source, refine=options["refine"], budget=budget, on_event=monitor
+            )
         spent = time.perf_counter() - started
     seconds = {"train": trained, **apart(found, spent)}
     result = result_of(found, source, seconds, read_run(run).config.refine.noise)

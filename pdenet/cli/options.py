@@ -27,6 +27,7 @@ __all__ = [
     "PARAMETER",
     "PRESETS",
     "SHAPE",
+    "budget",
     "common",
     "given",
     "learning",
@@ -98,6 +99,16 @@ class _Parameter(click.ParamType[tuple[str, float]]):
         if not name.isidentifier() or not math.isfinite(parsed):
             self.fail(f"{value!r} is not a parameter: type e.g. nu=0.05", param, ctx)
         return name, parsed
+
+
+class _Minutes(click.FloatRange):
+    name = "MINUTES"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        found = float(super().convert(value, param, ctx))
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a number of minutes: type e.g. 10", param, ctx)
+        return found
 
 
 class _Boundary(click.ParamType[tuple[str, tuple[Boundary, Boundary]]]):
@@ -210,7 +221,7 @@ def simulation(function: Command) -> Command:
         click.option(
             "--order",
             type=click.Choice(["2", "4", "6", "8", "upwind"]),
-            help="Order of the finite differences.",
+            help="Order of accuracy of the solver's finite differences.",
         ),
         click.option(
             "--scheme", type=click.Choice(["rk4", "ssprk3"]), help="Time scheme of the solver."
@@ -219,10 +230,26 @@ def simulation(function: Command) -> Command:
     )
 
 
+def budget(what: str, minutes: int) -> Callable[[Command], Command]:
+    """--budget, the minutes after which a command says what it has."""
+    return click.option(
+        "--budget",
+        type=_Minutes(min=0, min_open=True),
+        metavar="MINUTES",
+        help=f"Time {what}; what is known after it is the result. [{minutes}]",
+    )
+
+
 def learning(function: Command) -> Command:
     """The configuration of a training run."""
     return _apply(
         function,
         click.option("--config", type=DATA, metavar="FILE", help="Settings in TOML."),
+        click.option(
+            "--max-order",
+            type=click.IntRange(1, 6),
+            help="Highest derivative of the equation, at most; how high the data say. [6]",
+        ),
+        budget("for the whole", 60),
         click.option("--resume", is_flag=True, help="Go on from the last checkpoint."),
     )

@@ -22,6 +22,7 @@ from pdenet.discovery.strict import as_kind
 from pdenet.errors import CheckpointError, ConfigError, DataError, DiscoveryError
 from pdenet.report.files import write_text
 from pdenet.training.config import TrainingConfig, validated
+from pdenet.training.order import settled_as
 from pdenet.training.run import read_run
 
 __all__ = ["PLAN", "Plan", "finished", "refuse_failures", "typed"]
@@ -104,8 +105,9 @@ class Plan:
                 before, now = (" ".join(table.get(name) or ()) for table in (made, self.made))
                 return f"{before or 'no ' + now.partition('=')[0]}, not {now or 'without it'}"
         own = validated(record.get("config"), f"the configuration in '{folder / PLAN}'")
+        asked = settled_as(own, self.config)
         for name in type(own).model_fields:
-            before, now = getattr(own, name), getattr(self.config, name)
+            before, now = getattr(own, name), getattr(asked, name)
             if before != now:
                 plain = isinstance(before, str | int | float)
                 return f"another {name}" + f" ({before}, not {now})" * plain
@@ -121,7 +123,8 @@ def finished(run: Path, config: TrainingConfig) -> bool:
     if not all((run / name).exists() for name in ("equation.json", "report.html")):
         return False
     try:
-        return read_run(run).config == config and not stages_left(run, recorded_data(run))
+        own = read_run(run).config
+        return own == settled_as(own, config) and not stages_left(run, recorded_data(run))
     except (CheckpointError, ConfigError, DataError):
         return False  # whatever is wrong, the command itself will say
 

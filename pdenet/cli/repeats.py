@@ -82,7 +82,8 @@ def repeat(asked: Repeated) -> None:
     Raises ConfigError where --resume would go on with something else, DiscoveryError that names
     the repeats that failed, once the others are summarised.
     """
-    chosen = typed((*MAKES_DATA, "config", "preset", "device", "dtype", "no_refine"))
+    settings = ("config", "preset", "device", "dtype", "no_refine", "max_order", "budget")
+    chosen = typed((*MAKES_DATA, *settings))
     # The configuration is compared as a whole; the preset of the papers makes data as well.
     made = {name: texts for name, texts in chosen.items() if name in MAKES_DATA}
     if "--preset=paper" in chosen.get("preset", ()):

@@ -18,6 +18,7 @@ from pdenet.cli.results import Result
 from pdenet.cli.rollouts import predict, predict_with_network, relative_errors
 from pdenet.cli.runs import read_log, read_record
 from pdenet.discovery import DiscoveredEquation
+from pdenet.discovery.caution import in_words
 from pdenet.discovery.noise import noise_of
 from pdenet.discovery.smooth import Smoothing, periodic_axes
 from pdenet.discovery.solvable import solvable
@@ -111,6 +112,7 @@ def result_of(
             refinement=found.refinement,
             noise=noise,
             unknown=found.unknown,
+            caution=in_words(found.cautions),
         )
     with open_data(data) as opened:
         problem = opened.problem
@@ -126,6 +128,7 @@ def result_of(
         found.refinement,
         noise,
         found.unknown,
+        in_words(found.cautions),
     )
 
 
@@ -203,6 +206,7 @@ def _evidence(
         maps=found.maps,
         curves=found.curves,
         refinement=found.refinement,
+        caution=result.caution,
         filters={each.name: (each.learned, each.frozen) for each in found.filters},
         loss=curves,
         settings=config.get("config", config),

@@ -32,7 +32,8 @@ class Result:
 
     coefficients, sources: what the formulas of the equation stand for, where the network has it.
     refinement: what the fit by maximum likelihood says, if there was one; noise: the level that it
-    was given. unknown: what the equations hold without a formula, by field.
+    was given. unknown: what the equations hold without a formula, by field. caution: what the
+    standard errors leave out, in words.
     """
 
     found: PDE
@@ -44,6 +45,7 @@ class Result:
     refinement: Refinement | None = None
     noise: float | None = None
     unknown: Mapping[str, tuple[Unknown, ...]] = field(default_factory=dict)
+    caution: str = ""
 
     @property
     def comparison(self) -> Comparison | None:
@@ -60,7 +62,7 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """The document that `--json` prints."""
-        return document(
+        found = document(
             self.found,
             self.stderr,
             self.comparison,
@@ -70,6 +72,7 @@ class Result:
             self.refinement,
             self.unknown,
         )
+        return {**found, "caution": self.caution or None}
 
     def tell(self) -> None:
         """Say on stderr what a reader must know before believing the numbers."""
@@ -78,12 +81,13 @@ class Result:
                 note(f"note: {warning}")
 
     def lines(self) -> list[str]:
-        """A line for each map and each source, and what a refinement says."""
+        """A line for each map and each source, what errors leave out, what a refinement says."""
         system = len(self.found.fields) > 1
         varying = [each for each in self.coefficients if each.fitted.kind == "varying"]
         return [
             *(coefficient_line(each, system=system) for each in varying),
             *map(source_line, self.sources),
+            *([self.caution] if self.caution else []),
             *self._verdict(),
         ]
 
@@ -132,6 +136,7 @@ class Result:
         for field_t, term, *numbers in rows:
             cells = [f"`{field_t}`", f"`{term}`", *numbers]
             lines.append("| " + " | ".join(cells) + " |")
+        lines += ["", self.caution] if self.caution else []
         return "\n".join(lines)
 
     def print(self, form: str) -> None:

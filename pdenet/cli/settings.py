@@ -10,11 +10,12 @@ from pdenet.cli.options import given
 from pdenet.cli.runs import RUN
 from pdenet.errors import ConfigError
 from pdenet.training.config import TrainingConfig, load, preset, validated
+from pdenet.training.order import settled_as
 from pdenet.training.run import read_run
 
 __all__ = ["check_resumed", "training_config"]
 
-CHOOSE = ("config", "preset", "seed", "device", "dtype")
+CHOOSE = ("config", "preset", "seed", "device", "dtype", "max_order")
 
 
 def training_config(options: Mapping[str, Any]) -> TrainingConfig:
@@ -31,9 +32,13 @@ def training_config(options: Mapping[str, Any]) -> TrainingConfig:
     elif options.get("preset"):
         config = preset(options["preset"])
     typed = given(options, "seed", "device", "dtype")
-    refine = {"when": "never"} if options.get("no_refine") else {}
+    refine: dict[str, Any] = {"when": "never"} if options.get("no_refine") else {}
     if options.get("budget") is not None:
-        refine["budget"] = 60 * options["budget"]
+        typed["budget"] = 60 * options["budget"]
+    if options.get("max_order") is not None:
+        limited = {"max_order": options["max_order"]}
+        typed["network"] = {**config.network.model_dump(), **limited}
+        refine["order"] = options["max_order"]
     if refine:
         typed["refine"] = {**config.refine.model_dump(), **refine}
     return validated({**config.model_dump(), **typed}) if typed else config
@@ -46,7 +51,8 @@ def check_resumed(run: Path, options: Mapping[str, Any], config: TrainingConfig)
     """
     if not (options["resume"] and given(options, *CHOOSE) and RUN.begun(run)):
         return
-    own, asked = read_run(run).config.model_dump(), config.model_dump()
+    settled = read_run(run).config
+    own, asked = settled.model_dump(), settled_as(settled, config).model_dump()
     differing = [name for name in own if own[name] != asked[name]]
     if differing:
         name = differing[0]

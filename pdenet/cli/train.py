@@ -30,5 +30,5 @@ def work(data: Path, output: Path, **options: Any) -> None:
         context.meta["pdenet.resume"] = how_to_go_on(
             output, f"go on with 'pdenet train {data} -o {output} --resume'"
         )
-        train(data, output, config, resume=resume, on_event=monitor)
+        train(data, output, config, resume=resume, budget=config.budget, on_event=monitor)
     note(f"trained; read the equation with 'pdenet extract {output}'")

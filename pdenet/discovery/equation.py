@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pdenet.discovery.caution import CAUTIONS
 from pdenet.discovery.fitted import (
     FittedCurve,
     FittedMap,
@@ -42,11 +43,12 @@ __all__ = [
 ]
 
 FORMAT = "pdenet-equation"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 _OLDER: dict[int, dict[str, Any]] = {
-    1: {"maps": [], "curves": [], "refinement": None},
-    2: {"refinement": None},
-    3: {},
+    1: {"maps": [], "curves": [], "refinement": None, "cautions": []},
+    2: {"refinement": None, "cautions": []},
+    3: {"cautions": []},
+    4: {"cautions": []},
 }
 """What records of earlier formats, which are still read, lack."""
 
@@ -71,7 +73,8 @@ class DiscoveredEquation:
     of the fitted windows. misfit: held-out r.m.s. error of prediction over these windows, as a
     fraction of the r.m.s. change of the fields over them. maps, curves: coefficients that may vary
     in space, and sources, where the network has them. refinement: where the coefficients are of a
-    maximum-likelihood fit, what else that found. origin: what it was read from, where a run folder
+    maximum-likelihood fit, what else that found. cautions: what standard errors leave out
+    (`pdenet.discovery.caution`). origin: what it was read from, where a run folder
     keeps it.
     """
 
@@ -85,6 +88,7 @@ class DiscoveredEquation:
     maps: tuple[FittedMap, ...] = ()
     curves: tuple[FittedCurve, ...] = ()
     refinement: Refinement | None = None
+    cautions: tuple[str, ...] = ()
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -123,6 +127,7 @@ class DiscoveredEquation:
             "maps": list(map(map_record, self.maps)),
             "curves": list(map(curve_record, self.curves)),
             "refinement": self.refinement and refinement_record(self.refinement),
+            "cautions": list(self.cautions),
         }
 
 
@@ -171,7 +176,7 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         for name, table in pde.expansions().items()
     }
     seconds, refinement = as_kind(dict, record["seconds"]), record["refinement"]
-    if record["format_version"] != FORMAT_VERSION and isinstance(refinement, dict):
+    if record["format_version"] < 4 and isinstance(refinement, dict):
         refinement = {"families": [], "tried": [], **refinement}
     found = DiscoveredEquation(
         pde=pde,
@@ -184,10 +189,11 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
         maps=tuple(map(map_from, as_kind(list, record["maps"]))),
         curves=tuple(map(curve_from, as_kind(list, record["curves"]))),
         refinement=None if refinement is None else refinement_from(refinement, named),
+        cautions=tuple(map(_caution, as_kind(list, record["cautions"]))),
         origin=_origin(record.get("origin")),
     )
     _check_of(found)
-    if record["format_version"] != FORMAT_VERSION:
+    if record["format_version"] < 4:
         # In these a long series stood for what has no formula.
         return replace(found, pde=without(pde, found.unknown))
     if record["unknown"] != found._named():
@@ -197,6 +203,12 @@ def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
 
 def _origin(record: Any) -> dict[str, str]:
     return {name: as_kind(str, text) for name, text in as_kind(dict, record or {}).items()}
+
+
+def _caution(name: Any) -> str:
+    if not isinstance(name, str) or name not in CAUTIONS:
+        raise ValueError(f"{str(name)[:40]!r} is none of {', '.join(CAUTIONS)}")
+    return name
 
 
 def _check_of(found: DiscoveredEquation) -> None:

@@ -41,12 +41,19 @@ __all__ = [
     "linearise",
     "objective",
     "robust_scale",
+    "substeps_for",
 ]
 
 DEGREES_OF_FREEDOM = 4.0
 BLOCK = {"cpu": 2**19, "cuda": 2**28}
 """Bytes of states that are advanced at once: on a CPU so few that all their jets stay in cache,
 which is 2 to 4 times faster than larger blocks; on a GPU enough to fill it."""
+
+
+MOST_SUBSTEPS = 1024
+"""Steps from frame to frame, at most, so that a block of windows, within which nothing can stop a
+read-out, ends. Equations of the papers need 1 to 4; u_xxxx on 64 points 20 to 70, 
+sixteen times as many on twice the points."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +154,7 @@ class Rollouts:
         rhs = self.library.rhs(self.bank, x[:terms], self.kernels(x), u.shape[2:])
         with torch.no_grad():
             radius = spectral_radius(rhs, u, generator)
-        return replace(self, substeps=stable_substeps(radius, self.dt, "rk4"))
+        return replace(self, substeps=substeps_for(radius, self.dt))
 
     def residuals(self, x: Tensor, windows: Trajectory) -> Tensor:
         """y_k − û_k, (window, step, field, *space)."""
@@ -187,6 +194,21 @@ class Rollouts:
     @staticmethod
     def _block(windows: Trajectory) -> int:
         return BLOCK.get(windows.device.type, BLOCK["cuda"])
+
+
+def substeps_for(radius: float, dt: float) -> int:
+    """Steps of RK4 from frame to frame at this spectral radius.
+
+    Raises DiscoveryError where they are more than `MOST_SUBSTEPS`.
+    """
+    found = stable_substeps(radius, dt, "rk4")
+    if found > MOST_SUBSTEPS:
+        raise DiscoveryError(
+            f"rollouts of the equation need {found} explicit steps from frame to frame, and at "
+            f"most {MOST_SUBSTEPS} are made: give frames that are nearer to each other, or a "
+            "coarser grid"
+        )
+    return found
 
 
 class _Kernels(torch.nn.Module):

@@ -26,10 +26,10 @@ from torch import Tensor
 from torch.func import functional_call
 
 from pdenet import integrators
-from pdenet.discovery.fit import Normal, Rollouts, robust_scale
+from pdenet.discovery.fit import Normal, Rollouts, robust_scale, substeps_for
 from pdenet.discovery.product import ONE, values_of
 from pdenet.integrators import RHS
-from pdenet.model import spectral_radius, stable_substeps, stack_rollout
+from pdenet.model import spectral_radius, stack_rollout
 from pdenet.nn import CoefficientMaps, PiecewiseSource
 from pdenet.optimise import LBFGS
 from pdenet.types import State, Trajectory
@@ -107,7 +107,7 @@ class FreeForm:
         with torch.no_grad():
             rhs = self.rhs(x[:n], x[n:], u.shape[2:])
             radius = spectral_radius(rhs, u, generator)
-        substeps = stable_substeps(radius, self.problem.dt, "rk4")
+        substeps = substeps_for(radius, self.problem.dt)
         return replace(self, problem=replace(self.problem, substeps=substeps))
 
     def residuals(self, x: Tensor, windows: Trajectory) -> Tensor:

@@ -9,6 +9,7 @@ smoothed frames (`pdenet.discovery.smooth`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -25,7 +26,7 @@ from pdenet.discovery.select import eliminate, refitted
 from pdenet.discovery.smooth import Smoothing
 from pdenet.discovery.terms import Library
 from pdenet.discovery.units import function_candidates
-from pdenet.errors import DiscoveryError
+from pdenet.errors import DiscoveryError, StoppedError
 from pdenet.events import Event, Listener, Phase, TermDropped
 from pdenet.model import PDENet
 from pdenet.nn import FilterBank
@@ -80,7 +81,9 @@ class ReadoutConfig:
 
 
 class Reading:
-    """One read-out: the data, and what was said so far."""
+    """One read-out: the data, and what was said so far. late: whether its time is over. best: the
+    last equation that it had, without standard errors. structure: the share of the squared
+    residuals of all candidates that noise does not account for."""
 
     def __init__(
         self,
@@ -90,20 +93,26 @@ class Reading:
         generator: torch.Generator,
         config: ReadoutConfig,
         on_event: Listener,
+        late: Callable[[], bool] = lambda: False,
     ) -> None:
         self.model, self.train, self.held_out = model, train, held_out
         self.generator, self.config, self.on_event = generator, config, on_event
+        self.late = late
+        self.best: DiscoveredEquation | None = None
+        self.structure = 0.0
         self.steps = min(config.steps, train.shape[1] - 1)
         self.dropped: list[TermDropped] = []
 
     def candidates(self) -> PDE:
-        """The largest terms of the expanded network."""
-        self.progress("read-out", 0.0, "expanding the network")
+        """The largest terms of the expanded network; however late, as there is no equation yet."""
+        self.on_event(Phase("read-out", 0.0, "expanding the network"))
         found = expansion(self.model)
         states = self.train.flatten(0, 1)
         states = states[:: max(1, states[:, 0].numel() // 65536)]
         functions = function_candidates(found, self.model, states, FLOOR)
         pde = candidates(found, shares(found, self.model, states), self.drop, functions)
+        if self.model.maps is None and self.model.source is None and any(pde.terms().values()):
+            self.best = DiscoveredEquation(pde, {})
         return pde
 
     def select(
@@ -140,7 +149,7 @@ class Reading:
         # All candidates together may blow up where they were not fitted, the true terms do not.
         held_out = while_finite(problem, x, held_out[:, : windows.shape[1]])
         checked = linearise(problem, x, held_out)
-        structure = structured_share(
+        self.structure = structured_share(
             problem,
             x,
             held_out,
@@ -148,7 +157,7 @@ class Reading:
             lambda noise: smoothing(noise, homogeneous=True),
             self.generator,
         )
-        leaving, path = eliminate(x, len(terms), normal, checked, structure)
+        leaving, path = eliminate(x, len(terms), normal, checked, self.structure)
         for k, step in zip(leaving, path, strict=False):
             self.drop(
                 TermDropped(
@@ -190,7 +199,7 @@ class Reading:
             x,
             windows,
             iterations=self.config.iterations,
-            on_progress=lambda done, x: self.progress("refit", done, _text(library, x)),
+            on_progress=lambda done, x: self._refitted(library, done, x),
         )
         if held_out is None:
             held_out, _ = self.windows(self.held_out, self.config.select_values)
@@ -249,8 +258,15 @@ class Reading:
         self.on_event(event)
 
     def progress(self, name: str, fraction: float, detail: str) -> None:
-        """Say how far a piece of work is."""
+        """Say how far a piece of work is. Raises StoppedError where it is late and not done."""
         self.on_event(Phase(name, fraction, detail))
+        if fraction < 1 and self.late():
+            raise StoppedError("the time of the read-out is over")
+
+    def _refitted(self, library: Library, done: float, x: Tensor) -> None:
+        """Keep and say how far the final fit is."""
+        self.best = DiscoveredEquation(library.pde(x[: len(library.terms)]), {})
+        self.progress("refit", done, _text(library, x))
 
 
 def while_finite(problem: Rollouts | FreeForm, x: Tensor, windows: Trajectory) -> Trajectory:

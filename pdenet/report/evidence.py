@@ -83,6 +83,7 @@ class Evidence:
     fields, in units of the grid (the derivative is kernel/(Δxᵃ Δyᵇ)).
     maps, curves: coefficients on `grid` and sources, before any formula, where there are any.
     refinement: what a fit by maximum likelihood found besides the coefficients, if there was one.
+    caution: what the standard errors leave out, in words.
     settings: nested mappings of plain values. seeds, versions: by name. seconds: by phase.
 
     Raises DataError when shapes disagree.
@@ -109,6 +110,7 @@ class Evidence:
     maps: tuple[FittedMap, ...] = ()
     curves: tuple[FittedCurve, ...] = ()
     refinement: Refinement | None = None
+    caution: str = ""
     loss: tuple[StageCurve, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     seeds: Mapping[str, int] = field(default_factory=dict)

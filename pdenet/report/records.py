@@ -7,6 +7,7 @@
                "values", "errors"}],
      "sources": [{"field", "low", "high", "l2_error", "formula", "reason", "points", "values",
                   "errors"}],
+     "caution": None or what the standard errors leave out, in words,
      "refinement": None or {"converged", "chi2", "sigma", "bound", "decisions", "alternatives",
      "verdict", ...: all of `pdenet.discovery.refine.result.Refinement`}}
 
@@ -74,7 +75,7 @@ def document(
 
 def record(evidence: Evidence) -> dict[str, Any]:
     """The object above, of a report."""
-    return document(
+    found = document(
         evidence.found,
         evidence.stderr,
         evidence.comparison,
@@ -84,6 +85,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         evidence.refinement,
         evidence.unknown,
     )
+    return {**found, "caution": evidence.caution or None}
 
 
 def _map(found: Coefficient) -> dict[str, Any]:

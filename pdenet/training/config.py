@@ -33,6 +33,7 @@ else:
     import tomli as tomllib
 
 __all__ = [
+    "MAX_SIZE",
     "PRESETS",
     "CoefficientsSection",
     "NetworkConfig",
@@ -57,7 +58,8 @@ def _odd(size: int) -> int:
     return size
 
 
-_Size = Annotated[int, Field(ge=3, le=15), AfterValidator(_odd)]
+MAX_SIZE = 15
+_Size = Annotated[int, Field(ge=3, le=MAX_SIZE), AfterValidator(_odd)]
 
 
 class _Section(BaseModel):
@@ -83,20 +85,29 @@ class SourceSection(_Section):
 
 class NetworkConfig(_Section):
     """filter_size: odd number of points of each filter along each axis. constraint: order of
-    accuracy that the filters keep while they learn, "frozen" or "free". max_order: of the jets.
-    units: products of each SymNet. integrator, of each δt-block. coefficients: where given, every
-    jet has a coefficient that varies in space. source: where given, every field has a source.
-    functions: further units of each SymNet, one for each name."""
+    accuracy that the filters keep while they learn, "frozen" or "free". max_order: of the jets, at
+    most. order: of the jets; None has the training data say it before training, and filters of
+    higher orders are then longer (`pdenet.training.order`); in the configuration of a run it is
+    what they said. units: products of each SymNet. integrator, of each δt-block. coefficients:
+    where given, every jet has a coefficient that varies in space. source: where given, every field
+    has a source. functions: further units of each SymNet, one for each name."""
 
     filter_size: _Size = 5
     constraint: _Order = 2
-    max_order: Annotated[int, Field(ge=1, le=4)] = 2
+    max_order: Annotated[int, Field(ge=1, le=6)] = 6
+    order: Annotated[int, Field(ge=1, le=6)] | None = None
     units: Annotated[int, Field(ge=0, le=20)] = 5
     pseudo_upwind: bool = False
     integrator: Literal["euler", "midpoint", "heun", "ssprk3", "rk4"] = "midpoint"
     coefficients: CoefficientsSection | None = None
     source: SourceSection | None = None
     functions: tuple[Literal["sin", "cos", "exp", "divide"], ...] = ()
+
+    @property
+    def highest(self) -> int:
+        """The order of the jets: `order` where it is known, 2 before, and never above
+        `max_order`."""
+        return min(self.order or 2, self.max_order)
 
 
 class StageConfig(_Section):
@@ -135,21 +146,24 @@ def _as_section(value: Any) -> Any:
 class RefineSection(_Section):
     """As `pdenet.discovery.refine.config.RefineConfig`. when: "auto" refines where it pays, on
     periodic axes and without coefficients that vary, "always" refuses what cannot be refined.
-    true and false in place of the section are "always" and "never"."""
+    budget: None for all that the budget of the run leaves. true and false in place of the section
+    are "always" and "never"."""
 
     when: Literal["auto", "always", "never"] = "auto"
     noise: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = RefineConfig.noise
     choose: bool = RefineConfig.choose
     order: Annotated[int, Field(ge=1, le=6)] = RefineConfig.order
-    budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] = RefineConfig.budget
+    budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     iterations: _Positive = RefineConfig.iterations
     finest: _Positive = RefineConfig.finest
     memory: Annotated[float, Field(gt=0, allow_inf_nan=False)] = RefineConfig.memory
     workers: _Positive | None = RefineConfig.workers
 
-    def value(self, seed: int) -> RefineConfig:
-        """The configuration that a refinement takes. seed: of its draws, that of the run."""
-        return RefineConfig(**self.model_dump(exclude={"when"}), seed=seed)
+    def value(self, seed: int, left: float) -> RefineConfig:
+        """The configuration that a refinement takes. seed: of its draws, that of the run. left: of
+        the run's budget, in seconds."""
+        entries = self.model_dump(exclude={"when", "budget"})
+        return RefineConfig(**entries, seed=seed, budget=min(left, self.budget or left))
 
 
 def _stages(*blocks: int, iterations: int) -> tuple[StageConfig, ...]:
@@ -165,7 +179,8 @@ class TrainingConfig(_Section):
     that is one for a prediction of no change. margin: grid points next to each wall that the loss
     leaves out, see `pdenet.training.loss`. compile: whether the SymNet is compiled, "auto" where
     a C++ compiler exists and the run is long enough to pay for it. checkpoint_minutes: between
-    checkpoints within a stage.
+    checkpoints within a stage. budget: seconds after which a run says what it has, see
+    `pdenet.training.budget`.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
@@ -181,6 +196,7 @@ class TrainingConfig(_Section):
     margin: Annotated[int, Field(ge=0)] = 0
     compile: Literal["auto", "on", "off"] = "auto"
     checkpoint_minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2.0
+    budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3600.0
     readout: ReadoutSection = ReadoutSection()
     refine: Annotated[RefineSection, BeforeValidator(_as_section)] = RefineSection()
 
@@ -192,13 +208,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "values": 57344,
     },
     "variable-coefficients": {
-        "network": {"filter_size": 7, "max_order": 4, "units": 0, "coefficients": {}},
+        "network": {"filter_size": 7, "order": 4, "units": 0, "coefficients": {}},
         "stages": _stages(1, 3, iterations=40),
         "values": 32768,
         "readout": {"select_values": 32768, "fit_values": 81920, "free_iterations": 40},
     },
     "nonlinear-source": {
-        "network": {"filter_size": 7, "max_order": 2, "units": 0, "source": {}},
+        "network": {"filter_size": 7, "order": 2, "units": 0, "source": {}},
         "stages": _stages(1, 3, iterations=40),
         "values": 32768,
     },

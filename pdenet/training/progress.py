@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pdenet.optimise import LBFGSState
+from pdenet.training.config import StageConfig
 
-__all__ = ["MOST_DOUBLINGS", "MOST_SUBSTEPS", "Progress"]
+__all__ = ["MOST_DOUBLINGS", "MOST_SUBSTEPS", "Progress", "is_over", "stage_names"]
 
 MOST_SUBSTEPS = 64
 MOST_DOUBLINGS = 3
@@ -26,3 +27,19 @@ class Progress:
     optimiser: LBFGSState | None = None
     seconds: float = 0.0
     doublings: int = 0
+
+
+def stage_names(stages: tuple[StageConfig, ...]) -> tuple[str, ...]:
+    """A name for each stage, no two alike."""
+    names: list[str] = []
+    for stage in stages:
+        name = f"{stage.blocks} block{'s' if stage.blocks > 1 else ''}"
+        name = name if stage.filters else "warm-up"
+        same = sum(other.split(" (")[0] == name for other in names)
+        names.append(f"{name} ({same + 1})" if same else name)
+    return tuple(names)
+
+
+def is_over(stage: StageConfig, state: LBFGSState) -> bool:
+    """Whether a stage has done its iterations, or found its minimum."""
+    return state.iteration >= stage.iterations or state.converged

@@ -99,7 +99,7 @@ def refined(
     if state is not None:
         saved = state.load() if resume else None
         here = None if saved is None else {name: part.to(device) for name, part in saved.items()}
-        kept = Kept(here, state.save)
+        kept = Kept(here, state.save, str(state.path))
     result = refine(
         None if found is None else found.pde.numeric(),
         fitted.train,
@@ -125,6 +125,7 @@ def refined(
         # What the read-out dropped may have come back.
         dropped=tuple(e for e in found.dropped if (e.field, e.monomial_text) not in terms),
         refinement=result.refinement,
+        cautions=(),
         seconds={
             **found.seconds,
             "refine": spent,

@@ -195,6 +195,9 @@ def read_run(folder: Path) -> Run:
         if "\0" in source["path"]:
             raise ValueError("the path of the data holds a character that no path can hold")
         config = validated(record["config"], f"the configuration in '{path}'")
+        if config.network.order is None:  # of a time when the highest order was the order
+            network = config.network.model_copy(update={"order": config.network.max_order})
+            config = config.model_copy(update={"network": network})
         as_kind(int, record.get("seed", config.seed))
         for text in as_kind(dict, record.get("versions", {})).values():
             as_kind(str, text)
@@ -245,7 +248,7 @@ def network_for(data: Data, config: TrainingConfig, generator: torch.Generator) 
     shape = NetworkShape(
         fields=data.fields,
         grid=data.problem.grid,
-        max_order=network.max_order,
+        max_order=network.highest,
         size=network.filter_size,
         constraint=network.constraint,
         units=network.units,

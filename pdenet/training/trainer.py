@@ -31,11 +31,17 @@ from pdenet.optimise import LBFGS, LBFGSState
 from pdenet.pde.render import to_text
 from pdenet.training.config import StageConfig, TrainingConfig
 from pdenet.training.loss import penalty, prediction_loss
-from pdenet.training.progress import MOST_DOUBLINGS, MOST_SUBSTEPS, Progress
+from pdenet.training.progress import (
+    MOST_DOUBLINGS,
+    MOST_SUBSTEPS,
+    Progress,
+    is_over,
+    stage_names,
+)
 from pdenet.types import Trajectory
 from pdenet.words import counted
 
-__all__ = ["Trainer", "stage_names"]
+__all__ = ["Trainer"]
 
 _log = logging.getLogger(__name__)
 
@@ -50,18 +56,12 @@ DROWNED = 0.1
 """Variance of the noise over the mean square of what fields change between frames from which on
 filters and longer windows only learn noise: those of Burgers at 10 % of it blow up."""
 
+TOO_LATE = (
+    "the time of the training was over before stage %s was: what it learned is kept, and resuming "
+    "the run goes on"
+)
+
 SECONDS_BETWEEN_LEADING_TERMS = 2.0
-
-
-def stage_names(stages: tuple[StageConfig, ...]) -> tuple[str, ...]:
-    """A name for each stage, no two alike."""
-    names: list[str] = []
-    for stage in stages:
-        name = f"{stage.blocks} block{'s' if stage.blocks > 1 else ''}"
-        name = name if stage.filters else "warm-up"
-        same = sum(other.split(" (")[0] == name for other in names)
-        names.append(f"{name} ({same + 1})" if same else name)
-    return tuple(names)
 
 
 class Trainer:
@@ -87,6 +87,7 @@ class Trainer:
         self.optimiser = LBFGS()
         self.names = stage_names(config.stages)
         self._spoken = 0.0
+        self._late: Callable[[], bool] = lambda: False
         self._levels: list[tuple[Trajectory, Tensor]] = []
 
     def set_scales(self) -> None:
@@ -104,14 +105,14 @@ class Trainer:
                 visited = frames.movedim(1, 0).flatten(1)
                 self.model.source.set_range(visited.amin(1), visited.amax(1))
 
-    def run(self, progress: Progress) -> Progress:
-        """Train from `progress` to the end of the last stage.
+    def run(self, progress: Progress, late: Callable[[], bool] = lambda: False) -> Progress:
+        """Train from `progress` to the end of the last stage, or until it is late.
 
         A stage that does not fit into the trajectories, or that no number of substeps keeps finite,
         is left out, with a warning; and all but the first where noise drowns them. Raises
         TrainingError where already the first is not finite.
         """
-        stages = self.config.stages
+        stages, self._late = self.config.stages, late
         drowned = self._drowned()
         while progress.stage < len(stages):
             stage = stages[progress.stage]
@@ -141,6 +142,9 @@ class Trainer:
                 _log.warning("stage %s is left out: %s", self.names[progress.stage], error)
                 progress = self._next(progress)
             self.save(progress)
+            if late() and progress.stage < len(stages):
+                _log.warning(TOO_LATE, self.names[progress.stage])
+                break
         return progress
 
     def check(self, progress: Progress) -> None:
@@ -182,6 +186,9 @@ class Trainer:
                 )
         progress = self._iterate(stage, progress, closure, started)
         assert progress.optimiser is not None
+        if not is_over(stage, progress.optimiser):
+            self._put(stage, progress.optimiser.position)
+            return progress
         with self._kept(progress):
             self._put(stage, progress.optimiser.position)
             loss, validation = self._score(data), self._validate(stage)
@@ -240,7 +247,7 @@ class Trainer:
         state = progress.optimiser
         assert state is not None
         try:
-            while state.iteration < stage.iterations and not state.converged:
+            while not is_over(stage, state):
                 state, info = self.optimiser.step(state, closure)
                 progress = replace(
                     progress, optimiser=state, seconds=spent + time.perf_counter() - started
@@ -263,6 +270,8 @@ class Trainer:
                     saved = time.perf_counter()
                     self._put(stage, state.position)
                     self.save(progress)
+                if self._late():
+                    break
         except KeyboardInterrupt:
             self._put(stage, state.position)
             self.save(progress)

@@ -1,33 +1,15 @@
 """A real run that takes seconds: a transport equation in one dimension, on little data."""
 
 import os
+import runpy
+from pathlib import Path
 
 import pytest
 
 from pdenet.cli import main
 
-EQUATION = "u_t = 0.1*u_xx - 0.5*u_x"
-DATA = [
-    *("--pde", EQUATION, "--grid", "64", "--trajectories", "6", "--frames", "11"),
-    *("--refine", "1", "--noise", "0.001"),
-]
-SETTINGS = """
-values = 4096
-[network]
-units = 2
-[[stages]]
-blocks = 1
-iterations = 30
-filters = false
-penalties = false
-[[stages]]
-blocks = 2
-iterations = 20
-[readout]
-steps = 6
-select_values = 4096
-fit_values = 8192
-"""
+SHORT = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "_short_run.py"))
+EQUATION, DATA, SETTINGS = SHORT["EQUATION"], SHORT["DATA"], SHORT["SETTINGS"]
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,12 @@ import math
 import click
 import pytest
 
+from pdenet.cli import main
+from pdenet.cli.extract import stages_left
 from pdenet.cli.options import LENGTHS, PARAMETER, PRESETS, SHAPE, given
+from pdenet.cli.settings import training_config
 from pdenet.training import config
+from pdenet.training.run import read_run
 
 
 @pytest.mark.parametrize(
@@ -60,3 +64,29 @@ def test_given_keeps_what_was_typed_zero_included():
 
 def test_the_presets_of_the_help_are_those_of_the_configuration():
     assert tuple(config.PRESETS) == PRESETS
+
+
+def test_a_limit_of_the_order_and_a_budget_are_settings():
+    config = training_config({"max_order": 3, "budget": 0.5})
+    assert (config.network.max_order, config.refine.order, config.budget) == (3, 3, 30.0)
+    assert config.network.order is None  # the data choose, up to it
+    named = training_config({"preset": "variable-coefficients", "max_order": 2})
+    assert named.network.highest == 2
+
+
+def test_a_run_goes_on_with_the_order_that_its_data_chose(data, settings, tmp_path, refused):
+    """What was typed is compared with what was asked for then, not with what the data said."""
+    run = tmp_path / "run"
+    words = ["train", str(data), "-o", str(run), "--config", str(settings)]
+    assert main([*words, "-q", "--budget", "1e-9"]) == 0
+    assert read_run(run).config.network.order == 2
+    assert main([*words, "-q", "--resume", "--budget", "60"]) == 0
+    assert not stages_left(run, data)
+    assert "another network" in refused([*words, "--resume", "--max-order", "3"])
+
+
+@pytest.mark.parametrize("command", ["train", "discover", "extract", "refine"])
+@pytest.mark.parametrize("budget", ["0", "-1", "nan", "x"])
+def test_a_budget_is_a_number_of_minutes(command, budget, data, tmp_path, refused):
+    output = ["-o", str(tmp_path / "out")] if command != "extract" else []
+    assert "budget" in refused([command, str(data), *output, "--budget", budget])

@@ -19,6 +19,7 @@ NAMED = [
 ]
 FAST = """
 values = 2048
+refine = false
 [network]
 units = 1
 [[stages]]

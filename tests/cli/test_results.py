@@ -29,6 +29,7 @@ def test_json_is_the_documented_object():
     document = result().to_json()
     assert list(document) == [
         *("equations", "terms", "scores", "seconds", "maps", "sources", "refinement"),
+        "caution",
     ]
     assert document["refinement"] is None
     assert document["equations"] == list(FOUND.equations())

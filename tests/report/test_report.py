@@ -101,7 +101,8 @@ def test_the_json_is_strict_and_has_the_agreed_keys(name):
     record = build(VARIANTS[name]()).json()
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert set(record) == {
-        *("equations", "terms", "scores", "seconds", "maps", "sources", "refinement")
+        *("equations", "terms", "scores", "seconds", "maps", "sources", "refinement"),
+        "caution",
     }
     keys = {"field", "term", "coefficient", "stderr", "truth", "relative_error"}
     assert all(set(term) == keys for term in record["terms"])
@@ -319,3 +320,10 @@ def test_drawing_leaves_no_settings_behind():
     before = dict(matplotlib.rcParams)
     draw(small(errors={}))
     assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("form", ["html", "markdown", "latex"])
+def test_what_errors_leave_out_stands_beside_the_verdict(form):
+    caution = "read between walls: the bias of 100 % & more"
+    assert "ead between walls" not in getattr(build(small()), form)()
+    assert "Read between walls" in getattr(build(small(caution=caution)), form)()

@@ -32,7 +32,7 @@ def refusal(entries: object) -> str:
 def test_no_entries_mean_the_defaults():
     assert validated({}) == TrainingConfig()
     assert TrainingConfig().readout.value() == ReadoutConfig()
-    assert TrainingConfig().refine.value(0) == RefineConfig()
+    assert TrainingConfig().refine.value(0, 60.0) == RefineConfig(budget=60.0)
     assert TrainingConfig().refine.when == "auto"
 
 
@@ -51,7 +51,9 @@ def test_a_refinement_is_switched_by_one_word(entry, section):
 def test_a_refinement_has_the_seed_of_the_run():
     entries = {"noise": 0.1, "choose": False, "order": 3, "iterations": 5, "finest": 1}
     entries |= {"memory": 1.5, "workers": 2}
-    assert validated({"refine": entries}).refine.value(7) == RefineConfig(**entries, seed=7)
+    assert validated({"refine": entries}).refine.value(7, 1e9) == RefineConfig(
+        **{"budget": 1e9, **entries}, seed=7
+    )
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,10 @@ def test_nothing_else_goes_on(fitted, tmp_path):
     state.save({"start": torch.zeros(3)})
     with pytest.raises(CheckpointError, match="other data"):
         refined(begun(), fitted, KEEP, None, replace(state, data="cd"), resume=True)
+    # Whole by its digest, and still no state of this refinement.
+    with pytest.raises(CheckpointError, match=r"state' is damaged \(start is float32") as caught:
+        refined(begun(), fitted, KEEP, None, state, resume=True)
+    assert "\n" not in str(caught.value)
 
 
 def test_why_not(walled_data, small_data):

@@ -11,6 +11,7 @@ from pdenet.estimator import train
 from pdenet.events import Iteration
 from pdenet.storage import open_data
 from pdenet.training.config import StageConfig, TrainingConfig, validated
+from pdenet.training.order import with_order
 from pdenet.training.run import device_named, network_for, read_run, start_run
 
 CONFIG = TrainingConfig(
@@ -54,7 +55,7 @@ def test_a_run_says_what_it_was_given(trained, small_data):
         assert record["data"]["digest"] == data.digest()
     assert set(record["versions"]) >= {"python", "pdenet", "torch", "numpy"}
     run = read_run(trained)
-    assert run.config == CONFIG and run.folder == trained
+    assert run.config == with_order(CONFIG, 2) and run.folder == trained
 
 
 def test_the_log_is_one_object_a_line_without_nan(tmp_path, small_data):
@@ -127,7 +128,7 @@ def test_a_config_of_another_version_is_refused(trained, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "network", [{"units": 2}, {"units": 1, "max_order": 3}, {"units": 1, "constraint": "free"}]
+    "network", [{"units": 2}, {"units": 1, "order": 3}, {"units": 1, "constraint": "free"}]
 )
 def test_a_checkpoint_of_another_network_is_refused(trained, tmp_path, small_data, network):
     copy = copied(trained, tmp_path)

@@ -105,7 +105,7 @@ def test_both_precisions_learn(small_data, tmp_path, dtype):
         {"constraint": "free"},
         {"constraint": "frozen"},
         {"integrator": "rk4", "units": 0},
-        {"max_order": 3, "filter_size": 7},
+        {"order": 3, "filter_size": 7},
         {"units": 0, "coefficients": {"pieces": 6}},
         {"units": 0, "source": {"pieces": 8}},
         {"functions": ["sin", "divide", "exp", "cos"]},

@@ -32,12 +32,6 @@ __all__ = ["command"]
     "--jobs", type=click.IntRange(min=1), help="Repeats at once. [as many as cores; 1 on a GPU]"
 )
 @click.option("--no-refine", is_flag=True, help="No fit by maximum likelihood after the read-out.")
-@click.option(
-    "--budget",
-    type=float,
-    metavar="MINUTES",
-    help="What a refinement has after so long is the result. [30]",
-)
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")
 @common

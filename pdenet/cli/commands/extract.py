@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pdenet.cli.group import Late
-from pdenet.cli.options import DATA, FORMATS, OUTPUT, common
+from pdenet.cli.options import DATA, FORMATS, OUTPUT, budget, common
 
 __all__ = ["command"]
 
@@ -19,6 +19,7 @@ __all__ = ["command"]
     default=None,
     help="Fit the equation by maximum likelihood. [where it pays]",
 )
+@budget("for read-out and refinement", 60)
 @click.option("--anew", is_flag=True, help="Read the network again, whatever equation.json holds.")
 @click.option("--data", type=DATA, help="The data, if they have moved since the training.")
 @click.option("--report", type=OUTPUT, metavar="FILE", help="Write a report as one HTML page.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pdenet.cli.group import Late
-from pdenet.cli.options import DATA, FORMATS, OUTPUT, PARAMETER, common
+from pdenet.cli.options import DATA, FORMATS, OUTPUT, PARAMETER, budget, common
 
 __all__ = ["command"]
 
@@ -25,15 +25,12 @@ __all__ = ["command"]
 @click.option("--keep-terms", is_flag=True, help="Fit the terms as they are.")
 @click.option(
     "--order",
+    "--max-order",
+    "order",
     type=click.IntRange(1, 6),
-    help="Highest derivative, at most. [6]",
+    help="Highest derivative of the equation, at most; how high the data say. [6]",
 )
-@click.option(
-    "--budget",
-    type=float,
-    metavar="MINUTES",
-    help="What is found after so long is the result. [30]",
-)
+@budget("for all of it", 30)
 @click.option("--memory", type=float, metavar="GiB", help="What it may take. [4]")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of all random numbers. [0]")
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N. [auto]")

@@ -25,7 +25,7 @@ from pdenet.discovery.refine.finish import finish
 from pdenet.discovery.refine.fit import Workers
 from pdenet.discovery.refine.judge import judge, reconsidered
 from pdenet.discovery.refine.propose import propose
-from pdenet.discovery.refine.saving import Judgement, Kept, restored_judgement
+from pdenet.discovery.refine.saving import Judgement, Kept, checked, restored_judgement
 from pdenet.discovery.refine.session import Session
 from pdenet.discovery.refine.setup import Setup, check_problem
 from pdenet.discovery.refine.summary import summarise
@@ -76,13 +76,14 @@ def refine(
         config = replace(config, workers=workers.count)
         session = Session(Setup.of(data, problem, dt, config), workers, on_event, kept.save, late)
         proposal = propose(session, pde)
-        if kept.saved is not None and "start" in kept.saved:
-            judgement = restored_judgement(kept.saved)
+        saved = checked(kept, session.setup, len(proposal.library.terms))
+        if saved is not None:
+            judgement = restored_judgement(saved)
         elif config.choose:
             judgement = judge(session, proposal)
         else:
             judgement = Judgement(proposal.starts[0], None)
-        final = finish(session, proposal, judgement, kept.saved)
+        final = finish(session, proposal, judgement, saved)
         for _ in range(AGAIN):
             again = reconsidered(session, proposal, judgement, final)
             if again is None:
