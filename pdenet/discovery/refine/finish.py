@@ -12,7 +12,7 @@ from torch import Tensor
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
-from pdenet.discovery.refine.information import errors
+from pdenet.discovery.refine.information import visible
 from pdenet.discovery.refine.measures import (
     TOO_LATE,
     Final,
@@ -36,9 +36,8 @@ __all__ = ["finish"]
 GROWTH = 6
 """Iterations for each number of frames while it grows."""
 
-NEGLIGIBLE, EXACT = 0.25, 1e-8
-"""Shift of a coefficient, in standard errors and as a share of it, from which a finer model is
-worth its time: without noise it would go on to rounding, for digits that no measurement has."""
+NEGLIGIBLE = 0.25
+"""Shift of a coefficient, in standard errors, from which a finer model is worth its time."""
 
 LONGEST = 512
 """Steps of time in one window up to which windows are made longer: steps come one after another, so
@@ -235,8 +234,7 @@ def _as_fine_as_needed(
             break
         bias = shifts.sum(0)
         assert now.information is not None
-        allowed = NEGLIGIBLE * errors(now.information)
-        allowed = allowed.maximum(EXACT * now.coefficients.abs())
+        allowed = NEGLIGIBLE * visible(now.information, now.coefficients)
         in_time, in_space = (shifts.abs() / allowed).amax(1).tolist()
         if in_time + in_space <= 1 or not now.converged:
             break

@@ -38,7 +38,7 @@ from pdenet.discovery.refine.eliminate import (
     damped,
     reduce_states,
 )
-from pdenet.discovery.refine.information import errors, solve
+from pdenet.discovery.refine.information import moved, share_of, solve
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, positive
 from pdenet.errors import StoppedError
@@ -69,10 +69,6 @@ gradients in each."""
 
 CHANGE = 4.0
 """Factor by which a variance may change at once."""
-
-TURNED, LEAST_SHARE = 0.5, 0.25
-"""Cosine between two changes of the coefficients, with its sign turned, from which on the second
-turns back on the first; and the share of it that is made at least."""
 
 CAUTIOUS, SHARES = 1.0, (1.0, 0.5, 0.25, 0.1, 0.0)
 """Where all of these make things worse: the damping, and shares of the step of each state."""
@@ -241,7 +237,9 @@ class Fit:
         for _ in range(SURE):
             reduced = alone.reduce(now, SURE_ITERATIONS)
             information = reduced.matrix.sum(0)
-            changed = _moved(torch.zeros_like(now.coefficients), information, now)
+            changed = moved(
+                torch.zeros_like(now.coefficients), information, now.coefficients, now.information
+            )
             now = replace(
                 now,
                 states=replace(now.states, solved=reduced.solved),
@@ -269,12 +267,14 @@ class Fit:
         if self.free:
             information = reduced.matrix.sum(0)
             wanted = solve(information, reduced.gradient.sum(0))
-        there, states, whole = self._step(now, reduced, _share(wanted, information, now.last))
+        there, states, whole = self._step(now, reduced, share_of(wanted, information, now.last))
         states = replace(states, draw=reduced.draw)
         if self.free:
             states = replace(states, solved=reduced.solved)
         states = replace(states, variance=self._spectrum(now, states))
-        moved = _moved(wanted, information, now) if self.free and information is not None else 0.0
+        step = 0.0
+        if self.free and information is not None:
+            step = moved(wanted, information, now.coefficients, now.information)
         return Estimate(
             coefficients=there,
             states=states,
@@ -282,7 +282,7 @@ class Fit:
             reduced=reduced,
             sigma=now.seen.sigma,
             information=information,
-            step=moved if whole else math.inf,
+            step=step if whole else math.inf,
             iterations=now.iterations + 1,
             last=(wanted, there - now.coefficients) if self.free else None,
         )
@@ -378,31 +378,3 @@ class Fit:
         # A field that was never observed has no residuals.
         factor = torch.where(seen.count > 0, left, torch.ones_like(left)).clamp_min(1e-20).sqrt()
         return replace(seen, sigma=seen.sigma * factor)
-
-
-def _share(wanted: Tensor, information: Tensor | None, last: tuple[Tensor, Tensor] | None) -> float:
-    """The share of the wanted change r that is made: where it turns back on the last change s, that
-    was made of r', ω = −⟨s, r − r'⟩ / ⟨r − r', r − r'⟩; otherwise all of it."""
-    if last is None or information is None:
-        return 1.0
-    before, made = last
-    less = before - wanted
-    size = max(0.0, float((wanted @ information @ wanted) * (made @ information @ made))) ** 0.5
-    along, whole = float(made @ information @ less), float(less @ information @ less)
-    back = float(wanted @ information @ made) < -TURNED * size
-    return min(1.0, max(LEAST_SHARE, along / whole)) if back and along > 0 else 1.0
-
-
-def _moved(change: Tensor, information: Tensor, before: Estimate) -> float:
-    """The largest step in standard errors, or relative change of one that says something."""
-    if not len(change):
-        return 0.0
-    error = errors(information)
-    if not bool(error.isfinite().all()):
-        return math.inf
-    step = (change / error).abs()
-    if before.information is not None:
-        changed = (error / errors(before.information)).log().abs()
-        known = error < (before.coefficients + change).abs()
-        step = torch.maximum(step, torch.where(known, changed, 0.0))
-    return float(step.amax())

@@ -11,10 +11,19 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["covariance", "errors", "inverse", "principal", "solve"]
+__all__ = ["covariance", "errors", "inverse", "moved", "principal", "share_of", "solve", "visible"]
 
 UNSEEN = 1e-10
 """Share of the information on a coefficient, alone, below which a direction counts as unseen."""
+
+
+FINEST = 1e-7
+"""Change of what the equation does, as a share of it, that counts as one standard error where noise
+is less: a fit has converged at a tenth of it, and digits beyond the eighth are nobody's."""
+
+TURNED, LEAST_SHARE = 0.5, 0.25
+"""Cosine between two changes of the coefficients, with its sign turned, from which on the second
+turns back on the first; and the share of it that is made at least."""
 
 
 def principal(information: Tensor) -> tuple[Tensor, Tensor] | None:
@@ -57,3 +66,44 @@ def covariance(matrix: Tensor) -> Tensor:
         return torch.full_like(matrix.diagonal(), math.inf).diag()
     values, axes = found
     return (axes / values.clamp_min(UNSEEN)) @ axes.T
+
+
+def visible(information: Tensor, coefficients: Tensor) -> Tensor:
+    """Standard errors, and of data without noise the size at which a term does `FINEST` of what the
+    whole equation does."""
+    does = (coefficients @ information @ coefficients).clamp_min(0)
+    alone = information.diagonal().clamp_min(1e-300)
+    return errors(information).maximum(FINEST * (does / alone).sqrt())
+
+
+def moved(
+    change: Tensor, information: Tensor, coefficients: Tensor, before: Tensor | None
+) -> float:
+    """The largest step in standard errors, or relative change of one that says something. before:
+    the information of the step before."""
+    if not len(change):
+        return 0.0
+    there = coefficients + change
+    error = visible(information, there)
+    if not bool(error.isfinite().all()):
+        return math.inf
+    step = (change / error).abs()
+    if before is not None:
+        changed = (error / visible(before, there)).log().abs()
+        step = torch.maximum(step, torch.where(error < there.abs(), changed, 0.0))
+    return float(step.amax())
+
+
+def share_of(
+    wanted: Tensor, information: Tensor | None, last: tuple[Tensor, Tensor] | None
+) -> float:
+    """The share of the wanted change r that is made: where it turns back on the last change s, that
+    was made of r', ω = −⟨s, r − r'⟩ / ⟨r − r', r − r'⟩; otherwise all of it."""
+    if last is None or information is None:
+        return 1.0
+    before, made = last
+    less = before - wanted
+    size = max(0.0, float((wanted @ information @ wanted) * (made @ information @ made))) ** 0.5
+    along, whole = float(made @ information @ less), float(less @ information @ less)
+    back = float(wanted @ information @ made) < -TURNED * size
+    return min(1.0, max(LEAST_SHARE, along / whole)) if back and along > 0 else 1.0

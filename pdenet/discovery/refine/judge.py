@@ -15,7 +15,7 @@ from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.families import families
 from pdenet.discovery.refine.fit import Estimate, Fit
-from pdenet.discovery.refine.information import errors
+from pdenet.discovery.refine.information import visible
 from pdenet.discovery.refine.measures import (
     TOO_LATE,
     Final,
@@ -328,7 +328,7 @@ def _is_coarse(fit: Fit, now: Estimate) -> bool:
     if now.information is None or not now.step < NEAR:
         return False
     moved = shift(fit, now, fit.model.inner.in_smaller_steps(2))[0].abs()
-    return not bool((moved <= COARSE * errors(now.information)).all())
+    return not bool((moved <= COARSE * visible(now.information, now.coefficients)).all())
 
 
 def _model(dynamics: Dynamics) -> Model:

@@ -182,8 +182,9 @@ class WeakForm:
 
     def residual(self, field: int, coefficients: Tensor) -> Tensor:
         """Of these coefficients, (trajectory, function, wave)."""
-        right = torch.einsum("p,npmk->nmk", coefficients.to(self.tested), self.tested)
-        return self.rates[:, field] - right
+        (kept,) = coefficients.nonzero(as_tuple=True)
+        values, tested = coefficients[kept].to(self.tested), self.tested.index_select(1, kept)
+        return self.rates[:, field] - torch.einsum("p,npmk->nmk", values, tested)
 
     def trust(self, field: int) -> Tensor:
         """The weight of each wave for what the filter took away: g², (trajectory, 1, wave)."""

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.eliminate import Model, States, reduce_states
-from pdenet.discovery.refine.fit import Estimate, Fit, Workers, _share
-from pdenet.discovery.refine.information import covariance, inverse
+from pdenet.discovery.refine.fit import Estimate, Fit, Workers
+from pdenet.discovery.refine.information import covariance, inverse, share_of
 from pdenet.discovery.refine.information import errors as standard_errors
 from pdenet.discovery.refine.krylov import conjugate_gradients
 from pdenet.discovery.refine.linearised import Linearised
@@ -288,7 +288,7 @@ def test_changes_that_swing_are_made_in_part(overshoot: float) -> None:
         at, last, found = torch.tensor([1.0, -1.0], dtype=torch.float64), None, []
         for _ in range(30):
             wanted = -response @ at
-            share = _share(wanted, information, last)
+            share = share_of(wanted, information, last)
             last = (wanted, share * wanted)
             at = at + share * wanted
             found.append((share, float(at.norm())))
