@@ -86,7 +86,7 @@ def shift(fit: Fit, now: Estimate, finer: Dynamics) -> Tensor:
         change = change - theirs.residual(part, at, now.coefficients, None)
         back = part.spread(model.inner.waves, change * part.weight)[:, None]
         start, along = line.gradient(back)
-        return (along - model.inner.waves.inner(solved, start)).sum(0)[0]
+        return (along[:, 0] - model.inner.waves.inner(solved, start)).sum(0)
 
     total = torch.stack(fit.workers.map(one, fit.pieces(now))).sum(0)
     return -inverse(now.reduced.matrix.sum(0)) @ total
