@@ -53,6 +53,7 @@ def document(
     known = comparison is not None
     return {
         "equations": list(complete_lines(found, unknown or {})),
+        "given": list(found.given),
         "terms": [
             {
                 "field": row.field,

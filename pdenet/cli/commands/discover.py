@@ -38,6 +38,12 @@ __all__ = ["command"]
     metavar="MINUTES",
     help="What a refinement has after so long is the result. [30]",
 )
+@click.option(
+    "--given",
+    multiple=True,
+    metavar="FIELD",
+    help="Refused: what has no equation is for 'pdenet refine', which needs no network.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")
 @common

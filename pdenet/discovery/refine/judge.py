@@ -27,7 +27,7 @@ from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.saving import Judgement
 from pdenet.discovery.refine.session import Fitted, Session
 from pdenet.discovery.refine.setup import MOST_STEPS, SHORTEST, Setup
-from pdenet.discovery.refine.uncertainty import shift
+from pdenet.discovery.refine.uncertainty import Driven, shift
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError, StoppedError
 from pdenet.events import TermJudged
@@ -129,7 +129,10 @@ def _rounds(
             break
         setup, grid, now = fitted.setup, fitted.grid, fitted.now
         try:
-            quadratic = quadratic_of(now, fitted.fit.reduce(now), 1, proposal.pool)
+            reduced = fitted.fit.reduce(now)
+            driven = Driven.of(setup, fitted.fit, now, reduced)
+            quadratic = quadratic_of(now, reduced, 1, proposal.pool)
+            quadratic = quadratic.driven_by(driven and driven.scores)
         except StoppedError:
             break
         choice = choose(quadratic, _same_field(library), excluded)
