@@ -42,7 +42,8 @@ class RefineConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        names = (self.given,) if isinstance(self.given, str) else tuple(self.given)
+        given: object = self.given  # one name is taken for itself, not for its letters
+        names = (given,) if isinstance(given, str) else tuple(self.given)
         object.__setattr__(self, "given", tuple(dict.fromkeys(names)))
         if self.noise is not None and not LEAST_NOISE <= self.noise <= 1 / LEAST_NOISE:
             raise ConfigError(

@@ -127,12 +127,12 @@ def _shapes(like: Tensor) -> Tensor:
     second = torch.zeros(max(0, frames - 2), frames, dtype=torch.float64)
     for row in range(len(second)):
         second[row, row : row + 3] = torch.tensor([1.0, -2.0, 1.0], dtype=torch.float64)
-    values, vectors = torch.linalg.eigh(second.T @ second)
+    vectors: Tensor = torch.linalg.eigh(second.T @ second).eigenvectors
     level = torch.ones(frames, dtype=torch.float64)
     line = torch.arange(frames, dtype=torch.float64) - (frames - 1) / 2
     for place, shape in enumerate([level, line][: min(2, frames)]):
         vectors[:, place] = shape / shape.norm()
-    return vectors[:, values.argsort()].to(like)
+    return vectors.to(like)
 
 
 def _combined(matrix: Tensor, modes: Tensor) -> Tensor:

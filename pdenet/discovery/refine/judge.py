@@ -132,7 +132,7 @@ def _rounds(
             reduced = fitted.fit.reduce(now)
             driven = Driven.of(setup, fitted.fit, now, reduced)
             quadratic = quadratic_of(now, reduced, 1, proposal.pool)
-            quadratic = quadratic.driven_by(driven and driven.scores)
+            quadratic = quadratic.driven_by(None if driven is None else driven.scores)
         except StoppedError:
             break
         choice = choose(quadratic, _same_field(library), excluded)

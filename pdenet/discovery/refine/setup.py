@@ -82,8 +82,17 @@ class Setup:
         acting = [problem.fields.index(name) for name in acting_in(problem, config)]
         own = [k for k in range(len(problem.fields)) if k not in acting]
         origins = tuple((row, 0) for row in range(len(data)))
-        parts = (each[:, own] for each in (sigma, shown, found.doubt))
-        setup = cls(data[:, :, own], problem, dt, config, *parts, config.noise is not None, origins)
+        setup = cls(
+            data[:, :, own],
+            problem,
+            dt,
+            config,
+            sigma[:, own],
+            shown[:, own],
+            found.doubt[:, own],
+            config.noise is not None,
+            origins,
+        )
         if not acting:
             return setup
         seen = Observations.of(data[:, :, acting], sigma[:, acting])

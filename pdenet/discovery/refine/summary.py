@@ -31,7 +31,8 @@ def summarise(proposal: Proposal, judgement: Judgement, final: Final) -> Discove
     generator = torch.Generator().manual_seed(final.setup.config.seed)
     assert now.reduced is not None
     driven = Driven.of(final.setup, final.fit, now, now.reduced)
-    errors = errors_of(final.quadratic.driven_by(driven and driven.scores), generator)
+    scores = None if driven is None else driven.scores
+    errors = errors_of(final.quadratic.driven_by(scores), generator)
     # What a finer grid would still change belongs to the error.
     stderr = (errors.stderr.square() + final.bias.square()).sqrt()
     pde = library.pde(now.coefficients)
