@@ -139,7 +139,7 @@ def _rounds(
         _tell(session, library, choice)
         change = quadratic.best(choice.kept)
         settled = set(choice.kept) == set(_nonzero(now.coefficients))
-        finer = finer_than(grid, setup, now) if settled else None
+        finer = finer_than(grid, setup, now, driven.raised if driven else 0.0) if settled else None
         now = replace(now, coefficients=(quadratic.at + change).to(now.coefficients))
         if settled and finer is None:
             break
