@@ -107,7 +107,7 @@ class DiscoveredEquation:
             "format_version": FORMAT_VERSION,
             "equations": list(self.pde.equations()),
             "coordinates": list(self.pde.coordinates),
-            "given": list(self.pde.given),
+            **({"given": list(self.pde.given)} if self.pde.given else {}),
             "stderr": {
                 name: {format_monomial(m): number_record(value) for m, value in table.items()}
                 for name, table in self.stderr.items()
