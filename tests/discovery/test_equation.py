@@ -373,6 +373,6 @@ def test_a_given_field_is_kept_and_needed(tmp_path):
     save_equation(DiscoveredEquation(PDE("u_t = -v*u_x", given=("v",)), {}), path)
     assert load_equation(path).pde == PDE("u_t = -v*u_x", given=("v",))
     record = json.loads(path.read_text())
-    for given in ([], ["u"], "v", [1], ["v*"]):
-        path.write_text(json.dumps({**record, "given": given}))
+    for wrong in ([], ["u"], "v", [1], ["v*"]):
+        path.write_text(json.dumps({**record, "given": wrong}))
         refused(path)
