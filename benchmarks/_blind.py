@@ -2,8 +2,9 @@
 
     python benchmarks/_blind.py refine case.npz      # or discover; prints JSON
 
-The file holds states (trajectory, frame, field, *space), lengths, origin, dt, fields, and the true
-equations as text, which are read after the equation was found, to score it. Settings are the
+The file holds states (trajectory, frame, field, *space), lengths, origin, dt, fields, those of them
+that are given, and the true equations as text, which are read after the equation was found, to
+score it. Settings are the
 defaults. What pdenet refuses with an error of its own is a result too.
 """
 
@@ -29,15 +30,20 @@ from pdenet.storage import write_arrays
 __all__ = ["METHODS", "pack", "scores"]
 
 
-def _refine(states: np.ndarray, grid: Grid, dt: float, fields: list[str]) -> DiscoveredEquation:
+def _refine(
+    states: np.ndarray, grid: Grid, dt: float, fields: list[str], given: list[str]
+) -> DiscoveredEquation:
     with tempfile.TemporaryDirectory() as folder:
         gaps = bool(np.isnan(states).any())
         path = write_arrays(Path(folder) / "data.h5", states, grid, dt, fields=fields, missing=gaps)
-        return refine(None, path)
+        return refine(None, path, given=given)
 
 
-def _discover(states: np.ndarray, grid: Grid, dt: float, fields: list[str]) -> DiscoveredEquation:
-    return discover(states, grid=grid, dt=dt, fields=fields).details
+def _discover(
+    states: np.ndarray, grid: Grid, dt: float, fields: list[str], given: list[str]
+) -> DiscoveredEquation:
+    settings = {"given": given} if given else {}
+    return discover(states, grid=grid, dt=dt, fields=fields, **settings).details
 
 
 METHODS = {"refine": _refine, "discover": _discover}
@@ -51,13 +57,13 @@ def pack(
     fields: Sequence[str],
     truth: Sequence[str],
     origin: Sequence[float] | None = None,
+    given: Sequence[str] = (),
 ) -> Path:
     """Write what `main` reads."""
     start = origin or [0.0] * len(lengths)
-    names = [np.array(list(each), dtype=str) for each in (fields, truth)]
-    np.savez(
-        path, states=states, lengths=lengths, origin=start, dt=dt, fields=names[0], truth=names[1]
-    )
+    texts = {"fields": fields, "truth": truth, "given": given}
+    names = {name: np.array(list(each), dtype=str) for name, each in texts.items()}
+    np.savez(path, states=states, lengths=lengths, origin=start, dt=dt, **names)
     return path
 
 
@@ -67,7 +73,9 @@ def _known(truth: Sequence[str], found: PDE) -> PDE | None:
     stated = {line.partition("_t")[0].strip() for line in truth}
     rest = [f"{name}_t = 0" for name in found.fields if name not in stated]
     try:
-        return PDE(*truth, *rest, coordinates=found.coordinates) if truth else None
+        if not truth:
+            return None
+        return PDE(*truth, *rest, coordinates=found.coordinates, given=found.given)
     except EquationError:
         return None
 
@@ -137,7 +145,8 @@ def main() -> None:
     states, fields = data["states"], data["fields"].tolist()
     try:
         grid = Grid(states.shape[3:], tuple(data["lengths"]), tuple(data["origin"]))
-        found = METHODS[method](states, grid, float(data["dt"]), fields)
+        given = data["given"].tolist()
+        found = METHODS[method](states, grid, float(data["dt"]), fields, given)
     except PDENetError as error:
         result = {"verdict": "refused", "reason": str(error), "kind": type(error).__name__}
         print(json.dumps(result))

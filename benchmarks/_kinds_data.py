@@ -33,7 +33,8 @@ class Case:
     exactly these terms, "family" where more than one equation explains them, "none" where no
     equation of constant coefficients with few jets does. note: what the case is there for.
     still: the fields do not change beyond their noise. later: what the tool would need does not
-    exist yet, so that a refusal is right too.
+    exist yet, so that a refusal is right too. given: fields that pdenet is told to have no equation
+    of their own.
     """
 
     states: np.ndarray
@@ -45,6 +46,7 @@ class Case:
     note: str
     still: bool = False
     later: bool = False
+    given: tuple[str, ...] = ()
 
 
 Make = Callable[[np.random.Generator, float], Case]

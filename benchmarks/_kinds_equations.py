@@ -247,3 +247,52 @@ def heat_3d(rng: np.random.Generator, noise: float) -> Case:
     truth = ("u_t = -0.4*u_x + 0.1*u_xx + 0.1*u_yy + 0.05*u_zz",)
     note = "three dimensions"
     return Case(noisy(u, noise, rng), (TAU,) * 3, 0.1, ("u",), truth, "exact", note)
+
+
+# Fields that were measured, act on others, and have no law of their own.
+
+
+@kind(noise=0.01)
+def light(rng: np.random.Generator, noise: float) -> Case:
+    times, found = frames(0.1, 31), []
+    for _ in range(4):
+        p, speed = rng.uniform(0, TAU, 3), rng.uniform(1, 2)
+
+        def shine(t: float, x: np.ndarray, p: np.ndarray = p, speed: float = speed) -> np.ndarray:
+            moving = 0.5 * np.sin(x + p[0] + 0.5 * t) * np.cos(speed * t + p[1])
+            return 1 + moving + 0.2 * np.cos(2 * x + p[2])
+
+        first = 0.6 + 0.3 * LINE.random(rng, 1, 3)
+        grown = solved(
+            LINE, [first], times, (-0.05 * K**2)[None],
+            lambda u, t, shine=shine: 1.5 * shine(t, X) * u - u**2,
+        )[0]  # fmt: skip
+        found.append(np.stack([grown[:, 0], [shine(t, X[::2]) for t in times]], 1))
+    truth = ("n_t = 0.05*n_xx + 1.5*I*n - n**2",)
+    states = noisy(np.array(found), noise, rng)
+    note = "growth in measured light"
+    return Case(states, (TAU,), 0.1, ("n", "I"), truth, "exact", note, given=("I",))
+
+
+@kind(noise=0.01)
+def tracer(rng: np.random.Generator, noise: float) -> Case:
+    box, times, found = Box((64, 64), (TAU, TAU)), frames(0.08, 16), []
+    square = box.k[0] ** 2 + box.k[1] ** 2
+    for _ in range(3):
+        p = rng.uniform(0, TAU, 4)
+
+        def flow(t: float, p: np.ndarray = p) -> np.ndarray:
+            stream = 0.6 * np.cos(0.8 * t + p[0]) * np.sin(box.x[0] + box.x[1] + p[1])
+            stream = stream + 0.2 * np.sin(1.1 * t + p[2]) * np.sin(box.x[0] + 2 * box.x[1] + p[3])
+            return np.stack([0.3 + box.d(stream, 0, 1), -box.d(stream, 1, 0)])
+
+        carried = solved(
+            box, [box.random(rng, 1, 3)[None]], times, (-0.03 * square)[None],
+            lambda c, t, flow=flow: -(flow(t)[:1] * box.d(c, 1, 0) + flow(t)[1:] * box.d(c, 0, 1)),
+        )[0]  # fmt: skip
+        winds = np.array([flow(t)[:, ::2, ::2] for t in times])
+        found.append(np.concatenate([carried, winds], 1))
+    truth = ("c_t = 0.03*c_xx + 0.03*c_yy - u*c_x - v*c_y",)
+    states = noisy(np.array(found), noise, rng)
+    note = "carried by a measured flow without sources"
+    return Case(states, (TAU, TAU), 0.08, ("c", "u", "v"), truth, "exact", note, given=("u", "v"))

@@ -3,6 +3,7 @@
     python benchmarks/kinds.py                          # everything; goes on where it stopped
     python benchmarks/kinds.py --cases kdv gaps --noises 0.05 --seeds 0 1 2
     python benchmarks/kinds.py --module PATH/cases.py   # cases from a file of your own
+    python benchmarks/kinds.py --module PATH/cases.py --given given_velocity=v
     python benchmarks/kinds.py --table                  # what is there, nothing is run
 
 pdenet gets values, grid and time step and has its default settings; every run is a process of its
@@ -49,6 +50,7 @@ LATER = ("window", "given_velocity", "wave_one_field")
 NO_CHANGE = "no change beyond"
 OUT_OF_TIME = "time budget"
 """Words of pdenet's reasons: that nothing changes, and that its own time was over."""
+GIVEN = "a field without an equation of its own, where a case does not say so"
 NEAR = 2.0
 """A χ² farther from 1 than this factor is marked in the table: whatever was found, equation and
 noise do not explain the data (or explain more than there is)."""
@@ -85,11 +87,19 @@ def judged(found: dict[str, Any], answer: str, still: bool, later: bool) -> str:
     return "RIGHT" if answer == "none" or later else "MISSED"
 
 
-def run(case: Any, method: str, limit: int, later: bool) -> dict[str, Any]:
-    """One run and what came of it."""
+def run(
+    case: Any, method: str, limit: int, later: bool, given: Sequence[str] = ()
+) -> dict[str, Any]:
+    """One run and what came of it. given: fields that are said to have no equation."""
     with tempfile.TemporaryDirectory() as folder:
         path = pack(
-            Path(folder) / "case.npz", case.states, case.lengths, case.dt, case.fields, case.truth
+            Path(folder) / "case.npz",
+            case.states,
+            case.lengths,
+            case.dt,
+            case.fields,
+            case.truth,
+            given=given,
         )
         script = str(Path(__file__).resolve().parent / "_blind.py")
         numbers, text = measured([sys.executable, script, method, str(path)], limit)
@@ -140,12 +150,13 @@ def levels(make: Callable[..., Any], noises: Sequence[float] | None) -> list[flo
 
 
 def _made(
-    name: str, make: Any, noise: float | None, seed: int, options: argparse.Namespace
+    name: str, make: Any, noise: float | None, seed: int, options: argparse.Namespace, told: Any
 ) -> dict[str, Any]:
-    """The case of that name, run."""
+    """The case of that name, run. told: of each case the fields that have no equation."""
     case = make() if noise is None else make(noise=noise, seed=seed)
     later = getattr(case, "later", name in LATER)
-    return run(case, options.method, options.limit, later)
+    given = told.get(name, getattr(case, "given", ()))
+    return run(case, options.method, options.limit, later, given)
 
 
 def main() -> None:
@@ -156,10 +167,14 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--method", choices=METHODS, default="refine")
     parser.add_argument("--module", type=Path, help="a Python file with CASES of its own")
+    parser.add_argument("--given", nargs="+", default=[], metavar="CASE=FIELD", help=GIVEN)
     parser.add_argument("--limit", type=int, default=120, help="CPU seconds of a run")
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
     parser.add_argument("--again", action="store_true", help="run also what has results")
     options = parser.parse_args()
+    told: dict[str, list[str]] = {}
+    for each in options.given:
+        told.setdefault(each.partition("=")[0], []).append(each.partition("=")[2])
     cases, origin = cases_of(options.module), options.module.stem if options.module else "own"
     unknown = set(options.cases or ()) - set(cases)
     if unknown:
@@ -173,7 +188,7 @@ def main() -> None:
                 key = {"set": origin, "case": name, "noise": noise, "seed": seed}
                 key |= {"method": options.method, "revision": now}
 
-                made = partial(_made, name, make, noise, seed, options)
+                made = partial(_made, name, make, noise, seed, options, told)
                 rows, new = kept.of(key, made)
                 if new:
                     print(table(rows).splitlines()[2], flush=True)

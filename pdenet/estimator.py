@@ -269,7 +269,8 @@ def refine(
     on_event: called with every event. By default progress is shown on stderr, where that is a
     terminal or a notebook; on_event=False shows nothing.
     settings: grid=, dt= and fields= of an array, as for `discover`; and entries of `RefineConfig`
-    instead of those of `config`, such as order=3.
+    instead of those of `config`, such as order=3, or given=("v",) for a field that was measured,
+    acts on the others and has no equation of its own.
     Raises DataError, EquationError, ConfigError, CheckpointError, OutputError, DeviceError, and
     DiscoveryError for what cannot be refined: walls, fewer data than unknowns, too little memory.
     """
@@ -281,10 +282,11 @@ def refine(
         path = as_file(data, Path(scratch), **about, gaps=True)
         with open_data(path) as opened:
             require_periodic(opened)
-            begun = _begun(equation, opened.problem)
+            begun = _begun(equation, opened.problem, config.given)
             fitted = Fitted.read(opened, device_named(device))
             digest = opened.digest() if state is not None else ""
     if begun is not None:
+        config = replace(config, given=config.given or begun.pde.given)
         fitted.check(begun.pde)
     with listening(on_event) as listener:
         if state is None:
@@ -306,10 +308,12 @@ def _changed(config: RefineConfig, settings: Mapping[str, Any]) -> RefineConfig:
     return replace(config, **settings)
 
 
-def _begun(equation: PDE | Path | str | None, problem: Problem) -> DiscoveredEquation | None:
+def _begun(
+    equation: PDE | Path | str | None, problem: Problem, given: tuple[str, ...]
+) -> DiscoveredEquation | None:
     """The equation that a refinement begins with; text has an equals sign, which no file needs."""
     if isinstance(equation, str) and "=" in equation:
-        equation = PDE.from_text(equation, problem.grid.axes)
+        equation = PDE.from_text(equation, problem.grid.axes, given=given)
     if isinstance(equation, PDE):
         return DiscoveredEquation(equation, {})
     return None if equation is None else load_equation(Path(equation))
@@ -350,6 +354,11 @@ def discover(
         raise ConfigError(
             f"there is no {walls[0]}=: what holds at the ends of the axes belongs to the problem, "
             "grid=Problem(None, Grid(.., endpoint=True), boundaries, fields) in place of the grid"
+        )
+    if "given" in settings:
+        raise ConfigError(
+            "a network learns an equation for every field, and what is given has none: "
+            "refine(None, data, given=..) finds those of the others without a network"
         )
     if settings:
         config = validated({**dict(config), **settings})

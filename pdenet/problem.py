@@ -67,6 +67,8 @@ class Problem:
                 f"{self.grid.ndim}: "
                 f"give a shape with {counted(self.pde.ndim, 'number')}"
             )
+        if self.pde is not None:
+            self.pde.require_closed()
         if self.pde is not None and self.pde.fields != fields:
             raise EquationError(
                 f"the equation is for {', '.join(self.pde.fields)}, not {', '.join(fields)}"

@@ -145,6 +145,7 @@ class RightHandSide:
 
         boundaries: at the ends of every axis; None where all are periodic.
         """
+        pde.require_closed()
         self.pde, self.grid, self.order = pde, grid, order
         self.boundaries = boundaries_on(grid, boundaries)
         check_orders(pde, self.boundaries)

@@ -49,6 +49,12 @@ def work(
         raise ConfigError(
             "--jobs says how many repeats run at once: add --repeats, or leave it out"
         )
+    if options["given"]:
+        names = " ".join(f"--given {name}" for name in options["given"])
+        raise ConfigError(
+            "a network learns an equation for every field, and what is given has none: "
+            f"'pdenet refine {source or 'DATA.h5'} {names}' finds those of the others without one"
+        )
     check_origin(source, options)
     config = training_config(with_preset(options, data_file(source) or source))
     overwrite, resume = options["overwrite"], options["resume"]

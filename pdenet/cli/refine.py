@@ -107,7 +107,7 @@ def _config(equation: Path | None, options: dict[str, Any]) -> RefineConfig:
             "--keep-terms keeps the terms of an equation: give one (EQUATION.json or --pde), or "
             "leave it out"
         )
-    chosen = given(options, "noise", "order", "memory", "seed")
+    chosen = given(options, "given", "noise", "order", "memory", "seed")
     if options["budget"] is not None:
         chosen["budget"] = 60 * options["budget"]
     return RefineConfig(choose=not options["keep_terms"], **chosen)
@@ -119,7 +119,8 @@ def _begin(equation: Path | None, data: Path, options: dict[str, Any]) -> PDE | 
         return equation
     with open_data(data) as opened:
         axes = opened.problem.grid.axes
-    return PDE.from_text("\n".join(options["pde"]), axes, dict(options["parameters"]))
+    text = "\n".join(options["pde"])
+    return PDE.from_text(text, axes, dict(options["parameters"]), options["given"])
 
 
 def _check_targets(

@@ -221,10 +221,11 @@ def _evidence(
 def _predictions(run: Path | None, found: DiscoveredEquation, data: Data) -> dict[str, Any]:
     """The entries of the evidence that compare predictions with trajectories no training saw.
 
-    Without values there is no first frame to start from, and nothing is predicted.
+    Without values there is no first frame to start from, and of a given field no next one: then
+    nothing is predicted.
     """
     grid, boundaries = data.problem.grid, data.problem.boundaries
-    if data.missing:
+    if data.missing or found.pde.given:
         none = np.zeros((0, len(data.fields), *grid.shape))
         return {"observed": none, "predicted": none, "times": np.zeros(0)}
     held_out = data.split["test"][:MOST_PREDICTED]

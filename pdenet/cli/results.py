@@ -101,6 +101,7 @@ class Result:
             + ", not converged"
             * (not self.refinement.converged),
             refined.judgement(self.refinement),
+            *filter(None, [refined.acting(self.found)]),
         ]
         if self.refinement.verdict == "identified":
             return lines

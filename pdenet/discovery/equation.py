@@ -111,6 +111,7 @@ class DiscoveredEquation:
             "format_version": FORMAT_VERSION,
             "equations": list(self.pde.equations()),
             "coordinates": list(self.pde.coordinates),
+            **({"given": list(self.pde.given)} if self.pde.given else {}),
             "stderr": {
                 name: {format_monomial(m): number_record(value) for m, value in table.items()}
                 for name, table in self.stderr.items()
@@ -170,7 +171,8 @@ def load_equation(path: Path) -> DiscoveredEquation:
 def _from_record(record: dict[str, Any]) -> DiscoveredEquation:
     equations = (as_kind(str, text) for text in as_kind(list, record["equations"]))
     coordinates = tuple(as_kind(str, name) for name in as_kind(list, record["coordinates"]))
-    pde = PDE(*equations, coordinates=coordinates)
+    given = tuple(as_kind(str, name) for name in as_kind(list, record.get("given", [])))
+    pde = PDE(*equations, coordinates=coordinates, given=given)
     named = {
         name: {format_monomial(m * b): m * b for m, bases in table.items() for b in bases}
         for name, table in pde.expansions().items()

@@ -57,13 +57,20 @@ class Term:
 class Library:
     """The terms of all equations, in a fixed order; coefficients are vectors in this order.
 
-    bases: the values on the grid of the functions of coordinates that occur (`on` makes them).
+    fields: those that have an equation. given: others that act in these. bases: the values on the
+    grid of the functions of coordinates that occur (`on` makes them).
     """
 
     fields: tuple[str, ...]
     ndim: int
     terms: tuple[Term, ...]
     bases: Mapping[sympy.Expr, Tensor] = field(default_factory=dict, compare=False)
+    given: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All fields: those with an equation, then those that are given."""
+        return (*self.fields, *self.given)
 
     @classmethod
     def of(cls, pde: PDE) -> tuple[Library, Tensor]:
@@ -80,16 +87,17 @@ class Library:
                             f"the term {value}*{basis}*{monomial} of {name}_t cannot be refitted: "
                             "its coefficient depends on time"
                         )
-                    product = Product.of(monomial, pde.fields, pde.ndim, basis)
+                    product = Product.of(monomial, pde.names, pde.ndim, basis)
                     terms.append(Term(name, monomial, product))
                     values.append(value)
-        return cls(pde.fields, pde.ndim, tuple(terms)), torch.tensor(values, dtype=torch.float64)
+        library = cls(pde.fields, pde.ndim, tuple(terms), given=pde.given)
+        return library, torch.tensor(values, dtype=torch.float64)
 
     @property
     def jets(self) -> tuple[Jet, ...]:
         """Every jet that occurs."""
-        found = (term.product.all_jets(self.fields, self.ndim) for term in self.terms)
-        return sorted_jets(set().union(*found), self.fields)
+        found = (term.product.all_jets(self.names, self.ndim) for term in self.terms)
+        return sorted_jets(set().union(*found), self.names)
 
     def on(self, grid: Grid, like: Tensor) -> Library:
         """The same with its functions of the coordinates evaluated on a grid."""
@@ -116,7 +124,7 @@ class Library:
 
     def pde(self, coefficients: Tensor | Sequence[float]) -> PDE:
         """The PDE with these coefficients."""
-        return PDE.from_terms(self.by_field(coefficients), AXES[: self.ndim])
+        return PDE.from_terms(self.by_field(coefficients), AXES[: self.ndim], given=self.given)
 
     def by_field(self, values: Tensor | Sequence[float]) -> dict[str, dict[Monomial, float]]:
         """One number for each term, as {field: {monomial with its basis: number}}."""
@@ -133,7 +141,7 @@ class Library:
         """
         table: dict[str, dict[Monomial, float]] = {name: {} for name in self.fields}
         for term, error in zip(self.terms, errors, strict=True):
-            parts = expansion_of(term.name, self.fields, self.ndim)
+            parts = expansion_of(term.name, self.names, self.ndim)
             for monomial, bases in parts.items():
                 for basis, share in bases.items():
                     squares = table[term.field].get(monomial * basis, 0.0) ** 2

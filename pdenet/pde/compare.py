@@ -85,19 +85,21 @@ def compare(found: PDE, truth: PDE) -> Comparison:
     """Compare a found PDE with the true one.
 
     Coefficients that depend on x, y, z or t are split into products of coordinate functions, so
-    that sin(x)*u_x is a term with a float. Raises EquationError when the two have different
-    fields or coordinates.
+    that sin(x)*u_x is a term with a float. Only fields that have an equation in both are compared:
+    where one was given there is none. Raises EquationError when the two have different fields or
+    coordinates.
     """
-    if set(found.fields) != set(truth.fields) or found.coordinates != truth.coordinates:
+    if set(found.names) != set(truth.names) or found.coordinates != truth.coordinates:
         raise EquationError(
-            f"cannot compare {', '.join(found.fields)} in ({', '.join(found.coordinates)}) with "
-            f"{', '.join(truth.fields)} in ({', '.join(truth.coordinates)}): fields and "
+            f"cannot compare {', '.join(found.names)} in ({', '.join(found.coordinates)}) with "
+            f"{', '.join(truth.names)} in ({', '.join(truth.coordinates)}): fields and "
             "coordinates must be the same"
         )
     ours, theirs = _flat(found), _flat(truth)
     rows = [
         _row(field, monomial, ours[field].get(monomial), theirs[field].get(monomial))
         for field in truth.fields
+        if field in ours
         for monomial in {**theirs[field], **ours[field]}
     ]
     extra = tuple((row.field, row.monomial) for row in rows if row.kind == "extra")

@@ -18,14 +18,19 @@ from pdenet.pde.expression import (
     Expansion,
     Monomial,
     collect,
-    evaluate,
     expansion_of,
     number,
-    substitute,
+    with_values,
 )
 from pdenet.pde.jet import Jet, jet_from_name, jets_in, sorted_jets
 from pdenet.pde.monomial import jet_powers, term_order
-from pdenet.pde.names import check_coordinates, check_fields, check_parameters, closest
+from pdenet.pde.names import (
+    check_coordinates,
+    check_fields,
+    check_given,
+    check_parameters,
+    closest,
+)
 from pdenet.pde.parse import parse
 
 __all__ = ["PDE"]
@@ -39,6 +44,8 @@ class PDE:
     equations: one text for each field, `u_t = ...` or with terms on both sides; jets are written
         u_x, u_xy, derivatives of expressions laplace(...), d_dx(...).
     coordinates: ("x",), ("x", "y") or ("x", "y", "z"); None takes as many as the text mentions.
+    given: fields that act in the equations and have none of their own, such as a wind that was
+        measured.
     parameters: a value for every other name.
 
     Two PDEs are equal when they have the same fields, coordinates and, with the parameters put in,
@@ -49,6 +56,7 @@ class PDE:
     """
 
     _fields: tuple[str, ...]
+    _given: tuple[str, ...]
     _coordinates: tuple[str, ...]
     _parameters: Mapping[str, float]
     _expansions: dict[str, Expansion]
@@ -58,10 +66,11 @@ class PDE:
         self,
         *equations: str,
         coordinates: Sequence[str] | None = None,
+        given: Sequence[str] = (),
         **parameters: float,
     ) -> None:
-        system = parse(equations, coordinates, parameters)
-        self._set(system.expansions, system.coordinates, system.parameters)
+        system = parse(equations, coordinates, parameters, given)
+        self._set(system.expansions, system.coordinates, system.parameters, tuple(given))
         self.require_readable()
 
     def _set(
@@ -69,9 +78,10 @@ class PDE:
         expansions: Mapping[str, Expansion],
         coordinates: tuple[str, ...],
         parameters: dict[str, float],
+        given: tuple[str, ...],
     ) -> None:
         fields = tuple(expansions)
-        order = term_order(fields, len(coordinates))
+        order = term_order((*fields, *given), len(coordinates))
         ordered = {
             field: {
                 monomial: _simplest_first(expansion[monomial])
@@ -84,10 +94,11 @@ class PDE:
             parameters = {name: value for name, value in parameters.items() if name in used}
         self.__dict__.update(
             _fields=fields,
+            _given=given,
             _coordinates=coordinates,
             _parameters=MappingProxyType(parameters),
             _expansions=ordered,
-            _numeric=_put_in(ordered, parameters, len(coordinates)),
+            _numeric=with_values(ordered, parameters, (*fields, *given), len(coordinates)),
         )
 
     @classmethod
@@ -96,11 +107,12 @@ class PDE:
         text: str,
         coordinates: Sequence[str] | None = None,
         parameters: Mapping[str, float] | None = None,
+        given: Sequence[str] = (),
     ) -> "PDE":
         """The system in a text with one equation a line (or separated by semicolons)."""
         lines = [line for line in text.replace(";", "\n").split("\n") if line.strip()]
-        system = parse(lines, coordinates, parameters or {})
-        pde = cls._of(system.expansions, system.coordinates, system.parameters)
+        system = parse(lines, coordinates, parameters or {}, given)
+        pde = cls._of(system.expansions, system.coordinates, system.parameters, tuple(given))
         pde.require_readable()
         return pde
 
@@ -110,29 +122,30 @@ class PDE:
         terms: Mapping[str, Mapping[Monomial, float | sympy.Expr]],
         coordinates: Sequence[str],
         parameters: Mapping[str, float] | None = None,
+        given: Sequence[str] = (),
     ) -> "PDE":
         """The system with the given coefficient of each monomial, for each field.
 
         Raises EquationError for unknown symbols and for coefficients that are not finite.
         """
-        fields, axes, values = _checked(terms, coordinates, parameters)
-        adopt = _adopter(fields, axes, values)
+        names, axes, values = _checked(terms, coordinates, parameters, given)
+        adopt = _adopter(names, axes, values)
         ndim = len(axes)
         expansions: dict[str, Expansion] = {}
-        for field, given in terms.items():
+        for field, table in terms.items():
             expansion: Expansion = {}
-            for monomial, coefficient in given.items():
+            for monomial, coefficient in table.items():
                 plain = not isinstance(coefficient, sympy.Basic) or coefficient.is_Float
-                if plain and jet_powers(monomial, fields, ndim) is not None:
+                if plain and jet_powers(monomial, names, ndim) is not None:
                     collect(expansion, monomial, _ONE, float(coefficient))
                     continue
                 factor = number(float(coefficient)) if plain else coefficient
                 product = adopt(sympy.sympify(monomial, strict=True) * factor)
-                for found, bases in expansion_of(product, fields, ndim).items():
+                for found, bases in expansion_of(product, names, ndim).items():
                     for basis, value in bases.items():
                         collect(expansion, found, basis, value)
             expansions[field] = expansion
-        return cls._of(expansions, axes, values)
+        return cls._of(expansions, axes, values, tuple(given))
 
     @classmethod
     def from_expressions(
@@ -157,15 +170,26 @@ class PDE:
         expansions: Mapping[str, Expansion],
         coordinates: tuple[str, ...],
         parameters: dict[str, float],
+        given: tuple[str, ...] = (),
     ) -> "PDE":
         pde = cls.__new__(cls)
-        pde._set(expansions, coordinates, parameters)
+        pde._set(expansions, coordinates, parameters, given)
         return pde
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Names of the fields, in the order of their equations."""
+        """Names of the fields that have an equation, in the order of these."""
         return self._fields
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the fields that act in the equations and have none of their own."""
+        return self._given
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all fields: those with an equation, then those that are given."""
+        return (*self._fields, *self._given)
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -198,8 +222,8 @@ class PDE:
         found: set[Jet] = set()
         for expansion in self._expansions.values():
             for monomial in expansion:
-                found |= jets_in(monomial, self.fields, self.ndim)
-        return sorted_jets(found, self.fields)
+                found |= jets_in(monomial, self.names, self.ndim)
+        return sorted_jets(found, self.names)
 
     @property
     def order(self) -> int:
@@ -240,12 +264,12 @@ class PDE:
                 near = closest(name, self.parameters)
                 known = ", ".join(self.parameters) or "none"
                 raise EquationError(f"'{name}' is no parameter here{near}: parameters are {known}")
-        values = check_parameters({**self.parameters, **parameters}, self.fields)
-        return PDE._of(self._expansions, self.coordinates, values)
+        values = check_parameters({**self.parameters, **parameters}, self.names)
+        return PDE._of(self._expansions, self.coordinates, values, self.given)
 
     def numeric(self) -> "PDE":
         """The same system with numbers in place of its parameters."""
-        return PDE._of(self._numeric, self.coordinates, {})
+        return PDE._of(self._numeric, self.coordinates, {}, self.given)
 
     def equations(self) -> tuple[str, ...]:
         """One exact line for each field; `PDE(*lines, coordinates=..., **parameters)` reads it."""
@@ -255,8 +279,8 @@ class PDE:
         """Raise EquationError unless `equations()` reads back as this PDE: what is written of it
         keeps to the limits of what is read. Every PDE that was made from text does."""
         try:
-            system = parse(self.equations(), self.coordinates, self.parameters)
-            again = PDE._of(system.expansions, system.coordinates, system.parameters)
+            system = parse(self.equations(), self.coordinates, self.parameters, self.given)
+            again = PDE._of(system.expansions, system.coordinates, system.parameters, self.given)
         except EquationError as error:
             raise EquationError(
                 f"multiplied out, the equation cannot be written: {error}"
@@ -265,6 +289,14 @@ class PDE:
             raise EquationError(
                 "multiplied out, the equation cannot be written without rounding: simplify the "
                 f"numbers in its functions, in: {self.text():.60}..."
+            )
+
+    def require_closed(self) -> None:
+        """Raise EquationError where a field is given: nothing says how it goes on."""
+        if self.given:
+            raise EquationError(
+                f"{', '.join(self.given)} acts in the equation and has none of its own, so it "
+                "cannot be solved: give an equation for it too"
             )
 
     def text(self) -> str:
@@ -287,7 +319,7 @@ class PDE:
             for monomial, bases in expansion.items()
             for basis, value in bases.items()
         )
-        return self.fields, self.coordinates, terms
+        return self.fields, frozenset(self.given), self.coordinates, terms
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a PDE does not change: {name!r} cannot be set; use substitute()")
@@ -304,11 +336,13 @@ class PDE:
     def __repr__(self) -> str:
         parts = [repr(line) for line in self.equations()]
         parts.append(f"coordinates={self.coordinates!r}")
+        parts.extend([f"given={self.given!r}"] * bool(self.given))
         parts.extend(f"{name}={value!r}" for name, value in self.parameters.items())
         return f"PDE({', '.join(parts)})"
 
     def __reduce__(self) -> tuple[Callable[..., "PDE"], tuple[Any, ...]]:
-        return PDE.from_text, (self.text(), self.coordinates, dict(self.parameters))
+        values = (self.text(), self.coordinates, dict(self.parameters), self.given)
+        return PDE.from_text, values
 
 
 def _symbols(expansions: Mapping[str, Expansion]) -> set[sympy.Symbol]:
@@ -326,32 +360,6 @@ def _simplest_first(bases: dict[sympy.Expr, float]) -> dict[sympy.Expr, float]:
     return {basis: bases[basis] for basis in sorted(bases, key=render.sum_order)}
 
 
-def _put_in(
-    expansions: Mapping[str, Expansion], parameters: Mapping[str, float], ndim: int
-) -> dict[str, Expansion]:
-    """The expansions with the values of the parameters."""
-    if not parameters:
-        return dict(expansions)
-    values = {sympy.Symbol(name, real=True): value for name, value in parameters.items()}
-    fields = tuple(expansions)
-    numeric: dict[str, Expansion] = {}
-    for field, expansion in expansions.items():
-        result = numeric[field] = {}
-        for monomial, bases in expansion.items():
-            for basis, value in bases.items():
-                free = basis.free_symbols
-                if monomial.free_symbols & values.keys() or not free <= values.keys():
-                    # A parameter inside a function, e.g. sin(k*x), may change the shape.
-                    product = substitute(monomial * basis, values)
-                    for found, factors in expansion_of(product, fields, ndim).items():
-                        for factor, scale in factors.items():
-                            collect(result, found, factor, value * scale)
-                else:
-                    scale = evaluate(basis, values) if free else 1.0
-                    collect(result, monomial, _ONE, value * scale)
-    return numeric
-
-
 def _coefficient(bases: Mapping[sympy.Expr, float]) -> float | sympy.Expr:
     if bases.keys() == {_ONE}:
         return bases[_ONE]
@@ -359,12 +367,14 @@ def _coefficient(bases: Mapping[sympy.Expr, float]) -> float | sympy.Expr:
 
 
 def _checked(
-    given: Iterable[str],
+    fields: Iterable[str],
     coordinates: Sequence[str],
     parameters: Mapping[str, float] | None,
+    given: Sequence[str] = (),
 ) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, float]]:
-    fields = check_fields(given)
-    return fields, check_coordinates(coordinates), check_parameters(parameters or {}, fields)
+    """The names of all fields, coordinates and parameters."""
+    names = check_given(given, check_fields(fields))
+    return names, check_coordinates(coordinates), check_parameters(parameters or {}, names)
 
 
 def _adopter(

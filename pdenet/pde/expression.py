@@ -34,6 +34,7 @@ __all__ = [
     "expansion_of",
     "number",
     "substitute",
+    "with_values",
 ]
 
 Monomial: TypeAlias = sympy.Expr
@@ -250,3 +251,31 @@ def _nodes(expression: sympy.Expr) -> Iterator[sympy.Expr]:
             seen.add(node)
             yield node
             stack.extend(node.args)
+
+
+def with_values(
+    expansions: Mapping[str, Expansion],
+    parameters: Mapping[str, float],
+    names: tuple[str, ...],
+    ndim: int,
+) -> dict[str, Expansion]:
+    """The expansions with the values of the parameters. names: of all fields."""
+    if not parameters:
+        return dict(expansions)
+    values = {sympy.Symbol(name, real=True): value for name, value in parameters.items()}
+    numeric: dict[str, Expansion] = {}
+    for field, expansion in expansions.items():
+        result = numeric[field] = {}
+        for monomial, bases in expansion.items():
+            for basis, value in bases.items():
+                free = basis.free_symbols
+                if monomial.free_symbols & values.keys() or not free <= values.keys():
+                    # A parameter inside a function, e.g. sin(k*x), may change the shape.
+                    product = substitute(monomial * basis, values)
+                    for found, factors in expansion_of(product, names, ndim).items():
+                        for factor, scale in factors.items():
+                            collect(result, found, factor, value * scale)
+                else:
+                    scale = evaluate(basis, values) if free else 1.0
+                    collect(result, monomial, sympy.Integer(1), value * scale)
+    return numeric

@@ -14,6 +14,7 @@ __all__ = [
     "RESERVED",
     "check_coordinates",
     "check_fields",
+    "check_given",
     "check_parameters",
     "closest",
 ]
@@ -67,6 +68,21 @@ def check_fields(fields: Iterable[str]) -> tuple[str, ...]:
                 f"{', '.join(sorted(RESERVED))}"
             )
     return names
+
+
+def check_given(given: Iterable[str], fields: tuple[str, ...]) -> tuple[str, ...]:
+    """All fields: those with an equation, then those that are given.
+
+    Raises EquationError for a given field that has an equation, or a name that is none.
+    """
+    names = check_fields([*fields, *given])
+    for name in names[len(fields) :]:
+        if name in fields:
+            raise EquationError(
+                f"'{name}' is given, so it has no equation of its own: leave out '{name}_t = ...', "
+                "or do not give it"
+            )
+    return tuple(dict.fromkeys(names))
 
 
 def check_parameters(parameters: Mapping[str, float], fields: Sequence[str]) -> dict[str, float]:

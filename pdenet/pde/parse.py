@@ -34,6 +34,7 @@ from pdenet.pde.names import (
     RESERVED,
     check_coordinates,
     check_fields,
+    check_given,
     check_parameters,
     closest,
 )
@@ -69,10 +70,12 @@ def parse(
     equations: Sequence[str],
     coordinates: Sequence[str] | None,
     parameters: Mapping[str, float],
+    given: Sequence[str] = (),
 ) -> ParsedSystem:
     """Read one equation per field.
 
     coordinates: ("x",), ("x", "y") or ("x", "y", "z"); None takes as many as the text mentions.
+    given: fields that act in the equations and have none of their own.
     Raises EquationError, one line with the place marked, for everything that is no such system.
     """
     sources = [Source.read(text) for text in equations]
@@ -82,13 +85,14 @@ def parse(
             raise EquationError(
                 f"field '{source.field}' has two equations: give each one only once"
             )
+    every = check_given(given, fields)
     names = [name for source in sources for name in source.names()]
-    axes = check_coordinates(coordinates) if coordinates is not None else _infer(names, fields)
-    values = check_parameters(parameters, fields)
+    axes = check_coordinates(coordinates) if coordinates is not None else _infer(names, every)
+    values = check_parameters(parameters, every)
     unused = sorted(values.keys() - set(names))
     if unused:
         raise EquationError(f"parameter '{unused[0]}' is not used in any equation: leave it out")
-    walks = [_Walk(source, fields, axes, values) for source in sources]
+    walks = [_Walk(source, every, axes, values) for source in sources]
     return ParsedSystem(axes, values, {walk.source.field: walk.expansion() for walk in walks})
 
 

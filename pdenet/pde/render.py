@@ -43,10 +43,11 @@ _TIMES = {"text": "*", "unicode": "·", "latex": r"\,"}
 
 
 class System(Protocol):
-    """What can be rendered: fields, and the coefficient of every monomial of each."""
+    """What can be rendered: the names of all fields, and the coefficient of every monomial of each
+    that has an equation."""
 
     @property
-    def fields(self) -> tuple[str, ...]: ...
+    def names(self) -> tuple[str, ...]: ...
 
     def terms(self) -> dict[str, dict[sympy.Expr, sympy.Expr]]: ...
 
@@ -126,7 +127,7 @@ def format_value(value: float, stderr: float | None, style: Style = "text") -> s
 
 
 def _lines(pde: System, style: Style, digits: int | None) -> tuple[str, ...]:
-    printer = _Printer(style, digits, frozenset(pde.fields))
+    printer = _Printer(style, digits, frozenset(pde.names))
     terms = pde.terms()
     return tuple(f"{printer.name(f'{field}_t')} = {printer.side(terms[field])}" for field in terms)
 

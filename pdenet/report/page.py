@@ -80,7 +80,9 @@ def _refined(evidence: Evidence) -> dict[str, Any]:
         "judgement": refined.judgement(refinement),
         "agreement": refined.agreement(refinement),
         "noise": refined.noise(refinement),
-        "fitted": refined.setting(refinement),
+        "fitted": "; ".join(
+            filter(None, (refined.setting(refinement), refined.acting(evidence.found)))
+        ),
         "warnings": refined.warnings(refinement),
         "decisions": refined.decisions(refinement),
         "decisions_shown": _DECISIONS_SHOWN,

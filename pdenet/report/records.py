@@ -1,6 +1,7 @@
 """A found equation and its report as plain values, for `--json` and for programs.
 
-    {"equations": [...], "terms": [{"field", "term", "coefficient", "stderr", "truth",
+    {"equations": [...], "given": [fields without one],
+     "terms": [{"field", "term", "coefficient", "stderr", "truth",
      "relative_error"}], "scores": {"tpr", "recall", "precision", "e2", "einf", "extra", "missing"},
      "seconds": {...},
      "maps": [{"field", "term", "kind", "l2_error", "rms", "rms_error", "formula", "reason",
@@ -54,6 +55,7 @@ def document(
     known = comparison is not None
     return {
         "equations": list(complete_lines(found, unknown or {})),
+        "given": list(found.given),
         "terms": [
             {
                 "field": row.field,

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from pdenet.discovery.refine.result import Alternative, Decision, Refinement, Table
+from pdenet.pde import PDE
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import Style, format_number, format_value
 from pdenet.report.evidence import Evidence
@@ -12,6 +13,7 @@ from pdenet.words import counted
 
 __all__ = [
     "RefinedRow",
+    "acting",
     "agreement",
     "alternatives",
     "decisions",
@@ -118,6 +120,15 @@ def judgement(refinement: Refinement) -> str:
     if refinement.verdict == "identified":
         return "identified" + f": {refinement.reason}" * bool(refinement.reason)
     return f"not identifiable: {refinement.reason or 'the data do not decide between equations'}"
+
+
+def acting(pde: PDE) -> str:
+    """Which fields were given; "" where none."""
+    if not pde.given:
+        return ""
+    names = ", ".join(pde.given)
+    verbs = "acts and has" if len(pde.given) == 1 else "act and have"
+    return f"{names} given: {verbs} no equation here"
 
 
 def odds(other: Alternative) -> str:

@@ -17,8 +17,9 @@ from collections import Counter
 from dataclasses import replace
 
 from pdenet.boundary import endpoints
+from pdenet.discovery.refine.check import FEWEST
 from pdenet.discovery.refine.config import RefineConfig
-from pdenet.discovery.refine.setup import FEWEST, Setup
+from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.refine.start import (
     EXPLAINED,
     MOST,

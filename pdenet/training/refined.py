@@ -132,7 +132,7 @@ class RefinementState:
     def _origin(self) -> dict[str, Any]:
         """What the refinement is of, as JSON."""
         equations = None if self.pde is None else list(self.pde.numeric().equations())
-        settings = {name: value for name, value in asdict(self.config).items() if name not in FREE}
+        settings = _plain(self.config)
         return {"data": self.data, "equations": equations, "settings": settings}
 
     def _differing(self, metadata: Mapping[str, Any]) -> str:
@@ -144,9 +144,27 @@ class RefinementState:
             return f"{_shown(metadata.get('equations'))}, not {_shown(own['equations'])}"
         before: dict[str, Any] = metadata["settings"]
         for name, value in own["settings"].items():
-            if before.get(name) != value:
-                return f"{name} {before.get(name)}, not {value}"
+            known = before.get(name, DEFAULTS[name])
+            if known != value:
+                return f"{name} {_said(known)}, not {_said(value)}"
         return ""
+
+
+def _plain(config: RefineConfig) -> dict[str, Any]:
+    """The settings that decide what a refinement comes to, as JSON has them."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(config).items()
+        if name not in FREE
+    }
+
+
+DEFAULTS = _plain(RefineConfig())
+"""What states of before an entry was there were begun with."""
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(str, value)) or "nothing" if isinstance(value, list) else str(value)
 
 
 def _shown(equations: Any) -> str:

@@ -63,9 +63,14 @@ class Fitted:
     def check(self, pde: PDE) -> None:
         """Raise EquationError for an equation of other fields or axes."""
         axes = self.problem.grid.axes
-        if pde.fields != self.problem.fields or pde.coordinates != axes:
+        same = set(pde.names) == set(self.problem.fields)
+        if (
+            not same
+            or (not pde.given and pde.fields != self.problem.fields)
+            or (pde.coordinates != axes)
+        ):
             raise EquationError(
-                f"the equation is for {', '.join(pde.fields)} in ({', '.join(pde.coordinates)}), "
+                f"the equation is for {', '.join(pde.names)} in ({', '.join(pde.coordinates)}), "
                 f"but the data hold {', '.join(self.problem.fields)} in ({', '.join(axes)}): give "
                 "the equation of these data"
             )

@@ -45,7 +45,7 @@ def test_discover_leaves_data_run_and_report(tmp_path, settings, capsys, refused
     document = json.loads(streams.out)
     assert "stage 2/2: 2 blocks: 20 iterations" in streams.err and "report.html" in streams.err
     assert list(document) == [
-        *("equations", "terms", "scores", "seconds", "maps", "sources", "refinement"),
+        *("equations", "given", "terms", "scores", "seconds", "maps", "sources", "refinement"),
         "caution",
     ]
     assert document["refinement"]["converged"] and document["refinement"]["decisions"]

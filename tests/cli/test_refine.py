@@ -251,3 +251,61 @@ def test_an_interrupt_before_anything_was_fitted(noisy, tmp_path, capsys, monkey
     )
     assert main(["refine", str(noisy)]) == 130
     assert "nothing is kept without -o FILE" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def carried(tmp_path_factory):
+    """Waves that a measured speed carries: u_t = -(1 + v) u_x, v the same everywhere."""
+    rng, times = np.random.default_rng(0), 0.1 * np.arange(13)
+    x = np.arange(24) / 24 * 2 * np.pi
+    found = []
+    for _ in range(3):
+        a, p = rng.uniform(0.5, 1), rng.uniform(0, 6, 3)
+        speed = a * np.sin(times + p[0])
+        path = times - a * (np.cos(times + p[0]) - np.cos(p[0]))
+        at = x - path[:, None]
+        wave = np.sin(at + p[1]) + 0.5 * np.cos(2 * at + p[2])
+        found.append(np.stack([wave, np.repeat(speed[:, None], 24, 1)], 1))
+    states = np.array(found) + 0.01 * rng.standard_normal((3, 13, 2, 24))
+    path = tmp_path_factory.mktemp("data") / "carried.h5"
+    return write_arrays(path, states, Grid((24,), (2 * np.pi,)), 0.1, fields=["u", "v"])
+
+
+def test_a_given_field_acts_and_gets_no_equation(carried, tmp_path, capsys):
+    output, page = tmp_path / "found.json", tmp_path / "page.html"
+    text = ["--pde", "u_t = -0.9*u_x - 1.1*v*u_x", "--keep-terms", "--given", "v"]
+    files = ["-o", str(output), "--report", str(page)]
+    assert main(["refine", str(carried), *text, *files, "-q"]) == 0
+    out = capsys.readouterr().out
+    assert "v given: acts and has no equation here" in out and "v_t" not in out
+    assert "v given: acts and has no equation here" in page.read_text(encoding="utf-8")
+    found = load_equation(output)
+    assert found.pde.given == ("v",) and found.pde.fields == ("u",)
+    for value, error in zip(
+        found.pde.numeric_terms()["u"].values(), found.stderr["u"].values(), strict=True
+    ):
+        assert abs(value + 1) < 4 * error
+    # A refinement of it knows what was given.
+    assert main(["refine", str(output), str(carried), "--keep-terms", "--json", "-q"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["given"] == ["v"] and len(document["equations"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--given", "w"], "no field 'w' to be given: the data hold u, v"),
+        (["--given", "u", "--given", "v"], "all fields (u, v) are given"),
+        (["--given", "v", "--pde", "u_t = v*u_x; v_t = v"], "leave out 'v_t = ...'"),
+    ],
+)
+def test_what_cannot_be_given_is_refused(carried, arguments, reason, capsys):
+    assert main(["refine", str(carried), *arguments]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_a_network_has_no_given_fields(carried, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert main(["discover", str(carried), "--given", "v", "-o", str(run)]) == 2
+    assert f"'pdenet refine {carried} --given v'" in capsys.readouterr().err
+    assert not run.exists()

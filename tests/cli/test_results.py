@@ -28,7 +28,7 @@ def result(found=FOUND, truth=TRUTH):
 def test_json_is_the_documented_object():
     document = result().to_json()
     assert list(document) == [
-        *("equations", "terms", "scores", "seconds", "maps", "sources", "refinement"),
+        *("equations", "given", "terms", "scores", "seconds", "maps", "sources", "refinement"),
         "caution",
     ]
     assert document["refinement"] is None

@@ -366,3 +366,13 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["equation.json"]
     with pytest.raises(OutputError, match="cannot be written"):
         save_equation(equation(), tmp_path / "none" / "equation.json")
+
+
+def test_a_given_field_is_kept_and_needed(tmp_path):
+    path = tmp_path / "equation.json"
+    save_equation(DiscoveredEquation(PDE("u_t = -v*u_x", given=("v",)), {}), path)
+    assert load_equation(path).pde == PDE("u_t = -v*u_x", given=("v",))
+    record = json.loads(path.read_text())
+    for wrong in ([], ["u"], "v", [1], ["v*"]):
+        path.write_text(json.dumps({**record, "given": wrong}))
+        refused(path)

@@ -91,3 +91,11 @@ def test_values_beside_a_truth_that_vanishes():
     assert field_error(nothing + 0.1, nothing).l2 == math.inf
     assert field_error(nothing + 0.1, nothing).rms == pytest.approx(0.1)
     assert field_error(nothing, nothing).l2 == 0.0
+
+
+def test_only_equations_that_both_have_are_compared():
+    truth = PDE("u_t = -v*u_x", "v_t = v_xx")
+    rows = compare(PDE("u_t = -0.9*v*u_x", given=("v",)), truth).rows
+    assert [(row.field, row.kind) for row in rows] == [("u", "true")]
+    with pytest.raises(EquationError, match="cannot compare u, w"):
+        compare(PDE("u_t = -w*u_x", given=("w",)), truth)

@@ -142,3 +142,24 @@ def test_several_hundred_terms_take_work_in_proportion(calls):
         assert sum(map(len, pde.numeric_terms().values())) == 2 * count
         made[count] = calls(lambda given=given: PDE.from_terms(given, ("x", "y")))
     assert made[200] < 8 * made[50] < 200_000
+
+
+def test_a_given_field_acts_and_has_no_equation():
+    pde = PDE("rho_t = -c*rho*v_x - v*rho_x", given=("v",), c=0.5)
+    assert pde.fields == ("rho",) and pde.given == ("v",) and pde.names == ("rho", "v")
+    assert [jet.name for jet in pde.jets] == ["rho", "rho_x", "v", "v_x"]
+    assert pde.equations() == ("rho_t = -c*rho*v_x - v*rho_x",)
+    for same in (
+        pickle.loads(pickle.dumps(pde)),
+        PDE.from_text(pde.text(), ("x",), {"c": 0.5}, given=("v",)),
+        PDE.from_terms(pde.numeric_terms(), ("x",), given=("v",)),
+        pde.numeric(),
+    ):
+        assert same == pde and same.given == ("v",)
+    assert "given=('v',)" in repr(pde)
+    assert pde != PDE("rho_t = -c*rho*v_x - v*rho_x", "v_t = 0", c=0.5)
+    assert pde.substitute(c=1.0).given == ("v",)
+    with pytest.raises(EquationError, match="v acts in the equation and has none of its own"):
+        pde.require_closed()
+    with pytest.raises(EquationError, match="'v' is given, so it has no equation"):
+        PDE("rho_t = -v*rho_x", "v_t = v_xx", given=("v",))

@@ -101,7 +101,7 @@ def test_the_json_is_strict_and_has_the_agreed_keys(name):
     record = build(VARIANTS[name]()).json()
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert set(record) == {
-        *("equations", "terms", "scores", "seconds", "maps", "sources", "refinement"),
+        *("equations", "given", "terms", "scores", "seconds", "maps", "sources", "refinement"),
         "caution",
     }
     keys = {"field", "term", "coefficient", "stderr", "truth", "relative_error"}

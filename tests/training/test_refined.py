@@ -112,3 +112,11 @@ def test_what_is_no_state_is_refused(tmp_path):
 def test_what_cannot_be_written_is_said(tmp_path):
     with pytest.raises(OutputError, match="cannot be written"):
         state(tmp_path / "none").save(TENSORS)
+
+
+def test_given_fields_are_part_of_what_a_state_is_of(tmp_path):
+    given = {"config": RefineConfig(noise=0.01, given=("v",))}
+    state(tmp_path, **given).save(TENSORS)
+    assert state(tmp_path, **given).load().keys() == TENSORS.keys()
+    with pytest.raises(CheckpointError, match="begun with given v, not nothing"):
+        state(tmp_path).load()

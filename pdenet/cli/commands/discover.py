@@ -32,6 +32,12 @@ __all__ = ["command"]
     "--jobs", type=click.IntRange(min=1), help="Repeats at once. [as many as cores; 1 on a GPU]"
 )
 @click.option("--no-refine", is_flag=True, help="No fit by maximum likelihood after the read-out.")
+@click.option(
+    "--given",
+    multiple=True,
+    metavar="FIELD",
+    help="Refused: what has no equation is for 'pdenet refine', which needs no network.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")
 @common

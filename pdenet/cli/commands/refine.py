@@ -21,6 +21,12 @@ __all__ = ["command"]
 @click.option(
     "--param", "parameters", type=PARAMETER, multiple=True, help="Value of a parameter of --pde."
 )
+@click.option(
+    "--given",
+    multiple=True,
+    metavar="FIELD",
+    help="A field that acts on the others and has no equation of its own; may be repeated.",
+)
 @click.option("--noise", type=float, help="Noise, relative to std(u), e.g. 0.01. [estimated]")
 @click.option("--keep-terms", is_flag=True, help="Fit the terms as they are.")
 @click.option(
@@ -47,6 +53,7 @@ def command() -> None:
     pdenet refine run/equation.json data.h5 -o refined.json
     pdenet refine data.h5 --pde 'u_t = -u*u_x + 0.1*u_xx' --keep-terms
     pdenet refine data.h5                       the terms, too, from the data alone
+    pdenet refine data.h5 --given v             v was measured, acts, and has no law
 
     Coefficients and initial states are fitted together, through solutions of the equation, to all
     values at once; terms stay where chi² asks for them. The data may lack values. With -o the

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -55,7 +55,8 @@ class Quadratic:
     """chi² of each trajectory around `at`: −2 g·d + dᵀ A d for coefficients at + d.
 
     matrix, gradient: A (trajectory, term, term), g (trajectory, term). misfit: chi² per degree of
-    freedom. count: numbers observed. pool: P.
+    freedom. count: numbers observed. pool: P. scores: the covariance that errors of given fields
+    make in the sum of g, (term, term), where there are any.
     """
 
     at: Tensor
@@ -64,6 +65,11 @@ class Quadratic:
     count: int
     misfit: float = 1.0
     pool: int = 1
+    scores: Tensor | None = None
+
+    def driven_by(self, scores: Tensor | None) -> Quadratic:
+        """With errors of given fields."""
+        return replace(self, scores=scores)
 
     @property
     def price(self) -> float:
@@ -109,12 +115,16 @@ class Quadratic:
         """C and V of the coefficients of these terms; V is C for too few trajectories."""
         chosen, n = list(kept), len(self.matrix)
         inside = covariance(self.matrix.sum(0)[chosen][:, chosen])
+        if self.scores is None:
+            driven = torch.zeros_like(inside)
+        else:
+            driven = inside @ self.scores[chosen][:, chosen] @ inside
         if n < FEWEST:
-            return inside, inside * max(1.0, self.misfit)
+            return inside, inside * max(1.0, self.misfit) + driven
         change = self.best(kept)
         scores = (self.gradient - self.matrix @ change)[:, chosen]
         scores = scores - scores.mean(0)
-        return inside, inside @ (scores.T @ scores) @ inside * n / (n - 1)
+        return inside, inside @ (scores.T @ scores) @ inside * n / (n - 1) + driven
 
     def inflation(self, kept: Sequence[int]) -> Tensor:
         """κ of every term."""

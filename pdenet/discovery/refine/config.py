@@ -17,7 +17,8 @@ LEAST_NOISE = 1e-15
 class RefineConfig:
     """How an equation is refined.
 
-    noise: standard deviation of the noise over that of the first frame of each trajectory and
+    given: names of fields that act on the others and have no equation of their own. noise: standard
+    deviation of the noise over that of the first frame of each trajectory and
     field, 0.01 for 1 %; None estimates it. choose: whether terms may enter and leave; otherwise the
     given ones are fitted. order: of the highest derivative of terms that may enter; it is raised
     from 2 as far as the data ask for. budget: seconds after which nothing new is begun, and what
@@ -29,6 +30,7 @@ class RefineConfig:
     Raises ConfigError for values that are not allowed.
     """
 
+    given: tuple[str, ...] = ()
     noise: float | None = None
     choose: bool = True
     order: int = 6
@@ -40,6 +42,9 @@ class RefineConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        given: object = self.given  # one name is taken for itself, not for its letters
+        names = (given,) if isinstance(given, str) else tuple(self.given)
+        object.__setattr__(self, "given", tuple(dict.fromkeys(names)))
         if self.noise is not None and not LEAST_NOISE <= self.noise <= 1 / LEAST_NOISE:
             raise ConfigError(
                 f"noise {self.noise} is no noise level: give it as a fraction from "

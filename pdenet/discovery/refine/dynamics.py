@@ -8,6 +8,9 @@ classical Runge–Kutta method of order four on exp(−L t) u (Lawson's method),
     U_2 = E (u + h/2 N_1)   U_4 = E² u + h E N_3
     u⁺  = E² u + h/6 (E² N_1 + 2 E (N_2 + N_3) + N_4),      N_i = N(U_i).
 
+Fields that are given (`driving`) are no part of the state: their jets enter N at the time of each
+stage, and what is linear in them is a term of N too.
+
 Sources: Lawson, SIAM J. Numer. Anal. 4 (1967) 372-380; Orszag, J. Atmos. Sci. 28 (1971) 1074 (two
 thirds of the waves).
 """
@@ -23,6 +26,7 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.product import Product, values_of
+from pdenet.discovery.refine.driving import Driving, Moment
 from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.terms import Library
 from pdenet.pde.jet import Jet
@@ -33,6 +37,9 @@ STABLE, ROTATING = 2.5, 1.0
 """h times the largest speed of change at which a step is taken: the method is stable up to 2.8.
 Where waves turn fast (dispersion) the stages of a step see them at any phase, which leaves about
 1.2: the equation of Korteweg and de Vries on 512 points blows up at 2.3 and not at 1.15."""
+
+SAMPLES = 16
+"""Frames of given fields from which the number of steps is found, at most."""
 
 MODERATE = 1e-15
 """Least size of numbers whose products single precision holds."""
@@ -82,6 +89,7 @@ class Dynamics:
     out of products. What products of two have beyond the grid then falls on waves that act on
     nothing: where nothing damps waves, as in Korteweg and de Vries' equation, aliases grow
     otherwise, whatever the steps. Only for grids finer than the data's, which have waves to spare.
+    driving: the given fields of every trajectory, on the same grid, where there are any.
     """
 
     library: Library
@@ -91,10 +99,17 @@ class Dynamics:
     each: tuple[int, ...] = ()
     kept: int = 2**27
     dealiased: bool = False
+    driving: Driving | None = None
 
     def part(self, rows: slice) -> Dynamics:
         """Of some trajectories, with as many steps as they need."""
-        return self.in_steps(self.each[rows]) if self.each else self
+        part = self.in_steps(self.each[rows]) if self.each else self
+        return part if self.driving is None else replace(part, driving=self.driving.part(rows))
+
+    def twice(self) -> Dynamics:
+        """Of all trajectories and then all again."""
+        both = self.in_steps(2 * self.each) if self.each else self
+        return both if self.driving is None else replace(both, driving=self.driving.twice())
 
     def in_steps(self, each: tuple[int, ...]) -> Dynamics:
         """The same with so many steps for every trajectory."""
@@ -109,7 +124,8 @@ class Dynamics:
         """The same in single precision."""
         waves = Waves(self.waves.grid, self.waves.like.float())
         bases = {basis: values.float() for basis, values in self.library.bases.items()}
-        return replace(self, waves=waves, library=self.library.with_bases(bases))
+        driving = None if self.driving is None else self.driving.to(torch.complex64)
+        return replace(self, waves=waves, library=self.library.with_bases(bases), driving=driving)
 
     @property
     def complex(self) -> torch.dtype:
@@ -117,10 +133,21 @@ class Dynamics:
         return torch.promote_types(self.waves.like.dtype, torch.complex64)
 
     @cached_property
-    def jets(self) -> tuple[Jet, ...]:
-        """The derivatives that occur in N, or where there are none the first field."""
+    def own_jets(self) -> tuple[Jet, ...]:
+        """The derivatives of the state that occur in N, or where there are none the first field."""
         nonlinear = self.library.only([jet is None for jet in self.linear_jets])
-        return nonlinear.jets or (Jet(self.library.fields[0], (0,) * self.library.ndim),)
+        found = tuple(jet for jet in nonlinear.jets if jet.field in self.library.fields)
+        return found or (Jet(self.library.fields[0], (0,) * self.library.ndim),)
+
+    @cached_property
+    def given_jets(self) -> tuple[Jet, ...]:
+        """The derivatives of given fields that occur."""
+        return tuple(jet for jet in self.library.jets if jet.field in self.library.given)
+
+    @property
+    def jets(self) -> tuple[Jet, ...]:
+        """All of them, those of the state first."""
+        return self.own_jets + self.given_jets
 
     def at(self, coefficients: Tensor) -> tuple[Dynamics, tuple[float, ...]]:
         """The same without the terms whose coefficient is zero, and the coefficients of the
@@ -132,14 +159,14 @@ class Dynamics:
 
     @cached_property
     def owners(self) -> Tensor:
-        """For each jet the place of its field."""
-        places = [self.library.fields.index(jet.field) for jet in self.jets]
+        """For each jet of the state the place of its field."""
+        places = [self.library.fields.index(jet.field) for jet in self.own_jets]
         return torch.tensor(places, device=self.waves.like.device, dtype=torch.long)
 
     @cached_property
     def symbols(self) -> Tensor:
-        """For each jet its symbol, (jet, *waves)."""
-        symbols = torch.stack([self.waves.symbol(jet.index) for jet in self.jets])
+        """For each jet of the state its symbol, (jet, *waves)."""
+        symbols = torch.stack([self.waves.symbol(jet.index) for jet in self.own_jets])
         return symbols * self.waves.longer if self.dealiased else symbols
 
     @cached_property
@@ -155,7 +182,9 @@ class Dynamics:
     @cached_property
     def linear_jets(self) -> tuple[Jet | None, ...]:
         """For each term of L the jet that it is, None for those of N."""
-        return tuple(term.product.linear for term in self.library.terms)
+        found = (term.product.linear for term in self.library.terms)
+        given = self.library.given
+        return tuple(None if jet is None or jet.field in given else jet for jet in found)
 
     @cached_property
     def sources(self) -> tuple[int, ...]:
@@ -165,15 +194,14 @@ class Dynamics:
 
     @cached_property
     def slopes(self) -> dict[tuple[int, int], list[tuple[int, Product]]]:
-        """(equation, jet) -> the terms of N and their derivatives along that jet."""
+        """(equation, jet of the state) -> the terms of N and their derivatives along that jet."""
         found: dict[tuple[int, int], list[tuple[int, Product]]] = {}
         for j, term in enumerate(self.library.terms):
             if self.linear_jets[j] is None:
-                for jet, product in term.product.derivatives(
-                    self.library.fields, self.library.ndim
-                ):
-                    place = (self.equation[j], self.jets.index(jet))
-                    found.setdefault(place, []).append((j, product))
+                for jet, product in term.product.derivatives(self.library.names, self.library.ndim):
+                    if jet in self.own_jets:
+                        place = (self.equation[j], self.own_jets.index(jet))
+                        found.setdefault(place, []).append((j, product))
         return found
 
     @cached_property
@@ -199,9 +227,22 @@ class Dynamics:
         return self.linear(coefficients).diagonal().movedim(-1, 0)
 
     def values(self, modes: Tensor) -> Tensor:
-        """The jets at every point, (.., jet, *space), of states (.., field, *waves)."""
+        """The jets of states (.., field, *waves) at every point, (.., jet, *space)."""
         chosen = modes.index_select(modes.dim() - self.waves.grid.ndim - 1, self.owners)
         return self.waves.points(chosen * self.symbols)
+
+    def all_values(self, modes: Tensor, moment: Moment) -> Tensor:
+        """The same of states (trajectory, field, *waves), and then those of given fields."""
+        own = self.values(modes)
+        if self.driving is None or not self.given_jets:
+            return own
+        places = [self.library.given.index(jet.field) for jet in self.given_jets]
+        chosen = self.driving.at(moment)[:, places] * self._given_symbols
+        return torch.cat([own, self.waves.points(chosen)], 1)
+
+    @cached_property
+    def _given_symbols(self) -> Tensor:
+        return torch.stack([self.waves.symbol(jet.index) for jet in self.given_jets])
 
     def monomials(self, jets: Tensor) -> Callable[[Product], Tensor]:
         """Products of jets (batch, jet, *space) at every point."""
@@ -209,7 +250,7 @@ class Dynamics:
 
     def is_moderate(self, states: Tensor) -> bool:
         """Whether single precision has room around the sizes of all jets and terms."""
-        jets = self.values(states)
+        jets = self.all_values(states, (0, 0.0))
         value_of = self.monomials(jets)
         terms = zip(self.library.terms, self.linear_jets, strict=True)
         sizes = [value_of(term.product).abs().amax() for term, jet in terms if jet is None]
@@ -229,11 +270,13 @@ class Dynamics:
     def rollout(self, start: Tensor, coefficients: Tensor, frames: int) -> Tensor:
         """Frames (batch, frame, field, *waves) from states (batch, field, *waves)."""
         dynamics, values = self.at(coefficients)
-        return dynamics.run(start, values, frames, lambda modes, jets: None)
+        return dynamics.run(start, values, frames, lambda modes, jets, moment: None)
 
-    def stage(self, modes: Tensor, jets: Tensor, coefficients: Sequence[float]) -> Stage:
+    def stage(
+        self, modes: Tensor, jets: Tensor, moment: Moment, coefficients: Sequence[float]
+    ) -> Stage:
         """What the derivative of N needs at a state."""
-        return Stage(modes, jets, self._slopes_at(jets, coefficients))
+        return Stage(modes, jets, moment, self._slopes_at(jets, coefficients))
 
     def exponential(self, coefficients: Sequence[float]) -> Exponential:
         """exp(L h/2)."""
@@ -245,25 +288,28 @@ class Dynamics:
         start: Tensor,
         coefficients: Sequence[float],
         frames: int,
-        see: Callable[[Tensor, Tensor], None],
+        see: Callable[[Tensor, Tensor, Moment], None],
+        first: int = 0,
     ) -> Tensor:
-        """The same with all terms; see: called with state and jets of every evaluation of N."""
+        """The same with all terms; see: called with state, jets and time of every evaluation of N.
+        first: the frame that it starts from."""
         h, half = self.dt / self.substeps, self.exponential(coefficients)
 
-        def rate(modes: Tensor) -> Tensor:
-            jets = self.values(modes)
-            see(modes, jets)
+        def rate(modes: Tensor, frame: int, step: float) -> Tensor:
+            moment = (frame, step / self.substeps)
+            jets = self.all_values(modes, moment)
+            see(modes, jets, moment)
             return self.waves.modes(self.nonlinear(jets, coefficients))
 
         u, found = start, [start]
-        for _ in range(frames - 1):
-            for _ in range(self.substeps):
-                a = rate(u)
-                b = rate(half(u + h / 2 * a))
+        for n in range(first, first + frames - 1):
+            for s in range(self.substeps):
+                a = rate(u, n, s)
+                b = rate(half(u + h / 2 * a), n, s + 0.5)
                 u_half = half(u)
-                c = rate(u_half + h / 2 * b)
+                c = rate(u_half + h / 2 * b, n, s + 0.5)
                 u = half(u_half)
-                d = rate(u + h * half(c))
+                d = rate(u + h * half(c), n, s + 1)
                 u = u + h / 6 * (half(half(a) + 2 * (b + c)) + d)
             found.append(u)
         return torch.stack(found, 1)
@@ -288,15 +334,25 @@ class Dynamics:
         found: list[float] = total.amax(0).tolist()
         return found
 
+    @property
+    def looked_at(self) -> list[int]:
+        """Frames at which given fields are looked at for the sake of stability."""
+        if self.driving is None:
+            return [0]
+        count = self.driving.pieces.shape[1]
+        return list(range(0, count, -(-count // SAMPLES)))
+
     def steps_for(self, start: Tensor, coefficients: Tensor, growth: Tensor) -> tuple[int, ...]:
         """How many substeps keep the rollout of each trajectory stable. growth: by how much fields
         grow on the way, (trajectory,)."""
         dynamics, values = self.at(coefficients)
         turning = float(dynamics.linear(values).imag.abs().amax()) * self.dt
         found = []
-        for speed, more in zip(
-            dynamics.speeds(dynamics.values(start), values), growth.tolist(), strict=True
-        ):
+        each = [
+            dynamics.speeds(dynamics.all_values(start, (frame, 0.0)), values)
+            for frame in dynamics.looked_at
+        ]
+        for speed, more in zip(map(max, zip(*each, strict=True)), growth.tolist(), strict=True):
             steps = speed * more * self.dt / STABLE
             steps = steps if turning < steps else steps * STABLE / ROTATING
             found.append(max(1, math.ceil(steps)) if math.isfinite(steps) else 1)
@@ -305,8 +361,9 @@ class Dynamics:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """One evaluation of N: the state (batch, field, *waves), its jets and its slopes."""
+    """One evaluation of N: the state (batch, field, *waves), its jets, when, and its slopes."""
 
     modes: Tensor
     jets: Tensor
+    moment: Moment
     slopes: list[tuple[int, int, Tensor]]

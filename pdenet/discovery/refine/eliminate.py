@@ -82,7 +82,7 @@ class Model:
 
     def twice(self) -> Model:
         """Of all trajectories and then all again."""
-        inner, outer = (d.in_steps(2 * d.each) if d.each else d for d in (self.inner, self.outer))
+        inner, outer = self.inner.twice(), self.outer.twice()
         return replace(self, inner=inner, outer=inner if self.outer is self.inner else outer)
 
     def is_single(self, seen: Observations, start: Tensor) -> bool:

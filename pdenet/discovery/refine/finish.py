@@ -26,7 +26,7 @@ from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.saving import Judgement, restored, to_save
 from pdenet.discovery.refine.session import Fitted, Session
 from pdenet.discovery.refine.setup import SHORTEST, Setup
-from pdenet.discovery.refine.uncertainty import shift
+from pdenet.discovery.refine.uncertainty import Driven, shift
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError, StoppedError
 from pdenet.grid import Grid
@@ -97,14 +97,22 @@ def finish(
             if session.late() or is_good(final):
                 break
             final = min(final, _final(session, attempt), key=miss)
-    finer = finer_than(final.grid, final.setup, final.estimate)
+    finer = _finer(final, final.grid)
     while finer is not None and not session.late():
         frames = final.setup.data.shape[1]
         final = min(final, _final(session, replace(work, frames=frames, grid=finer)), key=miss)
-        finer = finer_than(finer, final.setup, final.estimate)
+        finer = _finer(final, finer)
     hidden = bool((final.estimate.seen.count == 0).any())
     sure = hidden or not final.estimate.converged
     return _sure(session, final) if sure and not session.late() else final
+
+
+def _finer(final: Final, grid: Grid) -> Grid | None:
+    """A finer grid than this one, where noise and errors of given fields leave something."""
+    now = final.estimate
+    driven = now.reduced and Driven.of(final.setup, final.fit, now, now.reduced)
+    raised = driven.raised if driven else 0.0
+    return finer_than(grid, final.setup, now, raised)
 
 
 def _longer(session: Session, final: Final, work: _Work) -> Final:

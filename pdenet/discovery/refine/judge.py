@@ -30,7 +30,7 @@ from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.saving import Judgement
 from pdenet.discovery.refine.session import Fitted, Session
 from pdenet.discovery.refine.setup import MOST_STEPS, SHORTEST, Setup
-from pdenet.discovery.refine.uncertainty import shift
+from pdenet.discovery.refine.uncertainty import Driven, shift
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError, StoppedError
 from pdenet.events import TermJudged
@@ -154,14 +154,17 @@ def _rounds(
             break
         setup, grid, now = fitted.setup, fitted.grid, fitted.now
         try:
-            quadratic = quadratic_of(now, fitted.fit.reduce(now), 1, proposal.pool)
+            reduced = fitted.fit.reduce(now)
+            driven = Driven.of(setup, fitted.fit, now, reduced)
+            quadratic = quadratic_of(now, reduced, 1, proposal.pool)
+            quadratic = quadratic.driven_by(None if driven is None else driven.scores)
         except StoppedError:
             break
         choice = choose(quadratic, _same_field(library), excluded)
         _tell(session, library, choice)
         change = quadratic.best(choice.kept)
         settled = set(choice.kept) == set(_nonzero(now.coefficients))
-        finer = finer_than(grid, setup, now) if settled else None
+        finer = finer_than(grid, setup, now, driven.raised if driven else 0.0) if settled else None
         now = replace(now, coefficients=(quadratic.at + change).to(now.coefficients))
         if settled and finer is None:
             break
@@ -206,7 +209,10 @@ def reconsidered(
     model = Model(wide, wide if outer is inner else outer, single=False)
     fit = replace(final.fit, model=model)
     try:
-        quadratic = quadratic_of(now, fit.reduce(now), 1, proposal.pool)
+        reduced = fit.reduce(now)
+        driven = Driven.of(setup, fit, now, reduced)
+        quadratic = quadratic_of(now, reduced, 1, proposal.pool)
+        quadratic = quadratic.driven_by(None if driven is None else driven.scores)
     except StoppedError:
         return None
     choice = choose(quadratic, _same_field(library))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pdenet.discovery.refine.driving import Moment
 from pdenet.discovery.refine.dynamics import Dynamics, Stage
 
 __all__ = ["Linearised"]
@@ -59,9 +60,10 @@ class Linearised:
         size = real.itemsize * whole.waves.grid.size * (len(exact.jets) + 2 * len(exact.slopes))
         keeps = size * 4 * whole.substeps * frames * len(start) <= whole.kept
 
-        def see(modes: Tensor, jets: Tensor) -> None:
+        def see(modes: Tensor, jets: Tensor, moment: Moment) -> None:
             if keeps:
-                stages.append(dynamics.stage(modes.to(dynamics.complex), jets.to(real), values))
+                modes, jets = modes.to(dynamics.complex), jets.to(real)
+                stages.append(dynamics.stage(modes, jets, moment, values))
 
         found = exact.run(start, values, frames, see)
         return cls(whole, dynamics, values, found, found.to(dynamics.complex), tuple(stages))
@@ -73,10 +75,10 @@ class Linearised:
             return self.kept[frame * count : (frame + 1) * count]
         found: list[Stage] = []
 
-        def see(modes: Tensor, jets: Tensor) -> None:
-            found.append(self.dynamics.stage(modes, jets, self.coefficients))
+        def see(modes: Tensor, jets: Tensor, moment: Moment) -> None:
+            found.append(self.dynamics.stage(modes, jets, moment, self.coefficients))
 
-        self.dynamics.run(self.along[:, frame], self.coefficients, 2, see)
+        self.dynamics.run(self.along[:, frame], self.coefficients, 2, see, frame)
         return found
 
     def tangent(self, start: Tensor) -> Tensor:
@@ -140,7 +142,7 @@ class Linearised:
         """The jets of the terms that are zero too."""
         if self.whole.jets == self.dynamics.jets:
             return stage.jets
-        return self.whole.values(stage.modes)
+        return self.whole.all_values(stage.modes, stage.moment)
 
     def _backward(self, frames: Tensor, see: Callable[[Stage, Tensor, Tensor], None]) -> Tensor:
         h = self.dynamics.dt / self.dynamics.substeps
@@ -179,7 +181,7 @@ class Linearised:
     def _transposed(self, stage: Stage, points: Tensor) -> Tensor:
         """N'(U)ᵀ of the field (batch, vector, field, *space), as waves."""
         dynamics = self.dynamics
-        jets = points.new_zeros((*points.shape[:2], len(dynamics.jets), *points.shape[3:]))
+        jets = points.new_zeros((*points.shape[:2], len(dynamics.own_jets), *points.shape[3:]))
         for equation, jet, slope in stage.slopes:
             jets[:, :, jet].addcmul_(slope, points[:, :, equation])
         modes = dynamics.waves.modes(jets) * dynamics.conjugate

@@ -50,7 +50,8 @@ WHAT_TO_TRY = (
     "The law may need a coefficient that varies in space (the preset variable-coefficients), a "
     "source that is no polynomial (the preset nonlinear-source, or a function in an equation to "
     "begin with), a field that was not measured, a force that depends on time, or none of these: "
-    "random or nonlocal dynamics have no such equation"
+    "random or nonlocal dynamics have no such equation. A field may also act on the others without "
+    "a law of its own: then say that it is given"
 )
 
 LARGE = 0.05
@@ -134,10 +135,11 @@ def quadratic_of(now: Estimate, found: Reduced, windows: int, pool: int = 1) -> 
     return Quadratic(now.coefficients.cpu(), matrix, gradient, count, misfit, pool)
 
 
-def finer_than(grid: Grid, setup: Setup, now: Estimate) -> Grid | None:
-    """A finer grid of the states, where what is left is neither noise nor negligible."""
+def finer_than(grid: Grid, setup: Setup, now: Estimate, driven: float = 0.0) -> Grid | None:
+    """A finer grid of the states, where what is left is neither noise nor negligible. driven: what
+    errors of given fields add to chi² per degree of freedom."""
     factor = grid.shape[0] // setup.problem.grid.shape[0]
-    explained = chi2_of(now, setup.shown) < EXPLAINED
+    explained = chi2_of(now, setup.shown) < EXPLAINED + driven
     if explained or misfit_of(now) < SMALL or 2 * factor > setup.config.finest:
         return None
     finer = grid.refine(2)

@@ -26,13 +26,15 @@ class Proposal:
     """All terms that may be in the equation, and coefficients to start from: those of a given
     equation, then those of regressions on the data. pool: products that the terms of one equation
     were drawn from. tried: the classes of products that were looked at, in words. relations: that
-    hold on the data whatever the equation."""
+    hold on the data whatever the equation. same: derivatives of given fields that were left out,
+    and what they are."""
 
     library: Library
     starts: tuple[Tensor, ...]
     pool: int = 1
     tried: tuple[str, ...] = ()
     relations: tuple[Relation, ...] = ()
+    same: tuple[str, ...] = ()
 
 
 def propose(session: Session, pde: PDE | None) -> Proposal:
@@ -45,13 +47,16 @@ def propose(session: Session, pde: PDE | None) -> Proposal:
     order = max(
         [session.config.order, *(jet.order for jet in (given.jets if given is not None else ()))]
     )
-    ranked = rank_terms(setup.seen, setup.waves, setup.dt, order, setup.problem.fields)
+    ranked = rank_terms(setup.seen, setup.waves, setup.dt, order, setup.fields, setup.acting)
     session.on_event(Phase("terms from the data", 1.0, f"{len(ranked.library.terms)} candidates"))
     if given is None:
-        _check_laws(setup.problem.fields, ranked)
+        _check_laws(setup.fields, ranked)
     if given is None or at is None:
-        return Proposal(ranked.library, ranked.starts, ranked.pool, ranked.tried, ranked.relations)
-    return _joined(given, at.to(setup.data), ranked)
+        library, starts = ranked.library, ranked.starts
+        found = Proposal(library, starts, ranked.pool, ranked.tried, ranked.relations)
+    else:
+        found = _joined(given, at.to(setup.data), ranked)
+    return replace(found, same=ranked.same)
 
 
 def _joined(given: Library, at: Tensor, ranked: Ranked) -> Proposal:
@@ -77,10 +82,17 @@ def _check_laws(fields: tuple[str, ...], ranked: Ranked) -> None:
     lawless = [name for name, left in zip(fields, ranked.excess, strict=True) if not left < LAWLESS]
     if lawless and len(lawless) < len(fields):
         names, others = ", ".join(lawless), ", ".join(f for f in fields if f not in lawless)
-        raise DiscoveryError(
+        told = (
             f"no equation of the library explains how {names} changes, so nothing can be solved "
             f"together with it, although {others} may have an equation; tried: "
-            f"{'; '.join(ranked.tried)}. If {names} was only measured and drives the other fields, "
-            "its equation is not to be found in these data; if it has one, another field or a "
-            "force acts on it that is not in the data"
+            f"{'; '.join(ranked.tried)}. If {names} has an equation, another field or a force acts "
+            "on it that is not in the data; if it was only measured and acts on the others, say so "
+            "and theirs are found"
+        )
+        listed = "".join(f"{name!r}, " for name in lawless).rstrip(
+            " " if len(lawless) == 1 else ", "
+        )
+        raise DiscoveryError(
+            f"{told}: given=({listed})",
+            shell=f"{told}: {' '.join(f'--given {name}' for name in lawless)}",
         )

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.equation import DiscoveredEquation
+from pdenet.discovery.refine.check import check_problem
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.finish import finish
 from pdenet.discovery.refine.fit import Workers
@@ -27,7 +28,7 @@ from pdenet.discovery.refine.judge import judge, reconsidered
 from pdenet.discovery.refine.propose import propose
 from pdenet.discovery.refine.saving import Judgement, Kept, checked, restored_judgement
 from pdenet.discovery.refine.session import Session
-from pdenet.discovery.refine.setup import Setup, check_problem
+from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.refine.summary import summarise
 from pdenet.events import Event, Listener
 from pdenet.pde import PDE
@@ -65,7 +66,7 @@ def refine(
     """
     config, kept = config or RefineConfig(), kept or Kept()
     data = train if held_out is None else torch.cat([train, held_out])
-    check_problem(pde, data, problem)
+    check_problem(pde, data, problem, config)
     started = time.perf_counter()
     deadline = time.monotonic() + config.budget
 

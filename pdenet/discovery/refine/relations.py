@@ -62,7 +62,7 @@ def relations(form: WeakForm) -> tuple[Relation, ...]:
     found: list[Relation] = []
     for place, product in enumerate(form.products):
         jet = product.linear
-        if jet is not None and jet.order > 0:
+        if jet is not None and jet.order > 0 and jet.field in form.fields:
             known = {other.products[0] for other in found}
             relation = _relation(form, place, jet, known)
             found += [] if relation is None else [relation]

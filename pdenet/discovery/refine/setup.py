@@ -8,24 +8,25 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pdenet.boundary import Periodic
 from pdenet.discovery.noise import noise_of
+from pdenet.discovery.refine.check import acting_in
 from pdenet.discovery.refine.config import RefineConfig
+from pdenet.discovery.refine.driving import Driving
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import States
+from pdenet.discovery.refine.filling import filled
 from pdenet.discovery.refine.fit import Estimate
+from pdenet.discovery.refine.given import Given
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, spectrum_of_data, unresolved
-from pdenet.discovery.refine.start import filled
 from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError
 from pdenet.grid import Grid
-from pdenet.pde import PDE
 from pdenet.problem import Problem
 from pdenet.words import counted
 
-__all__ = ["SHORTEST", "Setup", "check_problem"]
+__all__ = ["SHORTEST", "Setup"]
 
 STAGES = 0.25
 """Share of the memory in which stages of rollouts may be kept, two rollouts at once."""
@@ -45,66 +46,15 @@ REPRESENTED = 1e-6
 coefficients by less than 0.1 %."""
 
 
-FEWEST = 4
-"""Points along an axis: fewer hold no wave beside the longest, so that no spectrum is seen."""
-
-
-def check_problem(pde: PDE | None, data: Tensor, problem: Problem) -> None:
-    """Raise DiscoveryError for what cannot be refined."""
-    for axis, ends in zip(problem.grid.axes, problem.boundaries, strict=True):
-        if not all(isinstance(end, Periodic) for end in ends):
-            told = (
-                f"{axis} has walls, and a refinement rolls states out on periodic axes: a network "
-            )
-            told += "reads equations between walls"
-            raise DiscoveryError(
-                f"{told}, discover(data, refine=False)",
-                shell=f"{told}, 'pdenet discover DATA.h5 -o RUN --no-refine'",
-            )
-    for axis, points in zip(problem.grid.axes, problem.grid.shape, strict=True):
-        if points < FEWEST:
-            raise DiscoveryError(
-                f"{axis} has {counted(points, 'point')}, and a refinement needs at least {FEWEST} "
-                "along each axis: give a finer grid"
-            )
-    if pde is not None and pde.fields != problem.fields:
-        raise DiscoveryError(
-            f"the equation is for {', '.join(pde.fields)}, the data hold "
-            f"{', '.join(problem.fields)}: give an equation for each of the data's fields"
-        )
-    if pde is not None and pde.ndim != problem.grid.ndim:
-        raise DiscoveryError(
-            f"the equation has {counted(pde.ndim, 'space dimension')}, the data "
-            f"{problem.grid.ndim}: give an "
-            "equation on the data's axes"
-        )
-    for f, name in enumerate(problem.fields):
-        values = data[:, :, f][data[:, :, f].isfinite()]
-        if len(values) and bool((values == values[0]).all()):
-            raise DiscoveryError(
-                f"{name} is {float(values[0]):.4g} everywhere at all times, so that nothing can "
-                "be learned of it: leave it out of the data"
-            )
-    seen = int(data.isfinite().sum())
-    unknown = data[:, 0].numel()
-    if seen <= unknown:
-        raise DiscoveryError(
-            f"the data hold {counted(seen, 'value')} and the initial states are "
-            f"{counted(unknown, 'unknown')} "
-            f"({counted(data.shape[0], 'trajectory')} of {data[0, 0].numel()} numbers): more "
-            "frames "
-            "of each trajectory are missing, not more trajectories"
-        )
-
-
 @dataclass(frozen=True, eq=False)
 class Setup:
     """Data and everything that does not change while they are fitted.
 
-    data: (trajectory, frame, field, *space), NaN where missing. sigma: the noise, as given or as
-    the data show it, (trajectory, field). shown: the larger of the two. doubt: the relative
-    standard error of the variance that the data show. given: whether the noise was given. origins:
-    the trajectory of the file and the frame that each one here begins with.
+    data: (trajectory, frame, field, *space), NaN where missing, of the fields that have an
+    equation. sigma: the noise, as given or as the data show it, (trajectory, field). shown: the
+    larger of the two. doubt: the relative standard error of the variance that the data show.
+    given: whether the noise was given. origins: the trajectory of the file and the frame that each
+    one here begins with. acting: the fields that have none, of all trajectories of the file.
     """
 
     data: Tensor
@@ -116,25 +66,47 @@ class Setup:
     doubt: Tensor
     given: bool
     origins: tuple[tuple[int, int], ...]
+    acting: Given | None = None
 
     @classmethod
     def of(cls, data: Tensor, problem: Problem, dt: float, config: RefineConfig) -> Setup:
-        """With the noise that the user says, or the data show."""
+        """Of all fields of the data, with the noise that the user says, or the data show."""
         found = noise_of(data, (True,) * problem.grid.ndim)
-        shown, origins = found.sigma, tuple((row, 0) for row in range(len(data)))
-        if config.noise is None:
-            return cls(data, problem, dt, config, shown, shown, found.doubt, False, origins)
-        first = data[:, 0].flatten(2)
-        mean = first.nanmean(2, keepdim=True)
-        size = (first - mean).square().nanmean(2).sqrt().nan_to_num(1.0).clamp_min(1e-300)
-        given = config.noise * size
-        larger = torch.maximum(given, shown)
-        return cls(data, problem, dt, config, given, larger, found.doubt, True, origins)
+        shown, sigma = found.sigma, found.sigma
+        if config.noise is not None:
+            first = data[:, 0].flatten(2)
+            mean = first.nanmean(2, keepdim=True)
+            size = (first - mean).square().nanmean(2).sqrt().nan_to_num(1.0).clamp_min(1e-300)
+            sigma = config.noise * size
+            shown = torch.maximum(sigma, shown)
+        acting = [problem.fields.index(name) for name in acting_in(problem, config)]
+        own = [k for k in range(len(problem.fields)) if k not in acting]
+        origins = tuple((row, 0) for row in range(len(data)))
+        setup = cls(
+            data[:, :, own],
+            problem,
+            dt,
+            config,
+            sigma[:, own],
+            shown[:, own],
+            found.doubt[:, own],
+            config.noise is not None,
+            origins,
+        )
+        if not acting:
+            return setup
+        seen = Observations.of(data[:, :, acting], sigma[:, acting])
+        return replace(setup, acting=Given.of(acting_in(problem, config), seen, setup.waves))
 
     @property
     def seen(self) -> Observations:
         """The data as observations."""
         return Observations.of(self.data, self.sigma)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Those that have an equation, in the order of the data."""
+        return tuple(name for name in self.problem.fields if name not in self.config.given)
 
     @property
     def waves(self) -> Waves:
@@ -218,14 +190,29 @@ class Setup:
         moving = together * 3 * (terms + 2) * frames * vector
         return (kept + moving) / (1 - STAGES) / 2**30
 
+    def driving_on(self, grid: Grid, whole: Driving | None = None) -> Driving | None:
+        """The given fields of these trajectories on a grid of states; None where there are none.
+        whole: of all trajectories of the file, in place of what was found of them."""
+        if self.acting is None:
+            return None
+        found = (whole or self.acting.driving).cut(self.origins, self.data.shape[1])
+        return found.on(self.waves, self.waves_on(grid))
+
     def dynamics(self, library: Library, grid: Grid, coefficients: Tensor, at: Tensor) -> Dynamics:
         """Rollouts on a grid, with steps that are stable for states (.., field, *waves of it): what
         their speeds ask for, and twice, four or eight times as many where they blow up on the way,
         because fields grow."""
         waves = self.waves_on(grid)
         stages = int(STAGES / 2 * self.config.memory * 2**30 / (self.config.workers or 1))
-        finer = grid.shape != self.problem.grid.shape
-        found = Dynamics(library.on(grid, self.sigma), waves, self.dt, kept=stages, dealiased=finer)
+        finer, driving = grid.shape != self.problem.grid.shape, self.driving_on(grid)
+        found = Dynamics(
+            library.on(grid, self.sigma),
+            waves,
+            self.dt,
+            kept=stages,
+            dealiased=finer,
+            driving=driving,
+        )
         found = found.in_steps(found.steps_for(at, coefficients, self._growth()))
         for _ in range(DOUBLINGS):
             lost = self._lost(found, at, coefficients)

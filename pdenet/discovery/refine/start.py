@@ -14,31 +14,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import torch
 from torch import Tensor
 
 from pdenet.discovery.product import Product
+from pdenet.discovery.refine.dependent import dependent
+from pdenet.discovery.refine.filling import filled
+from pdenet.discovery.refine.given import Given
 from pdenet.discovery.refine.information import inverse
-from pdenet.discovery.refine.krylov import conjugate_gradients
 from pdenet.discovery.refine.observe import Observations
-from pdenet.discovery.refine.prior import Shells, spectrum_of_data
+from pdenet.discovery.refine.prior import Shells
 from pdenet.discovery.refine.relations import Relation, relations
 from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.refine.weak import Squares, WeakForm, weak_form
 from pdenet.discovery.terms import Library, Term
 from pdenet.pde.jet import Jet, sorted_jets
 
-__all__ = ["Ranked", "filled", "low_products", "rank_terms"]
+__all__ = ["Ranked", "low_products", "rank_terms"]
 
 CANDIDATES, MOST = 5, 14
 """Least and largest number of terms of each equation that are handed on, to be judged through
 rollouts; with them all derivatives of its own field, which noise hides best."""
-
-FILLINGS = 4
-"""How often the spectrum is taken anew from what was filled in with it."""
 
 CLASSES = ((2, False), (3, False), (4, False), (5, False), (6, False), (4, True))
 """The highest order of a derivative, and whether derivatives stand in products of three, in turn,
@@ -51,6 +50,9 @@ variance is known to a factor of about that (what the filter takes away is not i
 
 WORTH = 2.0
 """Factor by which a higher order must lower the variance that is left to be worth it."""
+
+SOME = 8
+"""Trajectories by which classes of products are told apart, about."""
 
 LONGEST = 20
 """Terms of the longest equation that a regression may choose."""
@@ -73,7 +75,7 @@ class Ranked:
     library: all of them. starts: coefficients of several equations, that of the regression first,
     then from the shortest to the longest, zero for terms that are not in them. pool: products that
     were looked at. order: of the highest derivative among them. excess: what each field's equation
-    leaves, squared, over what noise would.
+    leaves, squared, over what noise would. same: derivatives of given fields that are others.
     """
 
     library: Library
@@ -83,17 +85,23 @@ class Ranked:
     excess: tuple[float, ...]
     relations: tuple[Relation, ...]
     tried: tuple[str, ...]
+    same: tuple[str, ...] = ()
 
 
 def low_products(
-    fields: tuple[str, ...], ndim: int, order: int, cubic: bool = False
+    fields: tuple[str, ...],
+    ndim: int,
+    order: int,
+    cubic: bool = False,
+    without: frozenset[Jet] = frozenset(),
 ) -> tuple[Product, ...]:
     """The constant, all products of up to two jets, and those of three fields.
 
     order: of the highest derivative; above 2 it is also that of all derivatives in a product
     together, since of the many others none is known from an equation. cubic: three jets with
-    derivatives too, of order 2 together: u² u_x, u u_x², u² u_xx."""
-    jets = Jet.all(fields, ndim, order)
+    derivatives too, of order 2 together: u² u_x, u u_x², u² u_xx. without: jets that are left
+    out."""
+    jets = [jet for jet in Jet.all(fields, ndim, order) if jet not in without]
     plain = [jet for jet in jets if jet.order == 0]
     pairs = combinations_with_replacement(jets, 2)
     found: list[tuple[Jet, ...]] = [(), *((jet,) for jet in jets)]
@@ -117,62 +125,55 @@ def sorted_tuple(jets: Iterable[Jet], fields: tuple[str, ...]) -> tuple[Jet, ...
     return tuple(jet for jet in sorted_jets(set(chosen), fields) for _ in range(chosen.count(jet)))
 
 
-def filled(seen: Observations, waves: Waves, shells: Shells) -> Observations:
-    """The data with gaps filled in time, and where a point is never seen with the most probable
-    field, each frame for itself."""
-    seen = seen.bridged()
-    if bool((seen.seen > 0).all()):
-        return seen
-    found = seen
-    for _ in range(FILLINGS):
-        spectrum = shells.spread(spectrum_of_data(found, waves, shells))
-        found = _most_probable(seen, waves, spectrum)
-    return found
-
-
-def _most_probable(seen: Observations, waves: Waves, spectrum: Tensor) -> Observations:
-    """The data with gaps replaced by the most probable field under a spectrum."""
-    precision = 1 / spectrum
-    precision.flatten(2)[..., 0] = 0
-    # Every frame is a system for itself, of one vector.
-    precision = precision.repeat_interleave(seen.values.shape[1], 0)[:, None]
-    weight = seen.weight.square().flatten(0, 1)[:, None]
-    share = weight.flatten(3).mean(3).reshape([*weight.shape[:3]] + [1] * waves.grid.ndim)
-    inverse = 1 / (share + precision).clamp_min(1e-300)
-    right = waves.modes(seen.values.flatten(0, 1)[:, None] * weight)
-    accuracy = 1e-8 * waves.inner(right, inverse * right)
-    found, _ = conjugate_gradients(
-        lambda x: waves.modes(waves.points(x) * weight) + precision * x,
-        right,
-        torch.zeros_like(right),
-        lambda x: inverse * x,
-        waves.gram,
-        100,
-        accuracy,
-    )
-    values = waves.points(found).reshape(seen.values.shape)
-    return replace(seen, values=values, seen=torch.ones_like(seen.seen))
-
-
 def rank_terms(
-    seen: Observations, waves: Waves, dt: float, order: int, fields: tuple[str, ...]
+    seen: Observations,
+    waves: Waves,
+    dt: float,
+    order: int,
+    fields: tuple[str, ...],
+    acting: Given | None = None,
 ) -> Ranked:
     """The terms of every field's equation, from data (trajectory, frame, field, *space).
 
-    order: of derivatives, at most; it is no higher than the data ask for.
+    order: of derivatives, at most; it is no higher than the data ask for. acting: fields without an
+    equation that act in these.
     """
-    complete = filled(seen, waves, Shells(waves)).values
-    rungs: list[_Rung] = []
-    for highest, cubic in CLASSES:
-        products = low_products(fields, waves.grid.ndim, min(highest, order), cubic)
-        if rungs and (highest > order or len(products) > MOST_PRODUCTS):
-            continue
-        form = weak_form(complete, seen.sigma, waves, dt, fields, products)
+    complete, sigma = filled(seen, waves, Shells(waves)).values, seen.sigma
+    given = () if acting is None else acting.names
+    if acting is not None:
+        complete = torch.cat([complete, waves.points(acting.frames)], 2)
+        sigma = torch.cat([sigma, acting.error], 1)
+
+    def rung(highest: int, cubic: bool, rows: slice) -> _Rung | None:
+        lower = min(highest, order)
+        same = {} if acting is None else dependent(acting, lower)
+        products = low_products((*fields, *given), waves.grid.ndim, lower, cubic, frozenset(same))
+        if (highest, cubic) != CLASSES[0] and (highest > order or len(products) > MOST_PRODUCTS):
+            return None
+        form = weak_form(complete[rows], sigma[rows], waves, dt, fields, products, given)
         chosen = tuple(_choose(form, f) for f in range(len(fields)))
-        rungs.append(_Rung(highest, cubic, form, chosen))
-        if max(each.excess for each in chosen) < EXPLAINED:
+        return _Rung(highest, cubic, form, chosen, tuple(same.values()))
+
+    every = slice(None)
+    lowest = rung(*CLASSES[0], every)
+    assert lowest is not None
+    if lowest.excess < EXPLAINED:
+        return _ranked(lowest, relations(lowest.form), _words([lowest]))
+    # Some trajectories show which class of products it is; all of them, which products.
+    some = slice(None, None, max(1, len(complete) // SOME))
+    rungs = [lowest if some.step == 1 else rung(*CLASSES[0], some)]
+    for each in CLASSES[1:]:
+        rungs.append(rung(*each, some))
+        found = rungs[-1]
+        if found is not None and found.excess < EXPLAINED:
             break
-    return _ranked(_enough(rungs), relations(rungs[0].form), _words(rungs))
+    tried = [each for each in rungs if each is not None]
+    best = _enough(tried)
+    if best is tried[0]:
+        best = lowest
+    elif some.step > 1:
+        best = rung(best.order, best.cubic, every) or best
+    return _ranked(best, relations(lowest.form), _words(tried))
 
 
 def _words(rungs: list[_Rung]) -> tuple[str, ...]:
@@ -212,6 +213,12 @@ class _Rung:
     cubic: bool
     form: WeakForm
     chosen: tuple[_Chosen, ...]
+    same: tuple[str, ...] = ()
+
+    @property
+    def excess(self) -> float:
+        """The largest of any field's equation."""
+        return max(each.excess for each in self.chosen)
 
 
 def _choose(form: WeakForm, field: int) -> _Chosen:
@@ -276,7 +283,7 @@ def _ranked(rung: _Rung, found: tuple[Relation, ...], tried: tuple[str, ...]) ->
     to
     start with."""
     form, terms = rung.form, list[Term]()
-    products, fields = form.products, form.fields
+    products, fields, given = form.products, form.fields, form.names[len(form.fields) :]
     mild = [k for k, product in enumerate(products) if _is_mild(product)]
     starts: list[list[float]] = [[] for _ in range(1 + len(SIZES))]
     for name, each in zip(fields, rung.chosen, strict=True):
@@ -291,13 +298,14 @@ def _ranked(rung: _Rung, found: tuple[Relation, ...], tried: tuple[str, ...]) ->
             start += _wide(each.squares, first, len(products))[chosen].tolist()
     like = form.gain
     return Ranked(
-        Library(fields, len(products[1].jets[0].index), tuple(terms)),
+        Library(fields, len(products[1].jets[0].index), tuple(terms), given=given),
         tuple(torch.tensor(start, dtype=torch.float64).to(like) for start in starts),
         len(products),
         rung.order,
         tuple(each.excess for each in rung.chosen),
         found,
         tried,
+        rung.same,
     )
 
 

@@ -13,7 +13,7 @@ from pdenet.discovery.refine.measures import Final, chi2_of, reason_of
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.result import Alternative, Decision, Refinement
 from pdenet.discovery.refine.saving import Judgement
-from pdenet.discovery.refine.uncertainty import Errors, errors_of
+from pdenet.discovery.refine.uncertainty import Driven, Errors, errors_of
 from pdenet.discovery.refine.verdict import Doubts, chi2_error, family_text, verdict_of
 from pdenet.discovery.terms import Library, Term
 from pdenet.events import TermDropped
@@ -21,19 +21,33 @@ from pdenet.pde.render import format_monomial
 
 __all__ = ["summarise"]
 
+SHOWN = 3
+"""Derivatives of given fields that are said to be no others, at most."""
+
 
 def summarise(proposal: Proposal, judgement: Judgement, final: Final) -> DiscoveredEquation:
     """The result of a refinement."""
     library, now = final.library, final.estimate
     generator = torch.Generator().manual_seed(final.setup.config.seed)
-    errors = errors_of(final.quadratic, generator)
+    assert now.reduced is not None
+    driven = Driven.of(final.setup, final.fit, now, now.reduced)
+    scores = None if driven is None else driven.scores
+    errors = errors_of(final.quadratic.driven_by(scores), generator)
     # What a finer grid would still change belongs to the error.
     stderr = (errors.stderr.square() + final.bias.square()).sqrt()
     pde = library.pde(now.coefficients)
     alternatives = _alternatives(proposal, judgement)
     values = now.coefficients.tolist()
     texts = tuple(family_text(each, library, values) for each in judgement.families)
-    doubts = Doubts(library, now.coefficients, stderr, alternatives, texts, proposal.tried)
+    doubts = Doubts(
+        library,
+        now.coefficients,
+        stderr,
+        alternatives,
+        texts,
+        proposal.tried,
+        driven.raised if driven else 0.0,
+    )
     return DiscoveredEquation(
         pde=pde,
         stderr=library.errors_by_field(stderr),
@@ -57,6 +71,11 @@ def _refinement(
     chi2 = chi2_of(now, setup.sigma)
     inner = final.fit.model.inner
     verdict, reason = verdict_of(final, doubts)
+    if verdict == "identified" and proposal.same:
+        reason = (
+            "the simplest of the equations that these data cannot tell apart, within errors "
+            f"{', '.join(proposal.same[:SHOWN])}"
+        )
     return Refinement(
         converged=now.converged,
         iterations=now.iterations,

@@ -9,13 +9,16 @@ finer model would make is found without fitting it: with Δ the change of the pr
 
     Δθ = −C (J_θᵀ Δ − X_θᵀ J_uᵀ Δ).
 
+What is unknown of given fields (`given`) shifts them in the same way: with Δ the change by a draw
+of it and s = J_θᵀ Δ − X_θᵀ J_uᵀ Δ, the mean of C s sᵀ C is added to the covariance.
+
 Sources: Rao, Bull. Calcutta Math. Soc. 37 (1945) 81-91; White, Econometrica 50 (1982) 1-25; Künsch,
 Ann. Stat. 17 (1989) 1217-1241 (blocks).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from scipy.stats import norm as normal
@@ -24,17 +27,22 @@ from torch import Tensor
 
 from pdenet.discovery.refine.choose import FEWEST, Quadratic
 from pdenet.discovery.refine.dynamics import Dynamics
-from pdenet.discovery.refine.eliminate import Model
+from pdenet.discovery.refine.eliminate import Model, Reduced
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import inverse
 from pdenet.discovery.refine.linearised import Linearised
+from pdenet.discovery.refine.measures import freedom
+from pdenet.discovery.refine.setup import Setup
 
-__all__ = ["Errors", "errors_of", "shift"]
+__all__ = ["Driven", "Errors", "errors_of", "shift"]
 
 LEVEL = 0.95
 """The quantile at which Student's t and the normal distribution are compared: intervals of 90 %."""
 
 DRAWS = 400
+
+DRAWN = 12
+"""Draws of given fields: the errors that they make are known to a fifth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +83,16 @@ def _bootstrap(quadratic: Quadratic, generator: torch.Generator) -> Tensor | Non
 def shift(fit: Fit, now: Estimate, *finer: Dynamics) -> Tensor:
     """By how much the coefficients would change with each of these outer models, (model, term)."""
     assert now.reduced is not None
+    return -_scores(fit, now, now.states.solved, *finer) @ inverse(now.reduced.matrix.sum(0))
+
+
+def _scores(fit: Fit, now: Estimate, solved: Tensor, *finer: Dynamics) -> Tensor:
+    """J_θᵀ Δ − X_θᵀ J_uᵀ Δ, (model, term), Δ what each outer model changes. solved: X_θ."""
     model, seen, states = fit.model, now.seen, now.states
     others = [Model(model.inner, each) for each in finer]
 
     def one(rows: slice) -> Tensor:
-        at, part, solved = states.at[rows], seen.part(rows), states.solved[rows]
+        at, part = states.at[rows], seen.part(rows)
         mine, inner = model.part(rows), model.inner.waves.inner
         line = Linearised.of(mine.inner, at, now.coefficients, part.values.shape[1])
         left = mine.residual(part, at, now.coefficients, line)
@@ -87,7 +100,39 @@ def shift(fit: Fit, now: Estimate, *finer: Dynamics) -> Tensor:
         weighted = (change * part.weight for change in changes)
         back = torch.stack([part.spread(model.inner.waves, each) for each in weighted], 1)
         start, along = line.gradient(back)
-        return (along - inner(solved[:, None], start[:, :, None])).sum(0)
+        return (along - inner(solved[rows][:, None], start[:, :, None])).sum(0)
 
-    total = torch.stack(fit.workers.map(one, fit.pieces(now))).sum(0)
-    return -total @ inverse(now.reduced.matrix.sum(0))
+    return torch.stack(fit.workers.map(one, fit.pieces(now))).sum(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Driven:
+    """What errors of given fields do. scores: the mean square of J_θᵀ Δ − X_θᵀ J_uᵀ Δ over draws of
+    them, (term, term), less the share of A that is not noise: where σ was learned from residuals
+    they are in it. raised: what they add to chi² per degree of freedom."""
+
+    scores: Tensor
+    raised: float
+
+    @classmethod
+    def of(cls, setup: Setup, fit: Fit, now: Estimate, reduced: Reduced) -> Driven | None:
+        """At a fit; None where no field is given."""
+        if setup.acting is None or not now.finite:
+            return None
+        generator = torch.Generator().manual_seed(setup.config.seed)
+        outer, scores, raised = fit.model.outer, list[Tensor](), 0.0
+        before = fit.objectives(now.coefficients, now.seen, now.states).sum()
+        for _ in range(DRAWN):
+            acting = setup.driving_on(outer.waves.grid, setup.acting.drawn(generator))
+            other = replace(outer, driving=acting)
+            there = replace(fit, model=replace(fit.model, outer=other))
+            after = there.objectives(now.coefficients, now.seen, now.states).sum()
+            raised += float(after - before) / DRAWN
+            scores.append(_scores(fit, now, reduced.solved, other)[0])
+        every = torch.stack(scores)
+        units = float((now.seen.sigma / setup.shown).square().mean())
+        share = max(0.0, units * raised / float(freedom(now.seen, reduced)))
+        total = every.T @ every / DRAWN
+        if fit.learn_noise:
+            total = total - share / (1 + share) * reduced.matrix.sum(0)
+        return cls(total.cpu(), share)

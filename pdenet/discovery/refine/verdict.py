@@ -48,7 +48,7 @@ SIGNIFICANT = 2.0
 
 @dataclass(frozen=True)
 class Doubts:
-    """What a verdict is made of besides the fit."""
+    """What a verdict is made of besides the fit. driven: what errors of given fields add to χ²."""
 
     library: Library
     coefficients: Tensor
@@ -56,6 +56,7 @@ class Doubts:
     alternatives: tuple[Alternative, ...]
     families: tuple[str, ...]
     tried: tuple[str, ...]
+    driven: float = 0.0
 
 
 def chi2_error(final: Final) -> float:
@@ -79,7 +80,7 @@ def verdict_of(final: Final, doubts: Doubts) -> tuple[Verdict, str]:
             "the coefficients still moved when the fit ended: they are the best so far, and "
             "neither they nor their errors are to be relied on"
         )
-    left = _unexplained(final)
+    left = _unexplained(final, doubts.driven)
     if left:
         tried = "; ".join(doubts.tried)
         looked = f" Tried: {tried}." if tried else ""
@@ -88,10 +89,10 @@ def verdict_of(final: Final, doubts: Doubts) -> tuple[Verdict, str]:
     return ("not identifiable", doubt) if doubt else ("identified", "")
 
 
-def _unexplained(final: Final) -> str:
+def _unexplained(final: Final, driven: float) -> str:
     """What the equation leaves that noise does not explain; "" if nothing."""
     chi2, error = chi2_of(final.estimate, final.setup.shown), chi2_error(final)
-    if math.isfinite(chi2) and chi2 < 1 + max(SURPRISING * error, LEAST):
+    if math.isfinite(chi2) and chi2 < 1 + driven + max(SURPRISING * error, LEAST):
         return ""
     misfit = misfit_of(final.estimate)
     noisy = misfit / math.sqrt(chi2) if chi2 > 0 else math.inf

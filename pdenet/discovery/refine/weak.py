@@ -106,8 +106,9 @@ class Squares:
 class WeakForm:
     """Both sides of every field's equation against all test functions and waves.
 
-    tested: (trajectory, product, function, wave). rates: (trajectory, field, function, wave).
-    gain: of the filter at these waves, (trajectory, field, wave). weight: (w_k/N)^(1/2) of `Waves`,
+    fields: those that have an equation. names: all, those first.
+    tested: (trajectory, product, function, wave). rates: (trajectory, name, function, wave).
+    gain: of the filter at these waves, (trajectory, name, wave). weight: (w_k/N)^(1/2) of `Waves`,
     (trajectory, wave). points: N. symbols: of every jet there. sampled:
     jets at all points of some frames, (trajectory, frame, jet, *space). spread: Σ_q |q^α|² g_q²/N
     of every jet, (trajectory, jet). energy: Σ W² of every function. kinds: their widths. overlap:
@@ -115,6 +116,7 @@ class WeakForm:
     """
 
     fields: tuple[str, ...]
+    names: tuple[str, ...]
     products: tuple[Product, ...]
     jets: tuple[Jet, ...]
     sigma: Tensor
@@ -148,7 +150,7 @@ class WeakForm:
             if value != 0 and product.linear is not None:
                 linear[product.linear] = value
             elif value != 0:
-                for jet, slope in product.derivatives(self.fields, len(self.jets[0].index)):
+                for jet, slope in product.derivatives(self.names, len(self.jets[0].index)):
                     slopes.setdefault(jet, []).append((value, slope))
         right = self._linear(linear) + self._others(slopes)[:, None]
         return self.energy[:, None] * right[:, None]
@@ -156,7 +158,7 @@ class WeakForm:
     def _linear(self, linear: dict[Jet, float]) -> Tensor:
         """Σ over fields of |Λ_k|² g_k² σ², (trajectory, wave)."""
         total = torch.zeros_like(self.weight)
-        for place, name in enumerate(self.fields):
+        for place, name in enumerate(self.names):
             parts = [
                 value * self.symbols[:, self.jets.index(jet)]
                 for jet, value in linear.items()
@@ -176,7 +178,7 @@ class WeakForm:
             slope = sum(value * value_of(product) for value, product in parts)
             assert isinstance(slope, Tensor)
             size = slope.square().flatten(1).mean(1).unflatten(0, self.sampled.shape[:2]).mean(1)
-            sigma = self.sigma[:, self.fields.index(jet.field)]
+            sigma = self.sigma[:, self.names.index(jet.field)]
             total += size * self.spread[:, self.jets.index(jet)] * sigma.square()
         return total
 
@@ -236,18 +238,20 @@ def weak_form(
     dt: float,
     fields: tuple[str, ...],
     products: tuple[Product, ...],
+    given: tuple[str, ...] = (),
 ) -> WeakForm:
     """Both sides of the equations of all fields.
 
-    complete: data without gaps, (trajectory, frame, field, *space). sigma: their noise,
-    (trajectory, field).
+    complete: data without gaps, (trajectory, frame, name, *space), of the fields and then of those
+    that are given and have no equation. sigma: their noise, (trajectory, name).
     """
+    names = (*fields, *given)
     least = RESOLVED * complete.movedim(2, 1).flatten(2).std(2)
     sigma = sigma.maximum(least)
-    plain = {Jet(name, (0,) * waves.grid.ndim) for name in fields}
-    jets = sorted_jets(plain.union(*(product.jets for product in products)), fields)
+    plain = {Jet(name, (0,) * waves.grid.ndim) for name in names}
+    jets = sorted_jets(plain.union(*(product.jets for product in products)), names)
     symbols = torch.stack([waves.symbol(jet.index) for jet in jets])
-    owners = torch.tensor([fields.index(jet.field) for jet in jets], device=complete.device)
+    owners = torch.tensor([names.index(jet.field) for jet in jets], device=complete.device)
     bump, slope, kinds = bumps(complete.shape[1], dt)
     alike = (slope @ slope.T).square().sum() / len(slope)
     bump, slope = bump.to(symbols), slope.to(symbols)
@@ -282,6 +286,6 @@ def weak_form(
         torch.stack, zip(*parts, strict=True)
     )
     return WeakForm(
-        fields, products, jets, sigma, tested, rates, gains, weights, waves.grid.size, those,
+        fields, names, products, jets, sigma, tested, rates, gains, weights, waves.grid.size, those,
         samples, spread, bump.real.square().sum(1), kinds.to(complete.device), float(alike),
     )  # fmt: skip

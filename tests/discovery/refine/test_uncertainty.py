@@ -1,0 +1,34 @@
+"""What a finer model would change, against what it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from pdenet.discovery.refine.config import RefineConfig
+from pdenet.discovery.refine.eliminate import Model
+from pdenet.discovery.refine.fit import Fit, Workers
+from pdenet.discovery.refine.setup import Setup
+from pdenet.discovery.refine.uncertainty import shift
+
+
+def test_shift_of_trajectories_that_are_advanced_together(small: Callable[..., object]) -> None:
+    """Steps a quarter of the size move the coefficients by what `shift` says, however many
+    trajectories are computed at once."""
+    problem = small("u_t = -u*u_x + 0.1*u_xx", dt=0.07, n=5)
+    exact = replace(problem, dynamics=problem.dynamics.in_steps((16,) * 5))
+    data = exact.data(9, 1e-4)
+    setup = Setup.of(data, problem.problem, 0.07, RefineConfig())
+    coarse = problem.dynamics.in_steps((1,) * 5)
+    finer = coarse.in_smaller_steps(4)
+    with Workers.of(data.device, 1) as workers:
+        fit = Fit(Model(coarse, coarse, single=False), workers, learn_noise=False)
+        now = fit.run(setup.begin(problem.problem.grid, problem.coefficients), 12, until=0.003)
+        assert len(fit.pieces(now)) == 1  # all five at once
+        said = shift(fit, now, finer)
+        ahead = replace(fit, model=Model(coarse, finer, single=False))
+        there = ahead.run(now, 12, until=0.003)
+    moved = there.coefficients - now.coefficients
+    torch.testing.assert_close(said, moved, rtol=0.1, atol=0.0)
