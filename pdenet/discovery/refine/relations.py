@@ -151,7 +151,9 @@ def _best(matrix: Tensor, right: Tensor, count: int) -> list[int]:
 def _excess(form: WeakForm, field: int, vector: Tensor) -> float:
     """Squares of Σ_j c_j p_j over the variance of their noise."""
     variance = _noise(form, vector)
-    left = torch.einsum("p,npmk->nmk", vector.to(form.tested), form.tested)
+    (kept,) = vector.nonzero(as_tuple=True)
+    tested = form.tested.index_select(1, kept)
+    left = torch.einsum("p,npmk->nmk", vector[kept].to(tested), tested)
     share = (form.trust(field).square() * form.degrees).expand_as(variance)
     total = (share / form.points * left.abs().square() / variance).sum()
     return float(total / share.sum().clamp_min(1e-300))
