@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.session import Session
-from pdenet.discovery.refine.start import Ranked, rank_terms
+from pdenet.discovery.refine.start import Ranked, differentiates, rank_terms
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError
 from pdenet.events import Phase
@@ -60,15 +60,24 @@ def propose(session: Session, pde: PDE | None) -> Proposal:
 
 
 def _joined(given: Library, at: Tensor, ranked: Ranked) -> Proposal:
-    """The terms of an equation and those that were ranked; starts of either."""
+    """The terms of an equation and those that were ranked; starts of either. Where no product
+    explains a field, as with fronts that fall between points, those that were ranked say nothing,
+    and besides the equation only its own derivatives are looked at."""
     names = {(term.field, term.name) for term in given.terms}
-    new = [term for term in ranked.library.terms if (term.field, term.name) not in names]
+    excess = zip(ranked.library.fields, ranked.excess, strict=True)
+    lawless = {name for name, left in excess if not left < LAWLESS}
+    new = [
+        term
+        for term in ranked.library.terms
+        if (term.field, term.name) not in names
+        and (term.field not in lawless or differentiates(term.product, term.field))
+    ]
     library = replace(given, terms=(*given.terms, *new))
     place = {(term.field, term.name): k for k, term in enumerate(library.terms)}
     first = at.new_zeros(len(library.terms))
     first[: len(at)] = at
     found = [first]
-    for start in ranked.starts:
+    for start in ranked.starts if not lawless else ():
         wide = at.new_zeros(len(library.terms))
         for term, value in zip(ranked.library.terms, start.tolist(), strict=True):
             wide[place[term.field, term.name]] = value

@@ -33,7 +33,7 @@ from pdenet.discovery.refine.weak import Squares, WeakForm, weak_form
 from pdenet.discovery.terms import Library, Term
 from pdenet.pde.jet import Jet, sorted_jets
 
-__all__ = ["Ranked", "low_products", "rank_terms"]
+__all__ = ["Ranked", "differentiates", "low_products", "rank_terms"]
 
 CANDIDATES, MOST = 5, 14
 """Least and largest number of terms of each equation that are handed on, to be judged through
@@ -288,7 +288,7 @@ def _ranked(rung: _Rung, found: tuple[Relation, ...], tried: tuple[str, ...]) ->
     starts: list[list[float]] = [[] for _ in range(1 + len(SIZES))]
     for name, each in zip(fields, rung.chosen, strict=True):
         gentle = _path(each.squares, mild)
-        own = [k for k, product in enumerate(products) if _differentiates(product, name)]
+        own = [k for k, product in enumerate(products) if differentiates(product, name)]
         bound = {p for relation in found if relation.field == name for p in relation.products}
         own += [k for k, product in enumerate(products) if product in bound]
         chosen = sorted({*each.path[: _between(each.kept)], *gentle[:CANDIDATES], *own})
@@ -309,7 +309,7 @@ def _ranked(rung: _Rung, found: tuple[Relation, ...], tried: tuple[str, ...]) ->
     )
 
 
-def _differentiates(product: Product, field: str) -> bool:
+def differentiates(product: Product, field: str) -> bool:
     """Whether this is a derivative of the field of order one or two, and nothing else."""
     return (
         len(product.jets) == 1 and product.jets[0].field == field and 0 < product.jets[0].order < 3

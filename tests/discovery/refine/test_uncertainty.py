@@ -27,7 +27,7 @@ def test_shift_of_trajectories_that_are_advanced_together(small: Callable[..., o
         fit = Fit(Model(coarse, coarse, single=False), workers, learn_noise=False)
         now = fit.run(setup.begin(problem.problem.grid, problem.coefficients), 12, until=0.003)
         assert len(fit.pieces(now)) == 1  # all five at once
-        said = shift(fit, now, finer)
+        said = shift(fit, now, finer)[0]
         ahead = replace(fit, model=Model(coarse, finer, single=False))
         there = ahead.run(now, 12, until=0.003)
     moved = there.coefficients - now.coefficients
