@@ -74,6 +74,29 @@ def finish(
     judgement: Judgement,
     saved: Mapping[str, Tensor] | None = None,
 ) -> Final:
+    """Fit all trajectories as far as their grid resolves them, and then to their end, where the
+    equation explains the rest as well: it does not where a solver could not follow."""
+    near = replace(session, setup=session.setup.resolved())
+    final = _whole(near, proposal, judgement, saved)
+    if near.setup is session.setup or session.late():
+        return final
+    if not is_good(final):
+        return _whole(session, proposal, judgement)
+    now, frames = final.estimate, session.setup.data.shape[1]
+    known = Fitted(final.setup, final.grid, final.fit, now)
+    work = _Work(final.library, now.coefficients, judgement, frames, known, short=True)
+    found = _final(session, work)
+    limit = chi2_of(now, final.setup.sigma) + LITTLE
+    good = found.estimate.converged and chi2_of(found.estimate, found.setup.sigma) < limit
+    return found if good else final
+
+
+def _whole(
+    session: Session,
+    proposal: Proposal,
+    judgement: Judgement,
+    saved: Mapping[str, Tensor] | None = None,
+) -> Final:
     """Fit all trajectories: whole ones where that leads to a fit, or else in windows."""
     library = proposal.library.only([value != 0 for value in judgement.coefficients.tolist()])
     start, whole = judgement.coefficients[judgement.kept], session.setup.data.shape[1]

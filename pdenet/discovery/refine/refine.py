@@ -80,5 +80,5 @@ def refine(
         else:
             judgement = Judgement(proposal.starts[0], None)
         final = finish(session, proposal, judgement, kept.saved)
-        found = summarise(proposal, judgement, final)
+        found = summarise(proposal, judgement, final, data.shape[1])
     return replace(found, seconds={"refine": time.perf_counter() - started})

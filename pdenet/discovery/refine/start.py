@@ -138,7 +138,7 @@ def rank_terms(
     complete, sigma = filled(seen, waves, Shells(waves)).values, seen.sigma
     given = () if acting is None else acting.names
     if acting is not None:
-        complete = torch.cat([complete, waves.points(acting.frames)], 2)
+        complete = torch.cat([complete, waves.points(acting.frames[:, : complete.shape[1]])], 2)
         sigma = torch.cat([sigma, acting.error], 1)
     rungs: list[_Rung] = []
     for highest, cubic in CLASSES:
