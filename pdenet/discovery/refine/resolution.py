@@ -20,7 +20,8 @@ EDGE = 0.8
 
 
 def resolved_frames(values: Tensor, sigma: Tensor, waves: Waves) -> int:
-    """The frames before the first in which waves at the end of the spectrum stand above the noise.
+    """The frames before the first in which waves at the end of the spectrum are stronger than the
+    noise.
 
     values: without gaps, (trajectory, frame, field, *space). sigma: (trajectory, field).
     """
@@ -31,6 +32,6 @@ def resolved_frames(values: Tensor, sigma: Tensor, waves: Waves) -> int:
     weight = (edge * waves.weight * waves.grid.size).flatten()
     power = waves.modes(values).abs().square().flatten(-ndim) / waves.grid.size
     mean = (power * weight).sum(-1) / weight.sum().clamp_min(1)
-    limit = 1 + excess(FALSE_ALARMS / mean.numel(), weight.sum())
+    limit = 1 + excess(FALSE_ALARMS / mean.numel(), weight.sum()).clamp_min(1.0)
     above = (mean > limit * sigma.square()[:, None]).any(2).any(0)
     return int(above.int().argmax()) if bool(above.any()) else len(above)
