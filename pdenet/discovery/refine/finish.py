@@ -14,6 +14,7 @@ from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import errors
 from pdenet.discovery.refine.measures import (
+    EXPLAINED,
     TOO_LATE,
     Final,
     chi2_of,
@@ -86,7 +87,8 @@ def finish(
     known = Fitted(final.setup, final.grid, final.fit, now)
     work = _Work(final.library, now.coefficients, judgement, frames, known, short=True)
     found = _final(session, work)
-    limit = chi2_of(now, final.setup.sigma) + LITTLE
+    # What is unknown of given fields adds up on the way.
+    limit = 1 + LITTLE + EXPLAINED * max(0.0, chi2_of(now, final.setup.sigma) - 1)
     good = found.estimate.converged and chi2_of(found.estimate, found.setup.sigma) < limit
     return found if good else final
 
