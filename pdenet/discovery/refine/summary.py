@@ -105,7 +105,7 @@ def _remarks(proposal: Proposal, final: Final, frames: int) -> Iterator[str]:
     if used < frames and all(start == 0 for _, start in final.setup.origins):
         yield (
             f"by the first {used} of {frames} frames: later ones hold waves that the grid does not "
-            "resolve, and no solution of the equation follows them to within their noise"
+            "resolve, and with them no fit as good was found"
         )
     if proposal.same:
         yield (
