@@ -14,6 +14,7 @@ from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import visible
 from pdenet.discovery.refine.measures import (
+    EXPLAINED,
     TOO_LATE,
     Final,
     chi2_of,
@@ -75,6 +76,30 @@ class _Work:
 
 
 def finish(
+    session: Session,
+    proposal: Proposal,
+    judgement: Judgement,
+    saved: Mapping[str, Tensor] | None = None,
+) -> Final:
+    """Fit all trajectories as far as their grid resolves them, and then to their end, where the
+    equation explains the rest as well: it does not where a solver could not follow."""
+    near = replace(session, setup=session.setup.resolved())
+    final = _whole(near, proposal, judgement, saved)
+    if near.setup is session.setup or session.late():
+        return final
+    if not is_good(final):
+        return _whole(session, proposal, judgement)
+    now, frames = final.estimate, session.setup.data.shape[1]
+    known = Fitted(final.setup, final.grid, final.fit, now)
+    work = _Work(final.library, now.coefficients, judgement, frames, known, short=True)
+    found = _final(session, work)
+    # What is unknown of given fields adds up on the way.
+    limit = 1 + LITTLE + EXPLAINED * max(0.0, chi2_of(now, final.setup.sigma) - 1)
+    good = found.estimate.converged and chi2_of(found.estimate, found.setup.sigma) < limit
+    return found if good else final
+
+
+def _whole(
     session: Session,
     proposal: Proposal,
     judgement: Judgement,

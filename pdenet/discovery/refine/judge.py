@@ -73,7 +73,7 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
     """Fit some trajectories, judge every term there, and again until nothing changes. Where no fit
     comes near its optimum, because rollouts are far from linear in what is not known yet, in
     windows of half as many frames."""
-    setup = session.setup.some(TRAJECTORIES, VALUES, FRAMES)
+    setup = session.setup.resolved().some(TRAJECTORIES, VALUES, FRAMES)
     # Few long trajectories are cut: long rollouts of wrong equations lead nowhere, and windows that
     # are left out in turn show what one trajectory cannot.
     count, frames = setup.data.shape[:2]

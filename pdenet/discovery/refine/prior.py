@@ -31,7 +31,16 @@ from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.waves import Waves
 from pdenet.grid import Grid
 
-__all__ = ["FIRST_FRAMES", "Shells", "positive", "spectrum_of_data", "unresolved", "wiener"]
+__all__ = [
+    "FALSE_ALARMS",
+    "FIRST_FRAMES",
+    "Shells",
+    "excess",
+    "positive",
+    "spectrum_of_data",
+    "unresolved",
+    "wiener",
+]
 
 FIRST_FRAMES = 4
 """Frames whose spectra are averaged for the initial one."""
@@ -196,9 +205,9 @@ def _continued(
     their neighbours and alone, (.., own group) -> (.., group). floor: the variance of the noise,
     (.., 1)."""
     freedom, single = (each.clamp_min(1) * frames for each in (own.waves_in(), own.count))
-    above = raw > floor * _excess(FALSE_ALARMS / raw.numel(), freedom)
+    above = raw > floor * excess(FALSE_ALARMS / raw.numel(), freedom)
     # A shell that its neighbours alone lift does not stand above the noise.
-    above = above & (alone > floor * _excess(FALSE_ALARMS, single))
+    above = above & (alone > floor * excess(FALSE_ALARMS, single))
     weight = own.count * frames / (2 * floor.square()).clamp_min(1e-300)
     parts = (raw, above, floor * (2 / freedom).sqrt(), alone, weight)
     rows = [each.unflatten(-1, (own.sectors, own.number)) for each in parts]
@@ -213,7 +222,7 @@ def _continued(
     return positive(result, 1).flatten(-2)
 
 
-def _excess(chance: float, freedom: Tensor) -> Tensor:
+def excess(chance: float, freedom: Tensor) -> Tensor:
     """What a mean of so many squares exceeds its expectation by with this probability, over it."""
     ninth = 2 / (9 * freedom)
     return (1 - ninth + NormalDist().inv_cdf(1 - chance) * ninth.sqrt()) ** 3 - 1

@@ -43,7 +43,7 @@ def propose(session: Session, pde: PDE | None) -> Proposal:
     if given is not None and at is not None and not session.config.choose:
         return Proposal(given, (at.to(session.setup.data),))
     session.on_event(Phase("terms from the data", 0.0, "regression in weak form"))
-    setup = session.setup
+    setup = session.setup.resolved()
     order = max(
         [session.config.order, *(jet.order for jet in (given.jets if given is not None else ()))]
     )

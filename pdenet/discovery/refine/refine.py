@@ -93,5 +93,5 @@ def refine(
             if same:
                 break
             final = finish(session, proposal, judgement)
-        found = summarise(proposal, judgement, final)
+        found = summarise(proposal, judgement, final, data.shape[1])
     return replace(found, seconds={"refine": time.perf_counter() - started})

@@ -19,6 +19,7 @@ from pdenet.discovery.refine.fit import Estimate
 from pdenet.discovery.refine.given import Given
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, spectrum_of_data, unresolved
+from pdenet.discovery.refine.resolution import resolved_frames
 from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError
@@ -40,6 +41,9 @@ products of high derivatives ask for any number of them, which no computer could
 
 SHORTEST = 4
 """Frames of the shortest windows that trajectories are cut into where rollouts fail."""
+
+FEWEST_RESOLVED = 9
+"""Frames that are enough to propose and judge terms by: those of a test function of `weak`."""
 
 REPRESENTED = 1e-6
 """Share of a field's variance in waves beyond the grid that no grid is refined for: they change
@@ -116,6 +120,13 @@ class Setup:
     def waves_on(self, grid: Grid) -> Waves:
         """Of another grid."""
         return Waves(grid, self.sigma.new_zeros(()))
+
+    def resolved(self) -> Setup:
+        """The frames that the grid resolves (`resolution`), where they are enough to go by."""
+        seen = self.seen.bridged()
+        frames = resolved_frames(seen.values, self.shown, self.waves)
+        enough = FEWEST_RESOLVED <= frames < self.data.shape[1] and bool((seen.seen > 0).all())
+        return replace(self, data=self.data[:, :frames]) if enough else self
 
     def some(self, trajectories: int, values: int, frames: int) -> Setup:
         """At most so many trajectories, evenly spread, and of each the first frames: `frames`, or

@@ -141,7 +141,7 @@ def rank_terms(
     complete, sigma = filled(seen, waves, Shells(waves)).values, seen.sigma
     given = () if acting is None else acting.names
     if acting is not None:
-        complete = torch.cat([complete, waves.points(acting.frames)], 2)
+        complete = torch.cat([complete, waves.points(acting.frames[:, : complete.shape[1]])], 2)
         sigma = torch.cat([sigma, acting.error], 1)
 
     def rung(highest: int, cubic: bool, rows: slice) -> _Rung | None:

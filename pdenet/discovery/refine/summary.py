@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -25,8 +25,10 @@ SHOWN = 3
 """Derivatives of given fields that are said to be no others, at most."""
 
 
-def summarise(proposal: Proposal, judgement: Judgement, final: Final) -> DiscoveredEquation:
-    """The result of a refinement."""
+def summarise(
+    proposal: Proposal, judgement: Judgement, final: Final, frames: int
+) -> DiscoveredEquation:
+    """The result of a refinement. frames: of the data."""
     library, now = final.library, final.estimate
     generator = torch.Generator().manual_seed(final.setup.config.seed)
     assert now.reduced is not None
@@ -53,7 +55,7 @@ def summarise(proposal: Proposal, judgement: Judgement, final: Final) -> Discove
         stderr=library.errors_by_field(stderr),
         dropped=_dropped(proposal.library, judgement.choice),
         steps=final.setup.data.shape[1] - 1,
-        refinement=_refinement(final, errors, judgement, proposal, doubts),
+        refinement=_refinement(final, errors, judgement, proposal, doubts, frames),
     )
 
 
@@ -63,6 +65,7 @@ def _refinement(
     judgement: Judgement,
     proposal: Proposal,
     doubts: Doubts,
+    frames: int,
 ) -> Refinement:
     setup, library, now = final.setup, final.library, final.estimate
     assert now.reduced is not None
@@ -71,11 +74,8 @@ def _refinement(
     chi2 = chi2_of(now, setup.sigma)
     inner = final.fit.model.inner
     verdict, reason = verdict_of(final, doubts)
-    if verdict == "identified" and proposal.same:
-        reason = (
-            "the simplest of the equations that these data cannot tell apart, within errors "
-            f"{', '.join(proposal.same[:SHOWN])}"
-        )
+    if verdict == "identified":
+        reason = "; ".join(_remarks(proposal, final, frames))
     return Refinement(
         converged=now.converged,
         iterations=now.iterations,
@@ -97,6 +97,21 @@ def _refinement(
         verdict=verdict,
         reason=reason,
     )
+
+
+def _remarks(proposal: Proposal, final: Final, frames: int) -> Iterator[str]:
+    """What a reader should know of an equation that is identified."""
+    used = final.setup.data.shape[1]
+    if used < frames and all(start == 0 for _, start in final.setup.origins):
+        yield (
+            f"by the first {used} of {frames} frames: later ones hold waves that the grid does not "
+            "resolve, and with them no fit as good was found"
+        )
+    if proposal.same:
+        yield (
+            "the simplest of the equations that these data cannot tell apart, within errors "
+            f"{', '.join(proposal.same[:SHOWN])}"
+        )
 
 
 def _noise(final: Final) -> dict[str, float]:
