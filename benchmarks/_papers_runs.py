@@ -25,7 +25,8 @@ from pdenet.training.config import ReadoutSection, StageConfig, TrainingConfig, 
 __all__ = ["EXPERIMENTS", "ROOT", "Experiment", "Job", "jobs", "load", "reduced", "run_all"]
 
 ROOT = Path(__file__).resolve().parent.parent
-PAPER_DATA = ("--grid", "32x32", "--refine", "4", "--dt", "0.01", "--noise", "0.001")
+FULL = ("--trajectories", "28", "--frames", "41")
+PAPER_DATA = ("--grid", "32x32", "--refine", "4", "--dt", "0.01", "--noise", "0.001", *FULL)
 STUDY = ("--constraint", "frozen,1,2,free", "--size", "5,7,9", "--blocks", "1,3,6")
 QUICK_STUDY = ("--constraint", "frozen,2", "--size", "5", "--blocks", "1", "--central")
 QUICK_STUDY += ("--integrator", "midpoint")
@@ -55,7 +56,7 @@ _SMALL = ("--trajectories", "8", "--frames", "16")
 _SMALL_PAPER = (*PAPER_DATA, "--refine", "2", *_SMALL)
 
 EXPERIMENTS: tuple[Experiment, ...] = (
-    Experiment("burgers", "burgers", range(10), ("--preset", "paper"), quick=_SMALL_PAPER),
+    Experiment("burgers", "burgers", range(10), ("--preset", "paper", *FULL), quick=_SMALL_PAPER),
     Experiment("burgers-frozen", "burgers", range(3), PAPER_DATA, "frozen", _SMALL_PAPER),
     Experiment("reactive-source-32", "reactive-source", range(3), ("--preset", "paper")),
     Experiment(
@@ -64,7 +65,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment("diffusion", "diffusion", range(3), quick=_SMALL_PAPER),
     Experiment("diffusion-32", "diffusion", range(1), ("--preset", "paper")),
-    Experiment("burgers-64", "burgers", range(1)),
+    Experiment("burgers-64", "burgers", range(1), ("--refine", "2", *FULL)),
     Experiment(
         "variable-coefficients", "variable-coefficients", range(3),
         quick=("--grid", "24x24", "--noise", "0.002", *_SMALL),

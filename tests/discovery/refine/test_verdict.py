@@ -81,6 +81,45 @@ def test_an_order_that_is_too_low_is_no_equation() -> None:
         assert verdict(result) in ("not explained", "not converged")
 
 
+def test_fronts_of_two_kinds_are_a_family() -> None:
+    """u_xx is a cubic in u on all of them, a sum of three products."""
+    x, t = 40 * np.arange(96) / 96, DT * 5 * np.arange(FRAMES)[:, None]
+    left, right = 12 - 0.3536 * t, 28 + 0.3536 * t
+    states = 1 / (1 + np.exp(-(x - left) / 2**0.5)) / (1 + np.exp((x - right) / 2**0.5))
+    data = noisy(states[None, :, None], 0.01)
+    grid = Grid((96,), (40.0,))
+    problem = Problem(None, grid, periodic(1), ("u",))
+    result = refine(None, data, None, problem, 5 * DT, RefineConfig(workers=1))
+    assert verdict(result) == "not identifiable"
+    assert "u_xx" in result.refinement.reason and "u**3" in result.refinement.reason
+    assert set(result.pde.terms()["u"]) <= set(PDE("u_t = u - u**2 + u**3").terms()["u"])
+
+
+def test_what_does_not_change_along_an_axis_says_nothing_of_it() -> None:
+    states = linear(-0.6j * waves() - 0.1 * waves() ** 2, 4, 0)[:, :16]
+    data = noisy(np.repeat(states[..., None], 8, -1), 0.01)
+    grid = Grid((N, 8), (TAU, 1.0))
+    problem = Problem(None, grid, periodic(2), ("u",))
+    result = refine(None, data, None, problem, DT, RefineConfig(workers=1))
+    assert verdict(result) == "not identifiable"
+    assert "a*u_yy" in result.refinement.reason
+    assert set(result.pde.terms()["u"]) == set(PDE("u_t = u_x + u_xx").terms()["u"])
+
+
+def test_long_windows_show_terms_that_short_ones_do_not() -> None:
+    """Nobody sees this diffusion over 25 of 200 frames."""
+    rng, x = np.random.default_rng(2), TAU * np.arange(N) / N
+    t = DT * np.arange(200)[:, None]
+    states = sum(
+        np.cos(k * (x - 0.7 * t) + rng.uniform(0, TAU)) * np.exp(-2.5e-4 * k**2 * t)
+        for k in range(1, 6)
+    )
+    data = noisy(np.asarray(states)[None, :, None], 0.15)
+    result = found(data)
+    assert verdict(result) == "identified"
+    assert set(result.pde.terms()["u"]) == set(PDE("u_t = u_x + u_xx").terms()["u"])
+
+
 def test_waves_of_any_shell_count() -> None:
     """A band: nothing below k = 6."""
     rng = np.random.default_rng(3)
