@@ -64,7 +64,7 @@ class Entry:
 def _entry(
     name: str, title: str, reference: str, pde: PDE, points: int = 64, small: bool = False
 ) -> Entry:
-    """small: what a first run meets, `make demo`. Twelve short trajectories give each coefficient
+    """small: what a first run meets, `make demo`. Ten short trajectories give each coefficient
     within 0.01 %, in two minutes; solved on twice the points of the observed grid, fronts would be
     off by more than the errors printed."""
     entry = Entry(
@@ -75,7 +75,7 @@ def _entry(
         lengths=(2 * math.pi,) * pde.ndim,
         shape=(points,) * pde.ndim,
     )
-    return replace(entry, trajectories=12, frames=16, refine=3) if small else entry
+    return replace(entry, trajectories=10, frames=16, refine=3) if small else entry
 
 
 _ENTRIES = (

@@ -142,8 +142,7 @@ def _finer(final: Final, grid: Grid) -> Grid | None:
 
 def _longer(session: Session, final: Final, work: _Work) -> Final:
     """The fit of ever longer windows than those in which terms were judged, up to whole
-    trajectories:
-    they say more, as far as rollouts through them are near enough to linear."""
+    trajectories: they say more, as far as rollouts through them are near enough to linear."""
     whole, frames = session.setup.data.shape[1], work.frames
     while frames < whole and is_good(final) and not session.late():
         frames = 2 * frames if 4 * frames <= whole else whole

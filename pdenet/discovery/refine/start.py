@@ -41,8 +41,7 @@ rollouts; with them all derivatives of its own field, which noise hides best."""
 
 CLASSES = ((2, False), (3, False), (4, False), (5, False), (6, False), (4, True))
 """The highest order of a derivative, and whether derivatives stand in products of three, in turn,
-for
-as long as the data ask for more."""
+for as long as the data ask for more."""
 
 EXPLAINED = 2.0
 """Squared residual in weak form over its variance up to which an equation explains the data: the
@@ -280,8 +279,7 @@ def _enough(rungs: list[_Rung]) -> _Rung:
 
 def _ranked(rung: _Rung, found: tuple[Relation, ...], tried: tuple[str, ...]) -> Ranked:
     """The terms of one order that are worth a closer look, with those of relations, and equations
-    to
-    start with."""
+    to start with."""
     form, terms = rung.form, list[Term]()
     products, fields, given = form.products, form.fields, form.names[len(form.fields) :]
     mild = [k for k, product in enumerate(products) if _is_mild(product)]
