@@ -116,10 +116,11 @@ def setting(refinement: Refinement) -> str:
 
 
 def judgement(refinement: Refinement) -> str:
-    """The verdict: whether the data decide for the equation, and why not."""
-    if refinement.verdict == "identified":
-        return "identified" + f": {refinement.reason}" * bool(refinement.reason)
-    return f"not identifiable: {refinement.reason or 'the data do not decide between equations'}"
+    """The verdict, and why it is that."""
+    reason = refinement.reason
+    if not reason and refinement.verdict == "not identifiable":
+        reason = "the data do not decide between equations"
+    return f"{refinement.verdict}: {reason}" if reason else refinement.verdict
 
 
 def acting(pde: PDE) -> str:

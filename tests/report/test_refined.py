@@ -85,6 +85,12 @@ def test_what_is_sure_needs_no_warning():
     assert "64×64 points, 2 steps" in setting(SURE.refinement)
 
 
+@pytest.mark.parametrize("verdict", ["not identifiable", "not explained", "not converged"])
+def test_every_verdict_is_called_by_its_name(verdict):
+    changed = replace(SURE.refinement, verdict=verdict, reason="some reason")
+    assert judgement(changed) == f"{verdict}: some reason"
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -238,7 +238,7 @@ def _is_worse(after: Fitted, before: Fitted) -> bool:
 def _those(choice: Choice, kept: list[int]) -> Choice:
     """The same, with these terms."""
     judged = [replace(each, kept=each.term in kept) for each in choice.judged]
-    return replace(choice, kept=kept, judged=judged)
+    return replace(choice, kept=kept, judged=judged, rivals=[])
 
 
 def _same_field(library: Library) -> Callable[[int, int], bool]:
