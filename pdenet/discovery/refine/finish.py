@@ -12,7 +12,7 @@ from torch import Tensor
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
-from pdenet.discovery.refine.information import visible
+from pdenet.discovery.refine.information import errors, visible
 from pdenet.discovery.refine.measures import (
     EXPLAINED,
     TOO_LATE,
@@ -146,7 +146,7 @@ def _longer(session: Session, final: Final, work: _Work) -> Final:
     whole, frames = session.setup.data.shape[1], work.frames
     while frames < whole and is_good(final) and not session.late():
         frames = 2 * frames if 4 * frames <= whole else whole
-        if frames * final.fit.model.inner.substeps > LONGEST:
+        if frames * final.fit.model.inner.substeps > LONGEST or _is_exact(final.estimate):
             break
         times = 1 if work.known is None else work.known.times
         known = Fitted(final.setup, final.grid, final.fit, final.estimate, times)
@@ -157,6 +157,13 @@ def _longer(session: Session, final: Final, work: _Work) -> Final:
             break
         final = found
     return final
+
+
+def _is_exact(now: Estimate) -> bool:
+    """Whether the data have no noise to speak of: longer windows would say nothing that counts."""
+    if now.information is None:
+        return False
+    return bool((errors(now.information) < visible(now.information, now.coefficients)).all())
 
 
 def _attempts(work: _Work) -> Iterator[_Work]:

@@ -9,6 +9,8 @@ import torch
 
 from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine.choose import Choice, Rival
+from pdenet.discovery.refine.fit import CONVERGED
+from pdenet.discovery.refine.information import visible
 from pdenet.discovery.refine.measures import Final, chi2_of, reason_of
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.result import Alternative, Decision, Refinement
@@ -37,6 +39,10 @@ def summarise(
     errors = errors_of(final.quadratic.driven_by(scores), generator)
     # What a finer grid would still change belongs to the error.
     stderr = (errors.stderr.square() + final.bias.square()).sqrt()
+    if now.information is not None:
+        # Nor is the fit any nearer to its end than it had to come.
+        reached = CONVERGED * visible(now.information, now.coefficients)
+        stderr = stderr.maximum(reached.to(stderr))
     pde = library.pde(now.coefficients)
     alternatives = _alternatives(proposal, judgement)
     values = now.coefficients.tolist()
