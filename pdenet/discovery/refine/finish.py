@@ -262,7 +262,7 @@ def _as_fine_as_needed(
     """
     finest, halved = session.config.finest * setup.problem.grid.shape[0], 0
     bias = torch.full_like(now.coefficients, math.inf)
-    while now.finite and not session.late():
+    while len(now.coefficients) and now.finite and not session.late():
         inner, outer = fit.model.inner, fit.model.outer
         closer = outer.in_smaller_steps(2)
         finer = _on(setup, library, inner, now, outer.waves.grid.refine(2))

@@ -216,6 +216,8 @@ def reconsidered(
     except StoppedError:
         return None
     choice = choose(quadratic, _same_field(library))
+    if not choice.kept:  # nothing is no equation, and says less than what there is
+        return None
     start = (quadratic.at + quadratic.best(choice.kept)).to(coefficients)
     if set(choice.kept) == set(kept):
         start = coefficients
