@@ -1,6 +1,6 @@
 """How often 90 % intervals hold the truth, with few trajectories of unequal size and noise.
 
-    python benchmarks/coverage.py        # a minute
+    python benchmarks/coverage.py        # five minutes
 
 Normal equations of trajectories are drawn, with the scatter that their information says, with twice
 as much, or with one to three times as much; alike, or with information that differs by factors of
@@ -21,7 +21,7 @@ from pdenet.discovery.refine.choose import Quadratic
 from pdenet.discovery.refine.uncertainty import errors_of
 
 TRAJECTORIES = (4, 6, 7, 8, 12, 20)
-DRAWS, TERMS, QUANTILE = 1000, 3, 1.645
+DRAWS, TERMS, QUANTILE = 200, 3, 1.645
 
 
 def variances(kind: str, n: int, generator: torch.Generator) -> Tensor:
