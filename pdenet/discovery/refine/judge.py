@@ -17,10 +17,13 @@ from pdenet.discovery.refine.families import families
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import visible
 from pdenet.discovery.refine.measures import (
+    EXPLAINED,
+    LARGE,
     TOO_LATE,
     Final,
     chi2_of,
     finer_than,
+    misfit_of,
     quadratic_of,
     reason_of,
     why_nothing,
@@ -53,6 +56,10 @@ one is tried."""
 COSTLY = 8
 """Steps of time beside those of the quickest start from which a start has to wait: another one
 needs few and is often nearer."""
+
+DEAR = 64
+"""The same, from which it is not tried at all where another one came near its own optimum, although
+not to the data."""
 
 SETTLED = 0.5
 """Step in standard errors at which terms can be judged."""
@@ -248,10 +255,13 @@ def _same_field(library: Library) -> Callable[[int, int], bool]:
 
 
 def _first(session: Session, setup: Setup, grid: Grid, proposal: Proposal) -> Fitted | None:
-    """The fit of the first of the proposed equations for which it comes near its optimum, or else
-    the one nearest to the data; None where no rollout is finite."""
-    nearest, least = None, math.inf
+    """The fit of the first of the proposed equations for which it comes near its optimum, and that
+    near the data, or else the one nearest to the data; None where no rollout is finite."""
+    found, least, quickest = None, (True, math.inf), math.inf
     for start, now, dynamics in _by_cost(setup, grid, proposal):
+        quickest = min(quickest, dynamics.substeps)
+        if found is not None and not least[0] and dynamics.substeps > DEAR * quickest:
+            break
         fit = Fit(_model(dynamics), session.workers)
         try:
             finite = bool(fit.objectives(start, now.seen, now.states).isfinite().all())
@@ -260,12 +270,13 @@ def _first(session: Session, setup: Setup, grid: Grid, proposal: Proposal) -> Fi
         if not finite:
             continue
         fitted = _fit(session, Fitted(setup, grid, fit, now), proposal, ATTEMPT)
-        if fitted.now.step < NEAR:
+        near = fitted.now.step < NEAR
+        distance = chi2_of(fitted.now, setup.shown) if fitted.now.finite else math.inf
+        if near and (distance < EXPLAINED or misfit_of(fitted.now) < LARGE):
             return fitted
-        distance = chi2_of(fitted.now, setup.sigma) if fitted.now.finite else math.inf
-        if distance < least:
-            nearest, least = fitted, distance
-    return nearest
+        if (not near, distance) < least:
+            found, least = fitted, (not near, distance)
+    return found
 
 
 def _by_cost(

@@ -18,6 +18,7 @@ from pdenet.grid import Grid
 
 __all__ = [
     "EXPLAINED",
+    "LARGE",
     "TOO_LATE",
     "WHAT_TO_TRY",
     "Final",
