@@ -95,10 +95,7 @@ def kind_of(path: Path) -> Kind:
 
 def folder_kind(path: Path) -> Kind | None:
     """What a folder of data is; None where it is none that is known."""
-    if any(
-        (path / name).is_file()
-        for name in ("read it in Python with zarr.json", ".zgroup", ".zarray")
-    ):
+    if any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):
         return "a Zarr store", "read it in Python with zarr.open(path) or xarray.open_zarr(path)"
     return None
 
@@ -206,7 +203,7 @@ def _archive(path: Path) -> Kind:
         return f"a NumPy archive (.npz) of {listed}", "read it in Python with numpy.load(path)"
     if "data.pkl" in ends:
         return "a checkpoint of torch, which holds a pickle", _BY_MAKER
-    if ends & {"read it in Python with zarr.json", ".zgroup", ".zarray"}:
+    if ends & {"zarr.json", ".zgroup", ".zarray"}:
         return "a zipped Zarr store", "read it in Python with zarr.open(path)"
     if "[Content_Types].xml" in names:
         return "a workbook or document of Office", "read it in Python with pandas.read_excel(path)"

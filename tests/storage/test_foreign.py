@@ -73,6 +73,16 @@ def zarr(path: Path) -> None:
     (path / ".zgroup").write_text('{"zarr_format": 2}')
 
 
+def zarr_3(path: Path) -> None:
+    path.mkdir()
+    (path / "zarr.json").write_text('{"zarr_format": 3}')
+
+
+def zipped_zarr(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("zarr.json", '{"zarr_format": 3}')
+
+
 def zipped(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "text")
@@ -112,6 +122,8 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "hdf5": (hdf5(a__b=STATES), r"an HDF5 file of another layout with a/b \(10, 16\)"),
     "hdf5, empty": (hdf5(), "without datasets"),
     "zarr": (zarr, "a Zarr store"),
+    "zarr 3": (zarr_3, "a Zarr store"),
+    "zarr, zipped": (zipped_zarr, "a zipped Zarr store"),
     "pickle": (lambda path: path.write_bytes(pickle.dumps(STATES)), "can run anything.*savez"),
     "torch": (lambda path: torch.save({"u": torch.zeros(3)}, path), "torch, which holds a pickle"),
     "json": (lambda path: path.write_text(json.dumps([1, 2])), "a JSON text"),

@@ -161,17 +161,14 @@ def _rounds(
             break
         setup, grid, now = fitted.setup, fitted.grid, fitted.now
         try:
-            reduced = fitted.fit.reduce(now)
-            driven = Driven.of(setup, fitted.fit, now, reduced)
-            quadratic = quadratic_of(now, reduced, 1, proposal.pool)
-            quadratic = quadratic.driven_by(None if driven is None else driven.scores)
+            quadratic, raised = _around(setup, fitted.fit, now, proposal.pool)
         except StoppedError:
             break
         choice = choose(quadratic, _same_field(library), excluded)
         _tell(session, library, choice)
         change = quadratic.best(choice.kept)
         settled = set(choice.kept) == set(_nonzero(now.coefficients))
-        finer = finer_than(grid, setup, now, driven.raised if driven else 0.0) if settled else None
+        finer = finer_than(grid, setup, now, raised) if settled else None
         now = replace(now, coefficients=(quadratic.at + change).to(now.coefficients))
         if settled and finer is None:
             break
@@ -190,6 +187,16 @@ def _rounds(
         coefficients[outside] = 0
     seen = tuple(fitted.setup.data.shape[:2])
     return Judgement(coefficients, choice, replace(fitted, now=now), seen=seen), quadratic
+
+
+def _around(setup: Setup, fit: Fit, now: Estimate, pool: int) -> tuple[Quadratic, float]:
+    """χ² around an estimate, and what errors of given fields add to it."""
+    reduced = fit.reduce(now)
+    driven = Driven.of(setup, fit, now, reduced)
+    quadratic = quadratic_of(now, reduced, 1, pool)
+    if driven is None:
+        return quadratic, 0.0
+    return quadratic.driven_by(driven.scores), driven.raised
 
 
 def reconsidered(
@@ -216,10 +223,7 @@ def reconsidered(
     model = Model(wide, wide if outer is inner else outer, single=False)
     fit = replace(final.fit, model=model)
     try:
-        reduced = fit.reduce(now)
-        driven = Driven.of(setup, fit, now, reduced)
-        quadratic = quadratic_of(now, reduced, 1, proposal.pool)
-        quadratic = quadratic.driven_by(None if driven is None else driven.scores)
+        quadratic, _ = _around(setup, fit, now, proposal.pool)
     except StoppedError:
         return None
     choice = choose(quadratic, _same_field(library))
