@@ -49,11 +49,18 @@ def write_arrays(
     if known is not None and fields is not None:
         raise DataError("a problem has fields of its own: leave out fields=")
     grid = grid.grid if isinstance(grid, Problem) else grid
+    if not isinstance(grid, Grid):
+        raise DataError(
+            f"grid is {type(grid).__name__}, not a Grid: give Grid(points, length) of a periodic "
+            "domain, such as Grid(64, 1.0) or Grid((64, 64), (1.0, 1.0)), or a Problem"
+        )
     if states.ndim != grid.ndim + 3 or states.shape[3:] != grid.shape:
         raise DataError(
             f"states have shape {states.shape}, a grid of shape {grid.shape} needs (trajectory, "
             f"frame, field, {', '.join(grid.axes)}): {_how(states.shape, grid.shape)}"
         )
+    # One name is taken for itself, not for its letters.
+    fields = (fields,) if isinstance(fields, str) else fields
     names = known.fields if known is not None else tuple(fields or _FIELDS[: states.shape[2]])
     if len(names) != states.shape[2]:
         raise DataError(
@@ -93,6 +100,8 @@ def _real(states: np.ndarray, *, missing: bool) -> np.ndarray:
             "fit it by refine(), which takes data with gaps; training needs every value"
         )
     real = without_mask(states)
+    if real.dtype == np.float16:  # which cannot hold the number that is looked for
+        real = real.astype(np.float64)
     fill = np.isclose(np.abs(real), NO_VALUE, rtol=1e-6, atol=0)
     if fill.any():
         raise DataError(

@@ -206,6 +206,11 @@ def check_times(times: np.ndarray, place: str) -> None:
     steps = np.diff(times)
     # Float32 times, as in many files, carry a rounding error that grows with the time itself.
     slack = 1e-6 * abs(steps.mean()) + 2.0**-22 * np.abs(times).max()
+    if steps.max() < 0:
+        raise DataError(
+            f"{place} goes backwards, from {times[0]:.6g} to {times[-1]:.6g}: put the frames and "
+            "their times in the order in which they were taken"
+        )
     if not (steps.min() > 0 and np.ptp(steps) <= slack):
         raise DataError(
             f"{place} has steps between {steps.min():.6g} and {steps.max():.6g}: "

@@ -249,6 +249,19 @@ def test_a_fill_value_is_no_data(tmp_path: Path, dtype: str):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_half_precision_is_stored_as_it_is(tmp_path: Path):
+    states = np.random.default_rng(0).standard_normal((3, 4, 1, 12)).astype(np.float16)
+    with open_data(write_arrays(tmp_path / "a.h5", states, Grid(12, 1.0), 0.1)) as data:
+        assert np.array_equal(data.read(), states)
+
+
+def test_one_name_is_no_list_of_letters(tmp_path: Path):
+    states = np.random.default_rng(0).standard_normal((3, 4, 1, 12))
+    path = write_arrays(tmp_path / "a.h5", states, Grid(12, 1.0), 0.1, fields="height")
+    with open_data(path) as data:
+        assert data.fields == ("height",)
+
+
 def test_times_may_be_given_one_by_one(tmp_path: Path):
     states = np.random.default_rng(0).standard_normal((3, 4, 1, 12))
     t = 2 + 0.25 * np.arange(4)
