@@ -22,6 +22,10 @@ _FIELDS = ("u", "v", "w", "p", "q")
 NO_VALUE = 9.969209968386869e36
 """What NetCDF stores where nothing was written (NC_FILL_FLOAT and NC_FILL_DOUBLE)."""
 
+FAR = 10.0
+"""Ranges of all other values from which on a number that occurs again and again is no value of a
+field. Diffusion of a peak on one point leaves half of it, which is one range."""
+
 
 def write_arrays(
     path: Path | str,
@@ -108,7 +112,29 @@ def _real(states: np.ndarray, *, missing: bool) -> np.ndarray:
             f"{int(fill.sum())} of {real.size} values are {NO_VALUE:.6g}, which NetCDF stores "
             "where there is no value: set them to NaN and write with missing=True"
         )
+    _refuse_marks(real)
     return real
+
+
+def _refuse_marks(states: np.ndarray) -> None:
+    """Raise DataError where the same number, far from all others, stands in many places.
+
+    Fields are continuous: what is measured far from the rest is seldom the same number twice, and
+    on its way there it takes values between. -999 or 1e20 in the place of missing values do not.
+    """
+    values = states[np.isfinite(states)]
+    for mark in (values.min(), values.max()) if values.size else ():
+        others = values[values != mark].astype(np.float64)
+        count = values.size - others.size
+        if count < 2 or not others.size:
+            continue
+        low, high = float(others.min()), float(others.max())
+        if min(abs(float(mark) - low), abs(float(mark) - high)) > FAR * (high - low) > 0:
+            raise DataError(
+                f"{count} of {values.size} values are {mark:.6g}, and all others lie between "
+                f"{low:.6g} and {high:.6g}: if that number stands for a missing value, set it to "
+                "NaN (and write with missing=True), otherwise leave out what cannot be right"
+            )
 
 
 def _how(shape: tuple[int, ...], points: tuple[int, ...]) -> str:

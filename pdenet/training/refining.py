@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from pdenet.discovery import DiscoveredEquation
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.refine import refine
 from pdenet.discovery.refine.saving import Kept
-from pdenet.errors import DiscoveryError, EquationError
+from pdenet.errors import DataError, DiscoveryError, EquationError
 from pdenet.events import Event, Listener
 from pdenet.pde import PDE
 from pdenet.pde.render import format_monomial
@@ -22,8 +23,11 @@ from pdenet.storage import Data
 from pdenet.training.config import TrainingConfig
 from pdenet.training.refined import RefinementState
 from pdenet.types import Trajectory
+from pdenet.words import counted
 
 __all__ = ["QUICK", "Fitted", "refined", "why_not"]
+
+_log = logging.getLogger(__name__)
 
 QUICK = 2**24
 """Numbers in the data up to which a refinement follows a read-out unasked: its time grows with
@@ -45,9 +49,16 @@ class Fitted:
 
     @classmethod
     def of(cls, data: Data, train: Trajectory, validation: Trajectory) -> Fitted:
-        """From the two sets of a file."""
+        """From the two sets of a file, without trajectories that hold no value at all."""
         same = set(map(int, data.split["train"])) & set(map(int, data.split["validation"]))
-        return cls(train, None if same else validation, replace(data.problem, pde=None), data.dt)
+        if same:
+            sets = [_measured(train)]
+        else:
+            sets = [each for each in map(_measured, (train, validation)) if len(each)]
+        if not any(map(len, sets)):
+            raise DataError("the data hold no value at all: all of them are missing")
+        held_out = sets[1] if len(sets) > 1 else None
+        return cls(sets[0], held_out, replace(data.problem, pde=None), data.dt)
 
     @classmethod
     def read(cls, data: Data, device: torch.device) -> Fitted:
@@ -74,6 +85,15 @@ class Fitted:
                 f"but the data hold {', '.join(self.problem.fields)} in ({', '.join(axes)}): give "
                 "the equation of these data"
             )
+
+
+def _measured(states: Trajectory) -> Trajectory:
+    """The trajectories that hold a value."""
+    holds = states.isfinite().flatten(1).any(1)
+    empty = int((~holds).sum())
+    if empty:
+        _log.warning("%s without a single value: left out", counted(empty, "trajectory"))
+    return states[holds] if empty else states
 
 
 def refined(

@@ -249,6 +249,28 @@ def test_a_fill_value_is_no_data(tmp_path: Path, dtype: str):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("mark", [-999.0, 1e20, -9999, 255e3])
+def test_a_number_in_the_place_of_missing_values_is_no_data(tmp_path: Path, mark: float):
+    generator = np.random.default_rng(0)
+    states = generator.standard_normal((3, 4, 1, 12))
+    states[generator.random(states.shape) < 0.1] = mark
+    with pytest.raises(DataError, match=r"of 144 values are .* all others lie between .* NaN"):
+        write_arrays(tmp_path / "a.h5", states, Grid(12, 1.0), 0.1, missing=True)
+    assert list(tmp_path.iterdir()) == []
+    states[states == mark] = np.nan
+    write_arrays(tmp_path / "a.h5", states, Grid(12, 1.0), 0.1, missing=True)
+
+
+def test_peaks_steps_counts_and_large_offsets_are_data(tmp_path: Path):
+    k = 2 * np.pi * np.fft.rfftfreq(64, 1 / 64)
+    damped = np.exp(-1e-3 * k**2 * np.arange(4)[:, None])
+    peak = np.fft.irfft(damped * np.fft.rfft(1e6 * (np.arange(64) == 5)), 64)
+    top = 1.0 * (np.arange(64) > 30) * np.ones((4, 1))
+    for k, u in enumerate((peak, top, 1e9 + top, np.round(peak), -peak)):
+        states = np.stack([u, u])[:, :, None]
+        write_arrays(tmp_path / f"{k}.h5", states, Grid(64, 1.0), 0.1)
+
+
 def test_half_precision_is_stored_as_it_is(tmp_path: Path):
     states = np.random.default_rng(0).standard_normal((3, 4, 1, 12)).astype(np.float16)
     with open_data(write_arrays(tmp_path / "a.h5", states, Grid(12, 1.0), 0.1)) as data:

@@ -8,7 +8,7 @@ import torch
 
 from pdenet.discovery import DiscoveredEquation, FittedFilter
 from pdenet.discovery.refine.config import RefineConfig
-from pdenet.errors import CheckpointError, EquationError
+from pdenet.errors import CheckpointError, DataError, EquationError
 from pdenet.events import Refining, TermDropped, TermJudged
 from pdenet.grid import Grid
 from pdenet.pde import PDE
@@ -54,6 +54,29 @@ def begun(pde: PDE = FAR) -> DiscoveredEquation:
         0.25,
         {"expand": 1.0, "total": 5.0},
     )
+
+
+@pytest.mark.parametrize("empty", [[2], [0, 1, 2, 3], [0, 1, 2, 3, 4]])
+def test_trajectories_without_a_value_are_left_out(tmp_path, path, empty):
+    with open_data(path) as data:
+        grid, dt, states = data.problem.grid, data.dt, data.read()
+    states[empty] = np.nan
+    with open_data(write_arrays(tmp_path / "a.h5", states, grid, dt, missing=True)) as data:
+        left = Fitted.read(data, torch.device("cpu"))
+        asked = {*map(int, data.split["train"]), *map(int, data.split["validation"])} - {*empty}
+    sets = [left.train] if left.held_out is None else [left.train, left.held_out]
+    assert sum(map(len, sets)) == len(asked) and all(len(each) for each in sets)
+    assert all(bool(each.isfinite().all()) for each in sets)
+
+
+def test_data_without_a_value_are_refused(tmp_path, path):
+    with open_data(path) as data:
+        grid, dt, states = data.problem.grid, data.dt, np.full_like(data.read(), np.nan)
+    with (
+        open_data(write_arrays(tmp_path / "a.h5", states, grid, dt, missing=True)) as data,
+        pytest.raises(DataError, match="no value at all"),
+    ):
+        Fitted.read(data, torch.device("cpu"))
 
 
 def test_the_truth_is_not_among_what_is_fitted(path, fitted):
