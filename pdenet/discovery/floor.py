@@ -75,9 +75,35 @@ def by_spectrum(values: Tensor, seen: Tensor, periodic: Sequence[bool]) -> tuple
         freedom[rows] = count[chosen].sum()
         variance[rows] = power[:, chosen].sum(1) / freedom[rows]
         own, squares = _by_waves(power, count)
-        if float((own / variance[rows].clamp_min(1e-300)).log().mean()) > math.log(ABOVE):
+        above = float((own / variance[rows].clamp_min(1e-300)).log().mean()) > math.log(ABOVE)
+        if above and not bool((_surprise(values[rows], seen[rows], periodic) < own / 2).any()):
             variance[rows], freedom[rows] = own, squares
     return variance, freedom
+
+
+def _surprise(values: Tensor, seen: Tensor, periodic: Sequence[bool]) -> Tensor:
+    """What the last two frames do not say of the next, as a variance of each value, (trajectory,).
+
+    Every wave is predicted from itself, by two numbers that are the same for all trajectories. Of
+    noise that is white in time all is left, or more, of a wave that turns by half a period from
+    frame to frame nothing.
+    """
+    axes = [axis for axis, closed in enumerate(periodic, start=2) if closed]
+    frames = torch.where(seen.reshape([*seen.shape] + [1] * len(periodic)), values, 0.0)
+    modes = torch.fft.fftn(frames, dim=axes, norm="ortho") if axes else frames
+    known = (seen[:, 2:] & seen[:, 1:-1] & seen[:, :-2]).flatten().to(modes)
+    before, last, now = (
+        modes[:, k : modes.shape[1] - 2 + k].flatten(0, 1).flatten(1) * known[:, None]
+        for k in range(3)
+    )
+    past = torch.stack([before, last], -1).movedim(1, 0)
+    matrix, right = past.mH @ past, past.mH @ now.T[..., None]
+    left = now - (past @ (torch.linalg.pinv(matrix, hermitian=True) @ right))[..., 0].T
+    each = left.abs().square().unflatten(0, (len(values), -1)).flatten(1).sum(1)
+    count = known.real.unflatten(0, (len(values), -1)).sum(1)
+    free = count * (1 - 2 / known.real.sum().clamp_min(3))
+    found: Tensor = each / (free.clamp_min(1e-300) * now.shape[1])
+    return found
 
 
 def _by_waves(power: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:

@@ -113,6 +113,24 @@ def test_a_fast_wave_is_no_noise() -> None:
     assert float(noise_of(clean).sigma) < 1e-4
 
 
+@pytest.mark.parametrize("turned", [1.0, 2.4, 4.7])
+@pytest.mark.parametrize("rows", [1, 4])
+def test_waves_that_turn_by_any_angle_are_no_noise(turned: float, rows: int) -> None:
+    """Frames so far apart that waves look white in time: most of the field was taken for noise."""
+    x = torch.arange(64, dtype=torch.float64) * 2 * math.pi / 64
+    places = x - turned * torch.arange(16, dtype=torch.float64)[:, None]
+    draw = white((rows, 6, 2), 2)
+    clean = torch.stack(
+        [
+            sum(a * torch.cos(k * places) + b * torch.sin(k * places) for k, (a, b) in each)
+            for each in (list(enumerate(row.tolist(), 1)) for row in draw)
+        ]
+    )[:, :, None]
+    sigma = 0.01 * float(clean.std())
+    found = noise_of(clean + sigma * white(tuple(clean.shape), 3), (True,)).sigma
+    assert 1 / 1.5 < float(found.square().mean().sqrt() / sigma) < 1.5
+
+
 def test_fronts_and_what_is_no_period() -> None:
     """Fields that are not smooth in space, or that only look periodic, are seen in time."""
     x = torch.linspace(-1, 1, 64, dtype=torch.float64)

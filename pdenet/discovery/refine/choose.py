@@ -33,7 +33,7 @@ from torch import Tensor
 
 from pdenet.discovery.refine.information import covariance, inverse
 
-__all__ = ["FEWEST", "Choice", "Judged", "Quadratic", "Rival", "choose"]
+__all__ = ["FEWEST", "RESOLVED", "Choice", "Judged", "Quadratic", "Rival", "choose"]
 
 FEWEST = 6
 """Least number of trajectories that show how much coefficients vary between them."""
@@ -103,6 +103,10 @@ class Quadratic:
     def value(self, kept: Sequence[int]) -> float:
         """The least chi² of these terms, up to a constant."""
         return float(self.chi2(self.best(kept)).sum())
+
+    def left(self, kept: Sequence[int]) -> float:
+        """The chi² that is left with the best of these terms alone."""
+        return self.misfit * self.count + self.value(kept)
 
     def held_out(self, kept: Sequence[int]) -> float | None:
         """The chi² of every trajectory with the coefficients of all others; None for one alone."""
@@ -240,5 +244,7 @@ def _rivals(
         gain = own - quadratic.value([term for term in other if term is not None])
         worse = -gain / kappa + one * (len(other) - len(kept))
         odds = math.exp(min(0.0, -worse / 2)) if worse > -1e300 else 1.0
+        if leaves is None and gain < quadratic.resolved:
+            continue
         if odds > (LEAST_ODDS_OF_MORE if leaves is None else LEAST_ODDS):
             yield Rival(leaves, enters, odds, gain)

@@ -31,7 +31,7 @@ from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.terms import Library
 from pdenet.pde.jet import Jet
 
-__all__ = ["Dynamics", "Exponential", "Stage"]
+__all__ = ["Dynamics", "Exponential", "Stage", "closer"]
 
 STABLE, ROTATING = 2.5, 1.0
 """h times the largest speed of change at which a step is taken: the method is stable up to 2.8.
@@ -41,8 +41,17 @@ Where waves turn fast (dispersion) the stages of a step see them at any phase, w
 SAMPLES = 16
 """Frames of given fields from which the number of steps is found, at most."""
 
+MOST_TIMES = 8
+"""Steps for one at once, at most: as far as the fourth power can be trusted."""
+
 MODERATE = 1e-15
 """Least size of numbers whose products single precision holds."""
+
+
+def closer(ratio: float) -> int:
+    """How many steps for one bring an error that is so many times what is allowed below that: it
+    goes with the fourth power of their size."""
+    return 1 << math.ceil(max(1.0, math.log2(min(ratio, MOST_TIMES**4)) / 4))
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,9 +277,23 @@ class Dynamics:
         return change
 
     def rollout(self, start: Tensor, coefficients: Tensor, frames: int) -> Tensor:
-        """Frames (batch, frame, field, *waves) from states (batch, field, *waves)."""
+        """Frames (batch, frame, field, *waves) from states (batch, field, *waves). Where nothing
+        finite is left, which is looked at after 1, 2, 4, 8, .. frames, the rest is as it is then.
+        """
         dynamics, values = self.at(coefficients)
-        return dynamics.run(start, values, frames, lambda modes, jets, moment: None)
+        found, done = [start[:, None]], 1
+        while done < frames:
+            count = min(done, frames - done)
+            last = found[-1][:, -1]
+            after = dynamics.run(
+                last, values, count + 1, lambda modes, jets, moment: None, first=done - 1
+            )[:, 1:]
+            done += count
+            lost = not bool(after[:, -1].isfinite().any())
+            shape = (-1, count + frames - done, *start[0].shape)
+            found.append(after[:, -1:].expand(shape) if lost else after)
+            done = frames if lost else done
+        return torch.cat(found, 1)
 
     def stage(
         self, modes: Tensor, jets: Tensor, moment: Moment, coefficients: Sequence[float]
@@ -326,13 +349,20 @@ class Dynamics:
         return found
 
     def speeds(self, jets: Tensor, coefficients: Sequence[float]) -> list[float]:
-        """A bound of how fast N changes a wave, per time, for each trajectory."""
+        """A bound of how fast N changes a wave, per time, for each trajectory: the largest
+        eigenvalue of the matrix of what each field does to each other one, at most, which does not
+        depend on units."""
         largest = self.symbols.abs().flatten(1).amax(1)
-        total = jets.new_zeros((len(self.library.fields), len(jets)))
+        fields = self.library.fields
+        total = jets.new_zeros((len(jets), len(fields), len(fields)))
         for equation, jet, slope in self._slopes_at(jets, coefficients):
-            total[equation] += slope.abs().flatten(1).amax(1) * largest[jet]
-        found: list[float] = total.amax(0).tolist()
-        return found
+            source = fields.index(self.own_jets[jet].field)
+            total[:, equation, source] += slope.abs().flatten(1).amax(1) * largest[jet]
+        finite = total.isfinite().flatten(1).all(1)
+        known = torch.where(finite[:, None, None], total, 0.0).cpu()
+        found = torch.linalg.eigvals(known).abs().amax(1)
+        speeds: list[float] = torch.where(finite.cpu(), found, torch.inf).tolist()
+        return speeds
 
     @property
     def looked_at(self) -> list[int]:

@@ -80,6 +80,23 @@ class Model:
         outer = inner if self.outer is self.inner else self.outer.part(rows)
         return replace(self, inner=inner, outer=outer)
 
+    @property
+    def times(self) -> int:
+        """Steps of the outer model for one of the inner."""
+        each = zip(self.outer.each, self.inner.each, strict=True)
+        return max((outer // inner for outer, inner in each), default=1)
+
+    def in_smaller_steps(self, times: int) -> Model:
+        """The same inner model, with so many steps of the outer one for each of its own."""
+        same = times == 1
+        return replace(self, outer=self.inner if same else self.inner.in_smaller_steps(times))
+
+    def as_fine_as(self, other: Model) -> Model:
+        """Steps as small as those of another, on the grid of the inner model."""
+        least = min(other.inner.each, default=1)
+        inner = self.inner.in_steps(tuple(max(steps, least) for steps in self.inner.each))
+        return replace(self, inner=inner).in_smaller_steps(other.times)
+
     def twice(self) -> Model:
         """Of all trajectories and then all again."""
         inner, outer = self.inner.twice(), self.outer.twice()

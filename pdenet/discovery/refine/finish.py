@@ -9,17 +9,19 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pdenet.discovery.refine.dynamics import Dynamics
+from pdenet.discovery.refine.dynamics import Dynamics, closer
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import errors, visible
 from pdenet.discovery.refine.measures import (
     EXPLAINED,
+    LARGE,
     TOO_LATE,
     Final,
     chi2_of,
     finer_than,
     is_good,
+    misfit_of,
     miss,
     quadratic_of,
 )
@@ -117,7 +119,7 @@ def _whole(
         work = replace(work, frames=whole if 2 * work.frames > whole else work.frames)
     final = _final(session, work, saved)
     final = _longer(session, final, work) if work.frames < whole else final
-    if not is_good(final, 1 + LITTLE):
+    if not is_good(final, 1 + LITTLE) and _was_near(work.known):
         for attempt in _attempts(work):
             if session.late() or is_good(final):
                 break
@@ -130,6 +132,14 @@ def _whole(
     hidden = bool((final.estimate.seen.count == 0).any())
     sure = hidden or not final.estimate.converged
     return _sure(session, final) if sure and not session.late() else final
+
+
+def _was_near(known: Fitted | None) -> bool:
+    """Whether the fit by which terms were judged came near the data, so that another way may lead
+    there: where it did not, the equation is wrong."""
+    if known is None or known.now.reduced is None or not known.now.finite:
+        return True
+    return chi2_of(known.now, known.setup.shown) < EXPLAINED or misfit_of(known.now) < LARGE
 
 
 def _finer(final: Final, grid: Grid) -> Grid | None:
@@ -148,8 +158,7 @@ def _longer(session: Session, final: Final, work: _Work) -> Final:
         frames = 2 * frames if 4 * frames <= whole else whole
         if frames * final.fit.model.inner.substeps > LONGEST or _is_exact(final.estimate):
             break
-        times = 1 if work.known is None else work.known.times
-        known = Fitted(final.setup, final.grid, final.fit, final.estimate, times)
+        known = Fitted(final.setup, final.grid, final.fit, final.estimate)
         start = final.estimate.coefficients
         found = _final(session, replace(work, start=start, frames=frames, known=known, short=True))
         limit = chi2_of(final.estimate, final.setup.sigma) + LITTLE
@@ -196,8 +205,8 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
     elif known is not None:
         now = setup.carried(now, grid, known.setup, known.now, known.grid)
     inner = setup.dynamics(library, grid, now.coefficients, now.states.at)
-    inner = inner.in_smaller_steps(1 if known is None else known.times)
     model = Model(inner, inner)
+    model = model if known is None else model.as_fine_as(known.fit.model)
     if saved is not None and "steps" in saved:
         model = _restored(setup, library, inner, now, saved)
         inner = model.inner
@@ -264,23 +273,25 @@ def _as_fine_as_needed(
     bias = torch.full_like(now.coefficients, math.inf)
     while len(now.coefficients) and now.finite and not session.late():
         inner, outer = fit.model.inner, fit.model.outer
-        closer = outer.in_smaller_steps(2)
+        smaller = outer.in_smaller_steps(2)
         finer = _on(setup, library, inner, now, outer.waves.grid.refine(2))
         finer = finer.in_steps(tuple(map(max, finer.each, outer.each)))
         try:
-            shifts = shift(fit, now, closer, finer)
+            shifts = shift(fit, now, smaller, finer)
         except StoppedError:
             break
         bias = shifts.sum(0)
         assert now.information is not None
-        allowed = NEGLIGIBLE * visible(now.information, now.coefficients)
+        # Where the equation does not explain the data, that is the larger error.
+        large = math.sqrt(max(1.0, chi2_of(now, setup.shown)))
+        allowed = NEGLIGIBLE * large * visible(now.information, now.coefficients)
         in_time, in_space = (shifts.abs() / allowed).amax(1).tolist()
         if in_time + in_space <= 1 or not now.converged:
             break
         if in_space > HALF and outer.waves.grid.shape[0] > finest:
             break
         outer = finer if in_space > HALF else outer
-        outer = outer.in_smaller_steps(_closer(in_time)) if in_time > HALF else outer
+        outer = outer.in_smaller_steps(closer(in_time / HALF)) if in_time > HALF else outer
         ahead = replace(fit, model=Model(inner, outer))
         there = _settled(session, ahead, now, step)
         assert there.reduced is not None
@@ -293,12 +304,6 @@ def _as_fine_as_needed(
             fit = replace(fit, model=Model(inner, inner))
             now = _settled(session, fit, now, step)
     return fit, now, bias.nan_to_num(math.inf).cpu()  # a model that blows up says nothing
-
-
-def _closer(ratio: float) -> int:
-    """How many steps for one bring a shift that is so many times the allowed one below it: the
-    method is of order four."""
-    return 2 if ratio < 2**4 * HALF else 4
 
 
 def _tried(fit: Fit, now: Estimate, step: Callable[[Estimate, Model], None]) -> Estimate:

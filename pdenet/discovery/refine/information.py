@@ -68,12 +68,12 @@ def covariance(matrix: Tensor) -> Tensor:
     return (axes / values.clamp_min(UNSEEN)) @ axes.T
 
 
-def visible(information: Tensor, coefficients: Tensor) -> Tensor:
-    """Standard errors, and of data without noise the size at which a term does `FINEST` of what the
-    whole equation does."""
+def visible(information: Tensor, coefficients: Tensor, share: float = FINEST) -> Tensor:
+    """Standard errors, and of data without noise the size at which a term does that share of what
+    the whole equation does."""
     does = (coefficients @ information @ coefficients).clamp_min(0)
     alone = information.diagonal().clamp_min(1e-300)
-    return errors(information).maximum(FINEST * (does / alone).sqrt())
+    return errors(information).maximum(share * (does / alone).sqrt())
 
 
 def moved(

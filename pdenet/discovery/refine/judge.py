@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.product import Product
-from pdenet.discovery.refine.choose import Choice, Quadratic, choose
-from pdenet.discovery.refine.dynamics import Dynamics
+from pdenet.discovery.refine.choose import RESOLVED, Choice, Quadratic, choose
+from pdenet.discovery.refine.dynamics import Dynamics, closer
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.families import families
 from pdenet.discovery.refine.fit import Estimate, Fit
@@ -26,6 +26,7 @@ from pdenet.discovery.refine.measures import (
     misfit_of,
     quadratic_of,
     reason_of,
+    why_no_change,
     why_nothing,
 )
 from pdenet.discovery.refine.propose import Proposal
@@ -53,13 +54,19 @@ NEAR = 3.0
 """Iterations that a start is given to come so near its optimum, in standard errors, before the next
 one is tried."""
 
+PROBE, PATIENCE = 2, 8
+"""Iterations after which a start has to be nearer to the data than the best so far to be gone on
+with. And the time that all starts but the regression's own may take together, in that of the
+quickest one.
+"""
+
 COSTLY = 8
 """Steps of time beside those of the quickest start from which a start has to wait: another one
 needs few and is often nearer."""
 
 DEAR = 64
 """The same, from which it is not tried at all where another one came near its own optimum, although
-not to the data."""
+not to the data; nor does a term enter that asks for so many."""
 
 SETTLED = 0.5
 """Step in standard errors at which terms can be judged."""
@@ -71,9 +78,9 @@ WORSE = 1.5
 """Factor by which χ² may rise when terms change. Those that leave cost some tens of χ², not half of
 it."""
 
-COARSE, DOUBLINGS = 1.0, 3
-"""Shift of a coefficient, in standard errors, from which steps of time are halved before terms are
-judged: others would enter to make up for what the steps do. And how often they are, at most."""
+MOST_FINER, ATTEMPTS = 32, 6
+"""Steps of residuals for one of derivatives before terms are judged, and fits with other steps, at
+most."""
 
 
 def judge(session: Session, proposal: Proposal) -> Judgement:
@@ -100,6 +107,9 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
     if first is None and not any(map(_nonzero, proposal.starts)):
         raise DiscoveryError(why_nothing(session.setup, proposal.tried))
     if first is None:
+        none = why_no_change(session.setup)
+        if none is not None:
+            raise DiscoveryError(none)
         told = (
             "numbers failed: no equation that the data propose could be solved over even "
             f"{counted(frames, 'frame')} without blowing up: take smaller time steps, or begin with"
@@ -156,6 +166,7 @@ def _rounds(
     """Judge every term, fit those that stay, and again until nothing changes. With chi² around the
     last fit; None where there was no time for it."""
     library, choice, now, quadratic = proposal.library, None, fitted.now, None
+    least = fitted.fit.model.inner.substeps
     for _ in range(ROUNDS):
         if choice is not None and session.late():
             break
@@ -164,7 +175,7 @@ def _rounds(
             quadratic, raised = _around(setup, fitted.fit, now, proposal.pool)
         except StoppedError:
             break
-        choice = choose(quadratic, _same_field(library), excluded)
+        choice = _affordable(replace(fitted, now=now), quadratic, excluded, least)
         _tell(session, library, choice)
         change = quadratic.best(choice.kept)
         settled = set(choice.kept) == set(_nonzero(now.coefficients))
@@ -189,6 +200,32 @@ def _rounds(
     return Judgement(coefficients, choice, replace(fitted, now=now), seen=seen), quadratic
 
 
+def _affordable(
+    fitted: Fitted, quadratic: Quadratic, excluded: frozenset[int], least: int
+) -> Choice:
+    """The terms that the data ask for, but of those that would enter first the ones that take few
+    steps of time beside `least`: what others seem to say is often said by these. Then the others,
+    where they do away with half of what is left, but none that no computer could step through."""
+    setup, now = fitted.setup, fitted.now
+    library, inside = fitted.fit.model.inner.library, set(_nonzero(now.coefficients))
+    choice = every = choose(quadratic, _same_field(library), excluded)
+    best = quadratic.at + quadratic.best(every.kept)
+    steps = {}
+    for k in set(every.kept) - inside:
+        alone = torch.zeros_like(now.coefficients)
+        alone[k] = best[k]
+        steps[k] = setup.untried(library, fitted.grid, alone, now.states.at).substeps
+    for times in (COSTLY, DEAR):
+        dear = frozenset(k for k, number in steps.items() if number > times * least)
+        if not dear:
+            return every
+        choice = choose(quadratic, _same_field(library), excluded | dear)
+        left = [quadratic.left(each.kept) for each in (choice, every)]
+        if set(choice.kept) != inside or left[1] > left[0] / 2:
+            break
+    return choice
+
+
 def _around(setup: Setup, fit: Fit, now: Estimate, pool: int) -> tuple[Quadratic, float]:
     """χ² around an estimate, and what errors of given fields add to it."""
     reduced = fit.reduce(now)
@@ -204,7 +241,7 @@ def reconsidered(
 ) -> Judgement | None:
     """Every term judged once more, by all that the final fit saw: longer windows and more
     trajectories show terms that few short ones do not. None where there is no more to go by."""
-    before, now, setup = judgement.fitted, final.estimate, final.setup
+    now, setup = final.estimate, final.setup
     seen = tuple(setup.data.shape[:2])
     if judgement.choice is None or judgement.families or judgement.seen == seen:
         return None
@@ -234,8 +271,7 @@ def reconsidered(
         start = coefficients
     else:
         _tell(session, library, choice)
-    times = 1 if before is None else before.times
-    fitted = Fitted(setup, final.grid, fit, replace(now, coefficients=start), times)
+    fitted = Fitted(setup, final.grid, fit, replace(now, coefficients=start))
     return Judgement(start, choice, fitted, seen=seen)
 
 
@@ -261,11 +297,17 @@ def _same_field(library: Library) -> Callable[[int, int], bool]:
 def _first(session: Session, setup: Setup, grid: Grid, proposal: Proposal) -> Fitted | None:
     """The fit of the first of the proposed equations for which it comes near its optimum, and that
     near the data, or else the one nearest to the data; None where no rollout is finite."""
-    found, least, quickest = None, (True, math.inf), math.inf
-    for start, now, dynamics in _by_cost(setup, grid, proposal):
-        quickest = min(quickest, dynamics.substeps)
-        if found is not None and not least[0] and dynamics.substeps > DEAR * quickest:
+    found, least, spent = None, (True, math.inf), 0
+    starts = _by_cost(setup, grid, proposal)
+    quickest = min((steps for *_, steps in starts), default=1)
+    for start, now, steps in starts:
+        dear = steps > DEAR * quickest and not least[0]
+        others = start is not proposal.starts[0]
+        if session.late() or (found is not None and dear):
             break
+        if found is not None and others and spent + PROBE * steps > PATIENCE * ATTEMPT * quickest:
+            continue
+        dynamics = setup.dynamics(proposal.library, grid, start, now.states.at)
         fit = Fit(_model(dynamics), session.workers)
         try:
             finite = bool(fit.objectives(start, now.seen, now.states).isfinite().all())
@@ -273,9 +315,12 @@ def _first(session: Session, setup: Setup, grid: Grid, proposal: Proposal) -> Fi
             break
         if not finite:
             continue
-        fitted = _fit(session, Fitted(setup, grid, fit, now), proposal, ATTEMPT)
-        near = fitted.now.step < NEAR
-        distance = chi2_of(fitted.now, setup.shown) if fitted.now.finite else math.inf
+        begun = Fitted(setup, grid, fit, now)
+        fitted = _fit(session, begun, proposal, ATTEMPT if found is None else PROBE)
+        if found is not None and fitted.now.finite and _distance(fitted) < least[1]:
+            fitted = _fit(session, fitted, proposal, ATTEMPT - PROBE)
+        spent += steps * fitted.now.iterations
+        near, distance = fitted.now.step < NEAR, _distance(fitted)
         if near and (distance < EXPLAINED or misfit_of(fitted.now) < LARGE):
             return fitted
         if (not near, distance) < least:
@@ -283,20 +328,24 @@ def _first(session: Session, setup: Setup, grid: Grid, proposal: Proposal) -> Fi
     return found
 
 
-def _by_cost(
-    setup: Setup, grid: Grid, proposal: Proposal
-) -> list[tuple[Tensor, Estimate, Dynamics]]:
-    """The starts that are equations, in their order, but those that take many more steps of time
-    than the quickest after all others, and none that no computer could step through."""
+def _distance(fitted: Fitted) -> float:
+    """χ² of a fit, inf where it blew up."""
+    return chi2_of(fitted.now, fitted.setup.shown) if fitted.now.finite else math.inf
+
+
+def _by_cost(setup: Setup, grid: Grid, proposal: Proposal) -> list[tuple[Tensor, Estimate, int]]:
+    """The starts that are equations, in their order, with the steps of time that each asks for, but
+    those that take many more than the quickest after all others, and none that no computer could
+    step through."""
     found = []
     for start in proposal.starts:
         if _nonzero(start):
             now = setup.begin(grid, start)
-            dynamics = setup.dynamics(proposal.library, grid, start, now.states.at)
-            if dynamics.substeps <= MOST_STEPS:
-                found.append((start, now, dynamics))
-    quickest = min((dynamics.substeps for *_, dynamics in found), default=1)
-    return sorted(found, key=lambda each: each[2].substeps > COSTLY * quickest)
+            steps = setup.untried(proposal.library, grid, start, now.states.at).substeps
+            if steps <= MOST_STEPS:
+                found.append((start, now, steps))
+    quickest = min((steps for *_, steps in found), default=1)
+    return sorted(found, key=lambda each: each[2] > COSTLY * quickest)
 
 
 def _fit(session: Session, start: Fitted, proposal: Proposal, iterations: int) -> Fitted:
@@ -316,48 +365,64 @@ def _fit(session: Session, start: Fitted, proposal: Proposal, iterations: int) -
         last=None,
     )
     dynamics = setup.dynamics(smaller, grid, part.coefficients, part.states.at)
-    dynamics, times = dynamics.in_smaller_steps(start.times), start.times
-    fit = Fit(_model(dynamics), session.workers, learn_noise=not setup.given)
+    model = _model(dynamics).as_fine_as(start.fit.model)
+    fit = Fit(model, session.workers, learn_noise=not setup.given)
 
-    def run() -> Estimate:
+    def run(fit: Fit, part: Estimate) -> Estimate:
         return fit.run(
             part, iterations, lambda done: session.said(setup, smaller, done), until=SETTLED
         )
 
-    begun, part = part, run()
-    # `setup.dynamics` has taken ever smaller steps already where a first rollout blew up.
-    lost = not part.finite and part.iterations == begun.iterations + 1
-    while (
-        not lost
-        and times < 2**DOUBLINGS
-        and not session.late()
-        and (not part.finite or _is_coarse(fit, part))
-    ):
-        dynamics, times = dynamics.in_smaller_steps(2), 2 * times
-        fit = replace(fit, model=_model(dynamics))
-        part = part if part.finite else begun
-        part = run()
+    fit, part = _in_small_steps(session, fit, part, run)
     back = torch.tensor([kept.index(k) if k in kept else -1 for k in range(len(mask))])
     coefficients = now.coefficients.new_zeros(len(mask))
     coefficients[places] = part.coefficients
-    every = replace(dynamics, library=library.on(grid, setup.sigma))
     states = part.states.only(back)
     now = replace(part, coefficients=coefficients, states=states, information=None, last=None)
-    return Fitted(setup, grid, replace(fit, model=_model(every)), now, times)
+    every = replace(fit.model.inner, library=library.on(grid, setup.sigma))
+    return Fitted(setup, grid, replace(fit, model=_model(every, fit.model.times)), now)
 
 
-def _is_coarse(fit: Fit, now: Estimate) -> bool:
-    """Whether steps of half the size would move a coefficient, or do away with a blow-up."""
-    if now.information is None or not now.step < NEAR:
-        return False
-    moved = shift(fit, now, fit.model.inner.in_smaller_steps(2))[0].abs()
-    return not bool((moved <= COARSE * visible(now.information, now.coefficients)).all())
+def _in_small_steps(
+    session: Session, fit: Fit, begun: Estimate, run: Callable[[Fit, Estimate], Estimate]
+) -> tuple[Fit, Estimate]:
+    """A fit with residuals of rollouts in steps so small that smaller ones would change little;
+    derivatives take as small ones only where a fit does not come near its optimum otherwise, or
+    blows up."""
+    now = run(fit, begun)
+    # `setup.dynamics` has taken ever smaller steps already where a first rollout blew up.
+    if not now.finite and now.iterations == begun.iterations + 1:
+        return fit, now
+    for _ in range(ATTEMPTS):
+        inner, times = fit.model.inner, fit.model.times
+        ratio = _coarseness(fit, now) if now.finite and now.step < NEAR else 0.0
+        if ratio > 1 and times < MOST_FINER:
+            fit = replace(fit, model=_model(inner, min(MOST_FINER, times * closer(ratio))))
+        elif not now.finite or (times > 1 and not now.step < NEAR):
+            fit = replace(fit, model=_model(inner.in_smaller_steps(2), max(1, times // 2)))
+        else:
+            break
+        if session.late():
+            break
+        now = run(fit, now if now.finite else begun)
+    return fit, now
 
 
-def _model(dynamics: Dynamics) -> Model:
+def _coarseness(fit: Fit, now: Estimate) -> float:
+    """How far steps of half the size would move a coefficient, in standard errors, or in units of
+    what a term must at least do. Otherwise terms would enter to make up for what the steps do."""
+    if now.information is None:
+        return 0.0
+    moved = shift(fit, now, fit.model.outer.in_smaller_steps(2))[0].abs()
+    allowed = visible(now.information, now.coefficients, RESOLVED**0.5)
+    ratio = float((moved / allowed).amax())
+    return ratio if math.isfinite(ratio) else math.inf
+
+
+def _model(dynamics: Dynamics, times: int = 1) -> Model:
     """In double precision: wrong terms may come near to blowing up, and like terms are told apart
-    by small differences."""
-    return Model(dynamics, dynamics, single=False)
+    by small differences. times: steps of the outer model for one of the inner."""
+    return Model(dynamics, dynamics, single=False).in_smaller_steps(times)
 
 
 def _tell(session: Session, library: Library, choice: Choice) -> None:

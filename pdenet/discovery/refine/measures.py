@@ -30,6 +30,7 @@ __all__ = [
     "miss",
     "quadratic_of",
     "reason_of",
+    "why_no_change",
     "why_nothing",
 ]
 
@@ -150,29 +151,34 @@ def finer_than(grid: Grid, setup: Setup, now: Estimate, driven: float = 0.0) -> 
 def why_nothing(setup: Setup, tried: tuple[str, ...]) -> str:
     """Why no equation can be fitted, in words: nothing but noise, no change, or a change that no
     equation which was looked at explains."""
-    values, seen = setup.seen.values, setup.seen.seen
-    shape = [*setup.sigma.shape] + [1] * (values.dim() - 3)
-    sigma = setup.sigma.reshape(shape)[:, None]
-    still = values.sum(1, keepdim=True) / seen.sum(1, keepdim=True).clamp_min(1)
-    space = tuple(range(3, values.dim()))
-    level = values.sum((1, *space), keepdim=True) / seen.sum((1, *space), keepdim=True).clamp_min(1)
-    count = float(seen.sum())
-    variation, change = (
-        float((((values - mean) * seen) / sigma).square().sum()) / count for mean in (level, still)
+    return why_no_change(setup) or (
+        "no equation of the library explains how the fields change, although they change by "
+        f"{math.sqrt(_variation(setup, still=True)):.3g} times their noise; tried: "
+        f"{'; '.join(tried) or 'the given terms'}. {WHAT_TO_TRY}"
     )
-    frames = values.shape[1]
+
+
+def why_no_change(setup: Setup) -> str | None:
+    """That the data show nothing but noise, or no change, in words; None where they do."""
+    variation, frames = _variation(setup), setup.data.shape[1]
     if variation < ABOVE_NOISE:
         return (
             f"the data show nothing but noise: the fields vary by {math.sqrt(variation):.3g} times "
             "their noise, and no wave in them stands above it"
         )
-    if change < ABOVE_NOISE * (frames - 1) / frames:
+    if _variation(setup, still=True) < ABOVE_NOISE * (frames - 1) / frames:
         return (
             "the fields do not change by more than their noise from the first frame to the last: "
             "use frames that are further apart, or data with less noise"
         )
-    return (
-        "no equation of the library explains how the fields change, although they change by "
-        f"{math.sqrt(change):.3g} times their noise; tried: "
-        f"{'; '.join(tried) or 'the given terms'}. {WHAT_TO_TRY}"
-    )
+    return None
+
+
+def _variation(setup: Setup, still: bool = False) -> float:
+    """The variance of the fields over that of their noise: around their mean, or around what stands
+    still."""
+    values, seen = setup.seen.values, setup.seen.seen
+    sigma = setup.sigma.reshape([*setup.sigma.shape] + [1] * (values.dim() - 3))[:, None]
+    over = (1,) if still else (1, *range(3, values.dim()))
+    mean = values.sum(over, keepdim=True) / seen.sum(over, keepdim=True).clamp_min(1)
+    return float((((values - mean) * seen) / sigma).square().sum() / seen.sum())

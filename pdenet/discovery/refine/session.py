@@ -21,14 +21,12 @@ __all__ = ["Fitted", "Session"]
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Some of the data, the grid of their states, and the fit of a library to them. times: how many
-    steps are taken for one that is stable."""
+    """Some of the data, the grid of their states, and the fit of a library to them."""
 
     setup: Setup
     grid: Grid
     fit: Fit
     now: Estimate
-    times: int = 1
 
 
 @dataclass(frozen=True, eq=False)

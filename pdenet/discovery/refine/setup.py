@@ -35,9 +35,9 @@ STAGES = 0.25
 TOGETHER = 2**21
 """Numbers of rollouts that are tried at once."""
 
-DOUBLINGS, MOST_STEPS = 3, 4096
+DOUBLINGS, MOST_STEPS = 3, 512
 """How often steps are halved because rollouts blow up; and steps from frame to frame, at most:
-products of high derivatives ask for any number of them, which no computer could make."""
+products of high derivatives ask for any number of them."""
 
 SHORTEST = 4
 """Frames of the shortest windows that trajectories are cut into where rollouts fail."""
@@ -213,6 +213,17 @@ class Setup:
         """Rollouts on a grid, with steps that are stable for states (.., field, *waves of it): what
         their speeds ask for, and twice, four or eight times as many where they blow up on the way,
         because fields grow."""
+        found = self.untried(library, grid, coefficients, at)
+        for _ in range(DOUBLINGS):
+            lost = self._lost(found, at, coefficients)
+            if not any(lost) or 2 * max(found.each) > MOST_STEPS:
+                break
+            each = zip(found.each, lost, strict=True)
+            found = found.in_steps(tuple(steps * (1 + gone) for steps, gone in each))
+        return found
+
+    def untried(self, library: Library, grid: Grid, coefficients: Tensor, at: Tensor) -> Dynamics:
+        """The same with as many steps as speeds ask for, whether they blow up or not."""
         waves = self.waves_on(grid)
         stages = int(STAGES / 2 * self.config.memory * 2**30 / (self.config.workers or 1))
         finer, driving = grid.shape != self.problem.grid.shape, self.driving_on(grid)
@@ -224,14 +235,7 @@ class Setup:
             dealiased=finer,
             driving=driving,
         )
-        found = found.in_steps(found.steps_for(at, coefficients, self._growth()))
-        for _ in range(DOUBLINGS):
-            lost = self._lost(found, at, coefficients)
-            if not any(lost) or 2 * max(found.each) > MOST_STEPS:
-                break
-            each = zip(found.each, lost, strict=True)
-            found = found.in_steps(tuple(steps * (1 + gone) for steps, gone in each))
-        return found
+        return found.in_steps(found.steps_for(at, coefficients, self._growth()))
 
     def _growth(self) -> Tensor:
         """How much larger fields become than they are in the first frame, (trajectory,)."""

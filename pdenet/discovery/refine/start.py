@@ -39,7 +39,7 @@ CANDIDATES, MOST = 5, 14
 """Least and largest number of terms of each equation that are handed on, to be judged through
 rollouts; with them all derivatives of its own field, which noise hides best."""
 
-CLASSES = ((2, False), (3, False), (4, False), (5, False), (6, False), (4, True))
+CLASSES = ((2, False), (3, False), (4, False), (5, False), (6, False), (4, True), (6, True))
 """The highest order of a derivative, and whether derivatives stand in products of three, in turn,
 for as long as the data ask for more."""
 

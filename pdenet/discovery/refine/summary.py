@@ -16,7 +16,13 @@ from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.result import Alternative, Decision, Refinement
 from pdenet.discovery.refine.saving import Judgement
 from pdenet.discovery.refine.uncertainty import Driven, Errors, errors_of
-from pdenet.discovery.refine.verdict import Doubts, chi2_error, family_text, verdict_of
+from pdenet.discovery.refine.verdict import (
+    Doubts,
+    chi2_error,
+    family_text,
+    less_noise,
+    verdict_of,
+)
 from pdenet.discovery.terms import Library, Term
 from pdenet.events import TermDropped
 from pdenet.pde.render import format_monomial
@@ -113,6 +119,9 @@ def _remarks(proposal: Proposal, final: Final, frames: int) -> Iterator[str]:
             f"by the first {used} of {frames} frames: later ones hold waves that the grid does not "
             "resolve, and with them no fit as good was found"
         )
+    less = less_noise(final)
+    if less:
+        yield less
     if proposal.same:
         yield (
             "the simplest of the equations that these data cannot tell apart, within errors "

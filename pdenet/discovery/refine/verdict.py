@@ -27,7 +27,7 @@ from pdenet.discovery.refine.result import Alternative, Verdict
 from pdenet.discovery.terms import Library
 from pdenet.pde.render import format_monomial, format_number
 
-__all__ = ["Doubts", "chi2_error", "family_text", "verdict_of"]
+__all__ = ["Doubts", "chi2_error", "family_text", "less_noise", "verdict_of"]
 
 SURPRISING, LEAST = 4.0, 0.02
 """Standard deviations above 1 at which χ² says that the equation does not explain the data, and the
@@ -35,8 +35,7 @@ least distance: noise is not known better than to a per cent (`noise`), nor is t
 
 COMPUTED, REPRODUCED = 1e-6, 1e-3
 """Noise below this share of the fields is that of computed data, whose errors are no noise: then
-the
-equation explains them if it reproduces them to the second share, as well as solvers agree."""
+the equation explains them if it reproduces them to the second share, as well as solvers agree."""
 
 DOUBTFUL, DOUBTFUL_MORE = 0.05, 0.3
 """Odds of an alternative from which the data do not decide; of one with more terms, of which there
@@ -100,8 +99,21 @@ def _unexplained(final: Final, driven: float) -> str:
         return ""
     return (
         f"no equation of the library explains the data: what is left is {100 * misfit:.2g} % of "
-        f"the size of the fields, where noise would leave {100 * noisy:.2g} % (χ² = {chi2:.3g} ± "
-        f"{error:.1g})"
+        f"the size of the fields, where noise would leave {100 * noisy:.2g} % (χ² = {chi2:.3g}, "
+        f"where noise alone gives 1{f' ± {error:.1g}' if error > 0 else ''})"
+    )
+
+
+def less_noise(final: Final) -> str:
+    """That the fit leaves less than the noise that the data were thought to have; "" if it does
+    not."""
+    chi2, error = chi2_of(final.estimate, final.setup.shown), chi2_error(final)
+    if chi2 > 1 - max(SURPRISING * error, LEAST):
+        return ""
+    told = "was given" if final.setup.given else "the data alone show"
+    return (
+        f"χ² = {chi2:.3g} is below 1 by more than its error: there is less noise than {told}, and "
+        "errors are those of the noise that the fit leaves"
     )
 
 
