@@ -67,7 +67,7 @@ def test_terms_from_the_data_alone_and_a_report_without_a_run(noisy, tmp_path, c
     assert main(["refine", str(noisy), "--report", str(page), "-v", "--seed", "3"]) == 0
     streams = capsys.readouterr()
     assert "recall 1" in streams.out and "χ² = " in streams.out and "odds" not in streams.out
-    assert "u*u_x in u_t stays: " in streams.err and "is left out: it lowers chi²" in streams.err
+    assert "u*u_x in u_t stays: " in streams.err and "is left out: it lowers χ²" in streams.err
     text = page.read_text(encoding="utf-8")
     for heading in ("Refinement", "Decisions", "Fields, found against true", "Prediction error"):
         assert f">{heading}</h" in text
