@@ -40,6 +40,8 @@ def with_nan() -> np.ndarray:
     ("states", "entries", "message"),
     [
         (RANDOM, {"dt": 0.1}, "arrays need grid="),
+        (RANDOM, {"grid": (16,), "dt": 0.1}, r"grid is \(16,\): give Grid"),
+        (RANDOM, {"grid": 16, "dt": 0.1}, "grid is 16: give Grid"),
         (RANDOM, {"grid": GRID}, "arrays need grid=.*dt="),
         (RANDOM[0], {"grid": GRID, "dt": 0.1}, "shape"),
         (RANDOM[0, 0, 0], {"grid": GRID, "dt": 0.1}, "shape"),
