@@ -75,6 +75,11 @@ def as_file(
         return Path(str(source))
     if grid is None or dt is None:
         raise DataError("arrays need grid=Grid(shape, lengths) and dt=, the time between frames")
+    if not isinstance(grid, Grid | Problem):
+        raise DataError(
+            f"grid is {grid!r:.60}: give Grid(shape, lengths), such as Grid(64, 1.0), with the "
+            "number of points and the length of the domain along each axis"
+        )
     states = as_array(source)
     missing = gaps and (bool(np.ma.is_masked(states)) or bool(np.isnan(states).any()))
     folder.mkdir(parents=True, exist_ok=True)

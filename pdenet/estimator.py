@@ -23,12 +23,7 @@ import torch
 from pdenet.arrays import Source, as_file, removed_if_refused
 from pdenet.discovery import DiscoveredEquation, load_equation, read_out
 from pdenet.discovery.refine.config import RefineConfig
-from pdenet.errors import (
-    CheckpointError,
-    ConfigError,
-    DataError,
-    DiscoveryError,
-)
+from pdenet.errors import CheckpointError, ConfigError, DataError, DiscoveryError
 from pdenet.events import Listener
 from pdenet.grid import Grid
 from pdenet.pde import PDE
@@ -58,11 +53,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Discovery:
-    """What `discover` found.
+    """What `discover` found; `print` shows equations, errors and verdict.
 
-    equation: in physical units; `details.lines()` shows it with the maps and curves that have no
-    formula. stderr: {field: {monomial: standard error}}. comparison: with the
-    truth, where one is known. seconds: by step. details: the whole result of the read-out.
+    equation: in physical units, without the maps and curves that have no formula. stderr: {field:
+    {monomial: standard error}}. comparison: with the truth, where one is known. seconds: by step.
+    details: the whole result of the read-out.
     """
 
     equation: PDE
@@ -70,6 +65,9 @@ class Discovery:
     comparison: Comparison | None
     seconds: Mapping[str, float]
     details: DiscoveredEquation
+
+    def __str__(self) -> str:
+        return str(self.details)
 
 
 def train(
@@ -271,6 +269,7 @@ def refine(
     settings: grid=, dt= and fields= of an array, as for `discover`; and entries of `RefineConfig`
     instead of those of `config`, such as order=3, or given=("v",) for a field that was measured,
     acts on the others and has no equation of its own.
+    Returns what `print` shows whole; `.pde` is the equation, `.refinement.verdict` the verdict.
     Raises DataError, EquationError, ConfigError, CheckpointError, OutputError, DeviceError, and
     DiscoveryError for what cannot be refined: walls, fewer data than unknowns, too little memory.
     """

@@ -40,6 +40,8 @@ def with_nan() -> np.ndarray:
     ("states", "entries", "message"),
     [
         (RANDOM, {"dt": 0.1}, "arrays need grid="),
+        (RANDOM, {"grid": (16,), "dt": 0.1}, r"grid is \(16,\): give Grid"),
+        (RANDOM, {"grid": 16, "dt": 0.1}, "grid is 16: give Grid"),
         (RANDOM, {"grid": GRID}, "arrays need grid=.*dt="),
         (RANDOM[0], {"grid": GRID, "dt": 0.1}, "shape"),
         (RANDOM[0, 0, 0], {"grid": GRID, "dt": 0.1}, "shape"),
@@ -57,6 +59,8 @@ def with_nan() -> np.ndarray:
         (object(), {"grid": GRID, "dt": 0.1}, "not numbers"),
         (RANDOM[0, :, 0], {"grid": GRID, "dt": 0.1}, r"states\[None, :, None\]"),
         (RANDOM[0, :, 0].T, {"grid": GRID, "dt": 0.1}, r"np\.moveaxis\(states, -1, 0\)"),
+        (RANDOM, {"grid": Grid(5, 1.0), "dt": 0.1}, r"exchanged, so give states\.swapaxes\(1, 3\)"),
+        (RANDOM, {"grid": Grid(7, 1.0), "dt": 0.1}, r"give a grid of shape \(16,\)"),
         (RANDOM, {"grid": GRID, "dt": [0.0, 0.1, 0.2]}, "3 times.* 5 frames"),
         (RANDOM, {"grid": GRID, "dt": [0.0, 0.1, 0.2, 0.3, 0.5]}, "equally spaced"),
         (RANDOM, {"grid": GRID, "dt": [0.4, 0.3, 0.2, 0.1, 0.0]}, "goes backwards.*the order"),

@@ -83,6 +83,8 @@ def room_of(module: str) -> str:
     parts = module.split(".")
     if parts[0] == "simulators":
         return "simulators"
+    if parts[1:] == ["__main__"]:
+        return "cli"  # `python -m pdenet` is the command line
     return parts[1] if len(parts) > 1 else ""
 
 

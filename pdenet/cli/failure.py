@@ -37,13 +37,21 @@ class Interrupted(Exception):
 
 
 class _Log(logging.Handler):
-    """Warnings and notes of the library, one line each, on whatever stderr is at the time."""
+    """Warnings and notes of the library, one line each, once each, on whatever stderr is at the
+    time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         level = record.levelname.lower()
         # Like an error, a record may have other words for the command line.
         message = getattr(record, "shell", "") or record.getMessage()
-        print(f"pdenet: {level}: {one_line(message)}", file=sys.stderr)
+        line = f"pdenet: {level}: {one_line(message)}"
+        if line not in self._told:
+            self._told.add(line)
+            print(line, file=sys.stderr)
 
 
 def describe(error: BaseException) -> tuple[str, int]:

@@ -84,7 +84,9 @@ def commands() -> None:
     """Discover partial differential equations from data with PDE-Nets.
 
     \b
-    pdenet discover burgers -o run            simulate, train, read out, report
+    pdenet refine data.h5                     the equation of your data, without a network
+    pdenet discover data.h5 -o run            train a PDE-Net, read it out, refine, report
+    pdenet discover burgers -o run            the same with simulated data
     pdenet simulate burgers -o data.h5        the same, step by step
     pdenet train data.h5 -o run
     pdenet extract run

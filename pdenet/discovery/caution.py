@@ -63,7 +63,6 @@ def in_words(found: Iterable[str]) -> str:
     if not where:
         return ""
     return (
-        f"read {where}: the errors that are given hold the scatter of the data, but not the bias "
-        "of the read-out, so that a coefficient may be several times as far from the truth as "
-        "they say"
+        f"read {where}: a coefficient may be off by several of its standard errors, which hold "
+        "the scatter of the data but not the bias of the read-out"
     )

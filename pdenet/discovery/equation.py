@@ -29,9 +29,10 @@ from pdenet.discovery.strict import as_kind, as_table, nested_numbers, number_re
 from pdenet.errors import CheckpointError, OutputError
 from pdenet.events import TermDropped
 from pdenet.pde import PDE
+from pdenet.pde.compare import compare
 from pdenet.pde.expression import Monomial
 from pdenet.pde.jet import jet_from_name
-from pdenet.pde.render import Style, format_monomial
+from pdenet.pde.render import Style, format_monomial, format_value
 from pdenet.storage.atomic import reason, replace_file
 from pdenet.storage.records import read_json
 
@@ -64,7 +65,7 @@ class FittedFilter:
 
 @dataclass(frozen=True, eq=False)
 class DiscoveredEquation:
-    """What the read-out found.
+    """What the read-out or a refinement found; `print` shows equations, errors and verdict.
 
     pde: the equation in physical units, without the maps and curves that have no formula
     (`unknown`). stderr: standard error of each coefficient, {field:
@@ -100,6 +101,21 @@ class DiscoveredEquation:
     def lines(self, style: Style = "text") -> tuple[str, ...]:
         """The equations, a line each, complete: u_t = 0.3*u_xx + f(u), where f has no formula."""
         return complete_lines(self.pde, self.unknown, style)
+
+    def __str__(self) -> str:
+        """The equations, each coefficient with its standard error, and what a refinement says."""
+        rows = compare(self.pde, self.pde).rows
+        told = [*self.lines("unicode"), ""]
+        for row in rows:
+            error = self.stderr.get(row.field, {}).get(row.monomial)
+            value = format_value(row.found or 0.0, error, "unicode")
+            told.append(f"{row.field}_t  {format_monomial(row.monomial, 'unicode'):8}  {value}")
+        known = self.refinement
+        if known is not None:
+            chi2 = format_value(known.chi2, known.chi2_error, "unicode")
+            told.append(f"χ² = {chi2} per degree of freedom")
+            told.append(f"{known.verdict}: {known.reason}" if known.reason else known.verdict)
+        return "\n".join(told)
 
     def _named(self) -> dict[str, list[str]]:
         return {name: [each.text() for each in every] for name, every in self.unknown.items()}

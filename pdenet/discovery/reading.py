@@ -33,7 +33,7 @@ from pdenet.nn import FilterBank
 from pdenet.nn.moments import Constraint, accuracy
 from pdenet.pde import PDE
 from pdenet.pde.jet import AXES
-from pdenet.pde.render import to_text
+from pdenet.pde.render import format_number, to_text
 from pdenet.types import Trajectory
 from pdenet.words import counted
 
@@ -166,7 +166,7 @@ class Reading:
                     coefficient=float(x[k]),
                     scaled=float(x[k].abs() * normal.matrix.mean(0)[k, k].sqrt()),
                     reason=f"without it held-out trajectories are predicted as well: their squared "
-                    f"error changes by {100 * step.growth:+.2g} %",
+                    f"error changes by {format_number(100 * step.growth, 2, 'unicode')} %",
                 )
             )
         self.progress("selection", 1.0, f"{counted(len(terms) - len(leaving), 'term')} left")

@@ -75,8 +75,8 @@ def error_figure(evidence: Evidence) -> Drawing | None:
     label(axes.xaxis.get_label(), italic=not unit).set_text(f"t ({plain(unit)})" if unit else "t")
     axes.set_ylabel("relative L2 error")
     for text in axes.figure.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(0.105, 1.0), ncols=len(handles),
-        columnspacing=1.2, borderaxespad=0.2,
+        handles=handles, loc="upper right", bbox_to_anchor=(0.99, 1.0), ncols=len(handles),
+        columnspacing=0.9, handlelength=1.3, handletextpad=0.5, borderaxespad=0.2,
     ).get_texts():  # fmt: skip
         label(text)
     return Drawing.of(axes, name="prediction-error", alt=_error_words(curves, times))

@@ -151,6 +151,12 @@ class Evidence:
         return coefficients(self.maps, self.found, self.grid, self.truth)
 
     @property
+    def held_out(self) -> bool:
+        """Whether what is predicted was left out of the fit; a file of one or two trajectories has
+        none to leave out."""
+        return len(self.data.shape) < 3 or self.data.shape[0] > 2
+
+    @property
     def unknown(self) -> dict[str, tuple[Unknown, ...]]:
         """What no formula stands for, by field."""
         return unknown_functions(self.maps, self.curves, self.grid.axes)

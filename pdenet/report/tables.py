@@ -159,7 +159,8 @@ def prediction(evidence: Evidence) -> str:
         f"{percent(float(median[k]))} at {where.format(f't = {times[k]:.4g}{unit}')}"
         for k, where in moments
     )
-    who = "The network" if name == "network" else "Solved from held-out starts, the found equation"
+    starts = "held-out starts" if evidence.held_out else "starts that were fitted as well"
+    who = "The network" if name == "network" else f"Solved from {starts}, the found equation"
     sentence = (
         f"{who} is off by {said} (relative L2 error, median of "
         f"{counted(len(errors), 'trajectory')})."

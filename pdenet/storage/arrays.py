@@ -148,6 +148,14 @@ def _how(shape: tuple[int, ...], points: tuple[int, ...]) -> str:
         return (
             "give states[None] of (frame, field, ..), states[:, :, None] of (trajectory, frame, ..)"
         )
+    if axes == 3 and shape[1:2] == points:
+        return "frames and points are exchanged, so give states.swapaxes(1, 3)"
+    if axes == 3 and sorted(shape[3:]) == sorted(points):
+        return (
+            "the axes of space are in another order than those of the grid: transpose one of them"
+        )
+    if axes == 3:
+        return f"give a grid of shape {shape[3:]}, or transpose the states"
     return "add axes of length 1 or transpose, and compare the number of points along each axis"
 
 

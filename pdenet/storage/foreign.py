@@ -71,7 +71,7 @@ def how_to_bring(kind: Kind) -> str:
         f"is {what}, and no data file of pdenet: {first}, put the values into an array "
         "(trajectory, frame, field, x[, y[, z]]), and store it with "
         "pdenet.storage.write_arrays(file, array, Grid(shape, lengths), dt) or give it to "
-        "pdenet.discover(array, grid=Grid(shape, lengths), dt=dt)"
+        "pdenet.refine(None, array, grid=.., dt=..) or discover"
     )
 
 
@@ -238,7 +238,9 @@ def _text(head: bytes) -> Kind:
         return "a JSON text", "read it in Python with json.load(stream)"
     for separator, name in ((",", "commas"), (";", "semicolons"), ("\t", "tabs"), (None, "blanks")):
         if _is_table(lines, separator):
-            return f"a text table with {name} between its columns", _reader(separator)
+            named = not any(map(_is_number, lines[0].split(separator)))
+            reader = _reader(separator, int(named and not lines[0].lstrip().startswith("#")))
+            return f"a text table with {name} between its columns", reader
     return "a text", "read it with what made it"
 
 
@@ -248,13 +250,16 @@ def _is_table(lines: Sequence[str], separator: str | None) -> bool:
     rows = [line.split(separator) for line in lines if not line.lstrip().startswith(("#", "%"))]
     if not rows or (len(rows[-1]) < 2 and separator is not None):
         return False
-    numeric = [
-        len(row) == len(rows[-1]) and any(re.fullmatch(_NUMBER, cell.strip('"')) for cell in row)
-        for row in rows
-    ]
+    numeric = [len(row) == len(rows[-1]) and any(map(_is_number, row)) for row in rows]
     return all(numeric[1:]) and any(numeric)
 
 
-def _reader(separator: str | None) -> str:
+def _is_number(cell: str) -> bool:
+    return re.fullmatch(_NUMBER, cell.strip('"')) is not None
+
+
+def _reader(separator: str | None, names: int) -> str:
+    """How to read a table whose first so many lines hold names."""
     how = "" if separator is None else f", delimiter={separator!r}"
+    how += f", skiprows={names}" if names else ""
     return f"read it in Python with numpy.loadtxt(path{how}) or pandas.read_csv"

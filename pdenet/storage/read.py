@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 
 from pdenet.errors import Advice, DataError
-from pdenet.foreign import printable
 from pdenet.problem import Problem
 from pdenet.storage import split
 from pdenet.storage.finite import DIVERGED, require_finite
@@ -122,8 +121,7 @@ class Data:
         self._columns = header.columns
         if (header.codes == split.EVERY).all():
             _log.warning(
-                "'%s' has %s, too few to hold some out: all sets are the same",
-                printable(str(path)),
+                "with %s none can be held out: all are used to fit and to check",
                 counted(self.trajectories, "trajectory"),
             )
 

@@ -1,6 +1,7 @@
 """Whatever ends a command is one line on stderr and an exit code."""
 
 import errno
+import logging
 import os
 import signal
 import subprocess
@@ -49,6 +50,21 @@ def test_an_error_is_one_line_and_an_exit_code(error, code, said, capsys):
     assert streams.out == ""
     assert streams.err.startswith("pdenet: error: ") and streams.err.count("\n") == 1
     assert said in streams.err
+
+
+def test_a_warning_is_told_once_by_a_command(capsys):
+    group = Commands("pdenet", params=[click.Option(["--debug"], is_flag=True)])
+
+    @click.command()
+    def command():
+        for trajectories in (1, 2, 1, 2, 1):
+            logging.getLogger("pdenet.storage").warning("with %s trajectories", trajectories)
+
+    group.get_command = lambda ctx, name: command
+    for _ in range(2):
+        assert run(group, ["any"]) == 0
+        told = capsys.readouterr().err.splitlines()
+        assert told == [f"pdenet: warning: with {count} trajectories" for count in (1, 2)]
 
 
 def test_debug_shows_the_error_itself(monkeypatch):

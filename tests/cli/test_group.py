@@ -55,9 +55,10 @@ def test_wrong_usage_is_one_line_that_names_the_help(arguments, said, capsys):
     assert said in streams.err and "--help" in streams.err
 
 
-def test_module_runs_as_the_script_does():
+@pytest.mark.parametrize("module", ["pdenet", "pdenet.cli"])
+def test_module_runs_as_the_script_does(module):
     ran = subprocess.run(
-        [sys.executable, "-m", "pdenet.cli", "bake"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", module, "bake"], capture_output=True, text=True, check=False
     )
     assert ran.returncode == 2
     assert ran.stdout == ""

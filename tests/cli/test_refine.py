@@ -67,9 +67,14 @@ def test_terms_from_the_data_alone_and_a_report_without_a_run(noisy, tmp_path, c
     assert main(["refine", str(noisy), "--report", str(page), "-v", "--seed", "3"]) == 0
     streams = capsys.readouterr()
     assert "recall 1" in streams.out and "χ² = " in streams.out and "odds" not in streams.out
-    assert "u*u_x in u_t stays: " in streams.err and "is left out: it lowers chi²" in streams.err
+    assert "u*u_x in u_t stays: " in streams.err and "is left out: it lowers χ²" in streams.err
     text = page.read_text(encoding="utf-8")
-    for heading in ("Refinement", "Decisions", "Fields, found against true", "Prediction error"):
+    for heading in (
+        "Refinement",
+        "Decisions",
+        "Fields, observed and predicted",
+        "Prediction error",
+    ):
         assert f">{heading}</h" in text
     assert "Filters" not in text and "Training" not in text
     assert "<dt>choose</dt><dd>true</dd>" in text and "<dt>seed</dt><dd>3</dd>" in text
@@ -98,7 +103,7 @@ def test_data_with_gaps_are_refined_and_reported(noisy, tmp_path, capsys):
     document = json.loads(capsys.readouterr().out)
     assert document["scores"]["einf"] < 0.02 and document["refinement"]["decisions"] == []
     text = page.read_text(encoding="utf-8")
-    assert "<h2>Refinement</h2>" in text and "Fields, found" not in text and "<img" not in text
+    assert "<h2>Refinement</h2>" in text and "Fields, observed" not in text and "<img" not in text
 
 
 def test_a_run_stands_for_its_equation(trained, data, tmp_path, capsys):

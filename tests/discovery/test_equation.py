@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -104,6 +105,19 @@ def test_the_round_trip_is_exact(tmp_path):
     assert back.unknown == found.unknown
     np.testing.assert_array_equal(back.maps[0].values, found.maps[0].values)
     assert vars(back.refinement) == vars(found.refinement)
+
+
+def test_it_prints_as_equations_with_errors_and_a_verdict():
+    pde = PDE("u_t = -1.0009*u*u_x + 0.10003*u_xx")
+    errors = dict(zip(pde.terms()["u"], (5e-4, 6e-5), strict=True))
+    told = replace(refinement(pde, chi2=0.99, chi2_error=0.008), verdict="identified", reason="")
+    shown = str(DiscoveredEquation(pde, {"u": errors}, refinement=told)).splitlines()
+    assert shown[0] == "u_t = −1.0009·u·u_x + 0.10003·u_xx"
+    assert {line.split()[-1] for line in shown[2:4]} == {
+        format_value(value, errors[term], "unicode") for term, value in pde.terms()["u"].items()
+    }
+    assert shown[4:] == ["χ² = 0.990(8) per degree of freedom", "identified"]
+    assert str(equation()).endswith("not identifiable: u_xx and v_xx\nlook alike")
 
 
 def test_what_has_no_formula_is_named_and_never_lost(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pdenet.report import fields, kernels, panel, style
+from pdenet.report import curves, fields, kernels, panel, style
 from pdenet.report.curves import error_figure, error_percentiles, loss_figure
 from pdenet.report.kernels import derivative_name
 
@@ -31,6 +31,22 @@ def first_image(monkeypatch, module, draw):
     with style.styled():
         next(draw())
     return made[0]
+
+
+def test_the_legend_of_the_errors_is_inside_the_picture(monkeypatch):
+    made = []
+    new_axes = curves._log_axes
+    monkeypatch.setattr(curves, "_log_axes", lambda: made.append(new_axes()) or made[-1])
+    with style.styled():
+        evidence = burgers()
+        noise = 0 * next(iter(evidence.errors.values())) + 1e-3
+        error_figure(replace(evidence, errors={**evidence.errors, "noise": noise}))
+        figure = made[0].figure
+        (legend,) = figure.legends
+        figure.canvas.draw()
+        assert len(legend.get_texts()) == 5
+        box, whole = legend.get_window_extent(), figure.bbox
+    assert whole.x0 <= box.x0 and box.x1 <= whole.x1 and box.y1 <= whole.y1
 
 
 def test_x_runs_to_the_right_and_y_upwards(monkeypatch):

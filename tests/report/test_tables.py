@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from pdenet.events import TermDropped
 from pdenet.pde import PDE
-from pdenet.report import escape
+from pdenet.report import build, escape
 from pdenet.report.tables import (
     dropped_terms,
     measured,
@@ -43,6 +44,18 @@ def test_the_prediction_names_horizon_and_end():
     assert "at the training horizon (t = 0.15)" in sentence
     assert "at t = 4" in sentence
     assert "median of 8 trajectories" in sentence
+
+
+@pytest.mark.parametrize(("trajectories", "held_out"), [(1, False), (2, False), (3, True)])
+def test_what_was_fitted_is_not_called_held_out(trajectories, held_out):
+    evidence = burgers()
+    shape = (trajectories, *evidence.data.shape[1:])
+    evidence = replace(evidence, data=replace(evidence.data, shape=shape))
+    assert evidence.held_out is held_out
+    assert ("from held-out starts" in prediction(evidence)) is held_out
+    shown = build(evidence).html()
+    assert ("One held-out trajectory" in shown) is held_out
+    assert ("1 trajectory ×" in shown) is (trajectories == 1)
 
 
 def test_rows_follow_the_fields():

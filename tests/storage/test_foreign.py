@@ -103,6 +103,14 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "mat 7.3": (matlab_7, r"MATLAB.*version 7\.3 with usol \(10, 16\).*h5py"),
     "csv": (lambda path: np.savetxt(path, STATES, delimiter=",", header="a"), "commas"),
     "csv with names": (lambda path: path.write_text("x;y\n1;2\n3;4,5\n"), "semicolons"),
+    "csv with a header": (
+        lambda path: path.write_text("t,x,u\n0,0,1.5\n0,1,2.5\n"),
+        r"numpy\.loadtxt\(path, delimiter=',', skiprows=1\)",
+    ),
+    "csv without": (
+        lambda path: path.write_text("0,0,1.5\n0,1,2.5\n"),
+        r"numpy\.loadtxt\(path, delimiter=','\)",
+    ),
     "columns": (lambda path: np.savetxt(path, STATES), "a text table with blanks"),
     "netcdf 3": (netcdf_3, "NetCDF file of version 3"),
     "netcdf 4": (netcdf_4, r"NetCDF file of version 4 with u \(10, 16\)"),

@@ -36,7 +36,7 @@ __all__ = ["command"]
     "--given",
     multiple=True,
     metavar="FIELD",
-    help="Refused: what has no equation is for 'pdenet refine', which needs no network.",
+    hidden=True,  # refused by the work, which says what to type instead
 )
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")

@@ -35,9 +35,7 @@ def check_problem(pde: PDE | None, data: Tensor, problem: Problem, config: Refin
 def _check_axes(problem: Problem) -> None:
     for axis, ends in zip(problem.grid.axes, problem.boundaries, strict=True):
         if not all(isinstance(end, Periodic) for end in ends):
-            told = (
-                f"{axis} has walls, and a refinement rolls states out on periodic axes: a network "
-            )
+            told = f"{axis} has walls, and a refinement needs periodic axes: a network "
             told += "reads equations between walls"
             raise DiscoveryError(
                 f"{told}, discover(data, refine=False)",

@@ -15,6 +15,7 @@ from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.terms import Library
 from pdenet.errors import Advice
 from pdenet.grid import Grid
+from pdenet.pde.render import format_number
 
 __all__ = [
     "EXPLAINED",
@@ -76,11 +77,13 @@ class Final:
 
 def reason_of(gain: float, needed: float, held_out: float | None) -> str:
     """Why a term stays or leaves, in words."""
+    lower, least = format_number(gain, 3, "unicode"), format_number(needed, 3, "unicode")
     if gain <= needed:
-        return f"it lowers chi² by {gain:.3g} where {needed:.3g} would be evidence for it"
+        return f"it lowers χ² by {lower} where {least} would be evidence for it"
     if held_out is not None and held_out <= 0:
-        return f"it raises chi² of trajectories that it was not fitted to by {-held_out:.3g}"
-    return f"without it chi² is higher by {gain:.4g}, where {needed:.3g} is evidence for it"
+        higher = format_number(-held_out, 3, "unicode")
+        return f"it raises χ² of trajectories that it was not fitted to by {higher}"
+    return f"without it χ² is higher by {lower}, where {least} is evidence for it"
 
 
 def misfit_of(now: Estimate) -> float:
