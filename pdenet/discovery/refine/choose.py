@@ -105,8 +105,8 @@ class Quadratic:
         return float(self.chi2(self.best(kept)).sum())
 
     def left(self, kept: Sequence[int]) -> float:
-        """The chi² that is left with the best of these terms alone."""
-        return self.misfit * self.count + self.value(kept)
+        """The share of chi² that is left with the best of these terms alone."""
+        return 1 + self.value(kept) / (self.misfit * self.count)
 
     def held_out(self, kept: Sequence[int]) -> float | None:
         """The chi² of every trajectory with the coefficients of all others; None for one alone."""

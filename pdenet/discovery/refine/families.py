@@ -20,6 +20,7 @@ from pdenet.discovery.refine.fit import Fit
 from pdenet.discovery.refine.information import inverse
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.session import Fitted, Session
+from pdenet.discovery.refine.setup import DEAR
 from pdenet.discovery.terms import Library
 from pdenet.errors import StoppedError
 
@@ -82,10 +83,14 @@ def _rise(
     session: Session, fitted: Fitted, library: Library, step: Tensor, free: list[int], enough: float
 ) -> float:
     """By how much χ² is higher with other coefficients and the states that suit them. free: terms
-    whose coefficients may still change a little: those of a relation are not known exactly."""
+    whose coefficients may still change a little: those of a relation are not known exactly. inf
+    where it would take far more steps of time: nobody would call that the same equation."""
     setup, now = fitted.setup, fitted.now
     before = float(fitted.fit.objectives(now.coefficients, now.seen, now.states).sum())
     there = now.coefficients + step
+    steps = setup.untried(library, fitted.grid, there, now.states.at).substeps
+    if steps > DEAR * fitted.fit.model.inner.substeps:
+        return math.inf
     dynamics = setup.dynamics(library, fitted.grid, there, now.states.at)
     fit = Fit(Model(dynamics, dynamics, single=False), session.workers, False, free=False)
     moved, rise = replace(now, coefficients=there, information=None, last=None), math.inf

@@ -15,7 +15,7 @@ from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import errors, visible
 from pdenet.discovery.refine.measures import (
     EXPLAINED,
-    LARGE,
+    SMALL,
     TOO_LATE,
     Final,
     chi2_of,
@@ -28,7 +28,7 @@ from pdenet.discovery.refine.measures import (
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.saving import Judgement, restored, to_save
 from pdenet.discovery.refine.session import Fitted, Session
-from pdenet.discovery.refine.setup import SHORTEST, Setup
+from pdenet.discovery.refine.setup import LONGEST, SHORTEST, Setup
 from pdenet.discovery.refine.uncertainty import Driven, shift
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError, StoppedError
@@ -41,10 +41,6 @@ GROWTH = 6
 
 NEGLIGIBLE = 0.25
 """Shift of a coefficient, in standard errors, from which a finer model is worth its time."""
-
-LONGEST = 512
-"""Steps of time in one window up to which windows are made longer: steps come one after another, so
-that twice as long a window takes twice the time, and by then rollouts are far from linear."""
 
 HALF = 0.5
 """Part of the allowed shift that steps of time and points may each have."""
@@ -118,8 +114,10 @@ def _whole(
         work = replace(work, frames=work.known.setup.data.shape[1])
         work = replace(work, frames=whole if 2 * work.frames > whole else work.frames)
     final = _final(session, work, saved)
+    if not _was_near(work.known):
+        return final
     final = _longer(session, final, work) if work.frames < whole else final
-    if not is_good(final, 1 + LITTLE) and _was_near(work.known):
+    if not is_good(final, 1 + LITTLE):
         for attempt in _attempts(work):
             if session.late() or is_good(final):
                 break
@@ -135,11 +133,11 @@ def _whole(
 
 
 def _was_near(known: Fitted | None) -> bool:
-    """Whether the fit by which terms were judged came near the data, so that another way may lead
-    there: where it did not, the equation is wrong."""
+    """Whether the fit by which terms were judged came near the data: where it did not, the equation
+    is wrong, and no other way leads there either."""
     if known is None or known.now.reduced is None or not known.now.finite:
         return True
-    return chi2_of(known.now, known.setup.shown) < EXPLAINED or misfit_of(known.now) < LARGE
+    return chi2_of(known.now, known.setup.shown) < EXPLAINED or misfit_of(known.now) < SMALL
 
 
 def _finer(final: Final, grid: Grid) -> Grid | None:
@@ -220,15 +218,18 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
         now = _grown(session, setup, library, fit, now)
     elif known is None or not setup.covered(known.setup):
         now = _states_alone(fit, now) if now.iterations == 0 else now
-    now = _tried(fit, now, step) if work.short else _settled(session, fit, now, step)
+    short = work.short or not _was_near(known)
+    now = _tried(fit, now, step) if short else _settled(session, fit, now, step)
     if not now.finite and not (
-        work.short or session.late()
+        short or session.late()
     ):  # steps that are stable for the first states alone
         fit = replace(fit, model=_halved(fit.model))
         now = _settled(session, fit, setup.begin(grid, work.start), step)
     if now.reduced is None:
         raise DiscoveryError(TOO_LATE.python, shell=TOO_LATE.shell)
-    fit, now, bias = _as_fine_as_needed(session, setup, library, fit, now, step)
+    bias = torch.zeros(len(now.coefficients), dtype=torch.float64)
+    if _was_near(known):
+        fit, now, bias = _as_fine_as_needed(session, setup, library, fit, now, step)
     assert now.reduced is not None
     quadratic = quadratic_of(now, now.reduced, windows)
     return Final(setup, library, grid, fit, now, quadratic, bias)
@@ -282,9 +283,7 @@ def _as_fine_as_needed(
             break
         bias = shifts.sum(0)
         assert now.information is not None
-        # Where the equation does not explain the data, that is the larger error.
-        large = math.sqrt(max(1.0, chi2_of(now, setup.shown)))
-        allowed = NEGLIGIBLE * large * visible(now.information, now.coefficients)
+        allowed = NEGLIGIBLE * visible(now.information, now.coefficients)
         in_time, in_space = (shifts.abs() / allowed).amax(1).tolist()
         if in_time + in_space <= 1 or not now.converged:
             break

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from pdenet.discovery.product import Product
-from pdenet.discovery.refine.choose import RESOLVED, Choice, Quadratic, choose
-from pdenet.discovery.refine.dynamics import Dynamics, closer
+from pdenet.discovery.refine.choose import Choice, Quadratic, choose
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.families import families
 from pdenet.discovery.refine.fit import Estimate, Fit
-from pdenet.discovery.refine.information import visible
 from pdenet.discovery.refine.measures import (
     EXPLAINED,
-    LARGE,
+    SMALL,
     TOO_LATE,
     Final,
     chi2_of,
@@ -33,12 +29,12 @@ from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.saving import Judgement
 from pdenet.discovery.refine.session import Fitted, Session
-from pdenet.discovery.refine.setup import MOST_STEPS, SHORTEST, Setup
-from pdenet.discovery.refine.uncertainty import Driven, shift
+from pdenet.discovery.refine.setup import DEAR, LONGEST, SHORTEST, Setup
+from pdenet.discovery.refine.trial import COSTLY, NEAR, first_fit, fit_terms, nonzero
+from pdenet.discovery.refine.uncertainty import Driven
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError, StoppedError
 from pdenet.events import TermJudged
-from pdenet.grid import Grid
 from pdenet.words import counted
 
 __all__ = ["judge", "reconsidered"]
@@ -49,38 +45,12 @@ VALUES = 2**20
 final fit sees all."""
 FRAMES = 16
 
-ATTEMPT = 6
-NEAR = 3.0
-"""Iterations that a start is given to come so near its optimum, in standard errors, before the next
-one is tried."""
-
-PROBE, PATIENCE = 2, 8
-"""Iterations after which a start has to be nearer to the data than the best so far to be gone on
-with. And the time that all starts but the regression's own may take together, in that of the
-quickest one.
-"""
-
-COSTLY = 8
-"""Steps of time beside those of the quickest start from which a start has to wait: another one
-needs few and is often nearer."""
-
-DEAR = 64
-"""The same, from which it is not tried at all where another one came near its own optimum, although
-not to the data; nor does a term enter that asks for so many."""
-
-SETTLED = 0.5
-"""Step in standard errors at which terms can be judged."""
-
 ROUNDS = 6
 """How often terms are judged, at most."""
 
 WORSE = 1.5
 """Factor by which χ² may rise when terms change. Those that leave cost some tens of χ², not half of
 it."""
-
-MOST_FINER, ATTEMPTS = 32, 6
-"""Steps of residuals for one of derivatives before terms are judged, and fits with other steps, at
-most."""
 
 
 def judge(session: Session, proposal: Proposal) -> Judgement:
@@ -96,7 +66,7 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
         setup = setup.in_windows(frames // windows)
     grid = setup.state_grid(len(proposal.library.terms))
     while True:
-        first = _first(session, setup, grid, proposal)
+        first = first_fit(session, setup, grid, proposal)
         frames = setup.data.shape[1]
         near = first is not None and first.now.step < NEAR
         if near or frames <= SHORTEST or session.late():
@@ -104,7 +74,7 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
         setup = setup.in_windows(max(SHORTEST, frames // 2))
     if first is None and session.late():
         raise DiscoveryError(TOO_LATE.python, shell=TOO_LATE.shell)
-    if first is None and not any(map(_nonzero, proposal.starts)):
+    if first is None and not any(map(nonzero, proposal.starts)):
         raise DiscoveryError(why_nothing(session.setup, proposal.tried))
     if first is None:
         none = why_no_change(session.setup)
@@ -133,7 +103,9 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
         start = torch.zeros_like(quadratic.at)
         start[simplest.kept] = (quadratic.at + quadratic.best(simplest.kept))[simplest.kept]
         now = replace(found.fitted.now, coefficients=start)
-        again = _fit(session, replace(found.fitted, now=now), proposal, session.config.iterations)
+        again = fit_terms(
+            session, replace(found.fitted, now=now), proposal, session.config.iterations
+        )
         found, _ = _rounds(session, again, proposal, leads)
     return replace(found, families=related)
 
@@ -166,7 +138,7 @@ def _rounds(
     """Judge every term, fit those that stay, and again until nothing changes. With chi² around the
     last fit; None where there was no time for it."""
     library, choice, now, quadratic = proposal.library, None, fitted.now, None
-    least = fitted.fit.model.inner.substeps
+    least, first = fitted.fit.model.inner.substeps, None
     for _ in range(ROUNDS):
         if choice is not None and session.late():
             break
@@ -178,7 +150,7 @@ def _rounds(
         choice = _affordable(replace(fitted, now=now), quadratic, excluded, least)
         _tell(session, library, choice)
         change = quadratic.best(choice.kept)
-        settled = set(choice.kept) == set(_nonzero(now.coefficients))
+        settled = set(choice.kept) == set(nonzero(now.coefficients))
         finer = finer_than(grid, setup, now, raised) if settled else None
         now = replace(now, coefficients=(quadratic.at + change).to(now.coefficients))
         if settled and finer is None:
@@ -186,11 +158,14 @@ def _rounds(
         if finer is not None:
             grid, now = finer, setup.begin(finer, now.coefficients)
         start = replace(fitted, grid=grid, now=now)
-        after = _fit(session, start, proposal, session.config.iterations)
-        if finer is None and _is_worse(after, fitted):
-            now, choice = fitted.now, _those(choice, _nonzero(fitted.now.coefficients))
+        after = fit_terms(session, start, proposal, session.config.iterations)
+        worse = finer is None and _is_worse(after, fitted)
+        lost = first is not None and _is_lost(after, fitted)
+        fitted = fitted if worse or (lost and finer is not None) else after
+        if worse or lost:
+            now, choice = fitted.now, _those(choice, nonzero(fitted.now.coefficients))
             break
-        fitted = after
+        first = first or choice
     coefficients = now.coefficients.clone()
     if choice is not None:
         outside = torch.ones_like(coefficients, dtype=torch.bool)
@@ -205,23 +180,24 @@ def _affordable(
 ) -> Choice:
     """The terms that the data ask for, but of those that would enter first the ones that take few
     steps of time beside `least`: what others seem to say is often said by these. Then the others,
-    where they do away with half of what is left, but none that no computer could step through."""
+    where with them the data seem explained, but none that no computer could step through."""
     setup, now = fitted.setup, fitted.now
-    library, inside = fitted.fit.model.inner.library, set(_nonzero(now.coefficients))
+    library, inside = fitted.fit.model.inner.library, set(nonzero(now.coefficients))
     choice = every = choose(quadratic, _same_field(library), excluded)
+    chi2 = chi2_of(now, setup.shown)
     best = quadratic.at + quadratic.best(every.kept)
     steps = {}
     for k in set(every.kept) - inside:
         alone = torch.zeros_like(now.coefficients)
         alone[k] = best[k]
         steps[k] = setup.untried(library, fitted.grid, alone, now.states.at).substeps
-    for times in (COSTLY, DEAR):
-        dear = frozenset(k for k, number in steps.items() if number > times * least)
+    most = min(DEAR * least, LONGEST // setup.data.shape[1])
+    for limit in (COSTLY * least, most):
+        dear = frozenset(k for k, number in steps.items() if number > limit)
         if not dear:
             return every
         choice = choose(quadratic, _same_field(library), excluded | dear)
-        left = [quadratic.left(each.kept) for each in (choice, every)]
-        if set(choice.kept) != inside or left[1] > left[0] / 2:
+        if set(choice.kept) != inside or chi2 * quadratic.left(every.kept) > EXPLAINED:
             break
     return choice
 
@@ -284,6 +260,15 @@ def _is_worse(after: Fitted, before: Fitted) -> bool:
     return not after.now.finite or chi2_of(after.now, after.setup.sigma) > limit
 
 
+def _is_lost(after: Fitted, before: Fitted) -> bool:
+    """Whether the data are as far from being explained as they were, so that other terms of the
+    library will not do it either."""
+    if not (after.now.finite and before.now.finite):
+        return False
+    found, last = (chi2_of(each.now, each.setup.shown) for each in (after, before))
+    return found > EXPLAINED and misfit_of(after.now) > SMALL and found > last / 2
+
+
 def _those(choice: Choice, kept: list[int]) -> Choice:
     """The same, with these terms."""
     judged = [replace(each, kept=each.term in kept) for each in choice.judged]
@@ -292,137 +277,6 @@ def _those(choice: Choice, kept: list[int]) -> Choice:
 
 def _same_field(library: Library) -> Callable[[int, int], bool]:
     return lambda a, b: library.terms[a].field == library.terms[b].field
-
-
-def _first(session: Session, setup: Setup, grid: Grid, proposal: Proposal) -> Fitted | None:
-    """The fit of the first of the proposed equations for which it comes near its optimum, and that
-    near the data, or else the one nearest to the data; None where no rollout is finite."""
-    found, least, spent = None, (True, math.inf), 0
-    starts = _by_cost(setup, grid, proposal)
-    quickest = min((steps for *_, steps in starts), default=1)
-    for start, now, steps in starts:
-        dear = steps > DEAR * quickest and not least[0]
-        others = start is not proposal.starts[0]
-        if session.late() or (found is not None and dear):
-            break
-        if found is not None and others and spent + PROBE * steps > PATIENCE * ATTEMPT * quickest:
-            continue
-        dynamics = setup.dynamics(proposal.library, grid, start, now.states.at)
-        fit = Fit(_model(dynamics), session.workers)
-        try:
-            finite = bool(fit.objectives(start, now.seen, now.states).isfinite().all())
-        except StoppedError:
-            break
-        if not finite:
-            continue
-        begun = Fitted(setup, grid, fit, now)
-        fitted = _fit(session, begun, proposal, ATTEMPT if found is None else PROBE)
-        if found is not None and fitted.now.finite and _distance(fitted) < least[1]:
-            fitted = _fit(session, fitted, proposal, ATTEMPT - PROBE)
-        spent += steps * fitted.now.iterations
-        near, distance = fitted.now.step < NEAR, _distance(fitted)
-        if near and (distance < EXPLAINED or misfit_of(fitted.now) < LARGE):
-            return fitted
-        if (not near, distance) < least:
-            found, least = fitted, (not near, distance)
-    return found
-
-
-def _distance(fitted: Fitted) -> float:
-    """χ² of a fit, inf where it blew up."""
-    return chi2_of(fitted.now, fitted.setup.shown) if fitted.now.finite else math.inf
-
-
-def _by_cost(setup: Setup, grid: Grid, proposal: Proposal) -> list[tuple[Tensor, Estimate, int]]:
-    """The starts that are equations, in their order, with the steps of time that each asks for, but
-    those that take many more than the quickest after all others, and none that no computer could
-    step through."""
-    found = []
-    for start in proposal.starts:
-        if _nonzero(start):
-            now = setup.begin(grid, start)
-            steps = setup.untried(proposal.library, grid, start, now.states.at).substeps
-            if steps <= MOST_STEPS:
-                found.append((start, now, steps))
-    quickest = min((steps for *_, steps in found), default=1)
-    return sorted(found, key=lambda each: each[2] > COSTLY * quickest)
-
-
-def _fit(session: Session, start: Fitted, proposal: Proposal, iterations: int) -> Fitted:
-    """The fit of the terms that are not zero, as one of the whole library."""
-    setup, grid, now, library = start.setup, start.grid, start.now, proposal.library
-    kept = _nonzero(now.coefficients)
-    if not kept:
-        raise DiscoveryError(why_nothing(session.setup, proposal.tried))
-    mask = [k in kept for k in range(len(library.terms))]
-    smaller = library.only(mask)
-    places = torch.tensor(kept)
-    part = replace(
-        now,
-        coefficients=now.coefficients[places],
-        states=now.states.only(places),
-        information=None,
-        last=None,
-    )
-    dynamics = setup.dynamics(smaller, grid, part.coefficients, part.states.at)
-    model = _model(dynamics).as_fine_as(start.fit.model)
-    fit = Fit(model, session.workers, learn_noise=not setup.given)
-
-    def run(fit: Fit, part: Estimate) -> Estimate:
-        return fit.run(
-            part, iterations, lambda done: session.said(setup, smaller, done), until=SETTLED
-        )
-
-    fit, part = _in_small_steps(session, fit, part, run)
-    back = torch.tensor([kept.index(k) if k in kept else -1 for k in range(len(mask))])
-    coefficients = now.coefficients.new_zeros(len(mask))
-    coefficients[places] = part.coefficients
-    states = part.states.only(back)
-    now = replace(part, coefficients=coefficients, states=states, information=None, last=None)
-    every = replace(fit.model.inner, library=library.on(grid, setup.sigma))
-    return Fitted(setup, grid, replace(fit, model=_model(every, fit.model.times)), now)
-
-
-def _in_small_steps(
-    session: Session, fit: Fit, begun: Estimate, run: Callable[[Fit, Estimate], Estimate]
-) -> tuple[Fit, Estimate]:
-    """A fit with residuals of rollouts in steps so small that smaller ones would change little;
-    derivatives take as small ones only where a fit does not come near its optimum otherwise, or
-    blows up."""
-    now = run(fit, begun)
-    # `setup.dynamics` has taken ever smaller steps already where a first rollout blew up.
-    if not now.finite and now.iterations == begun.iterations + 1:
-        return fit, now
-    for _ in range(ATTEMPTS):
-        inner, times = fit.model.inner, fit.model.times
-        ratio = _coarseness(fit, now) if now.finite and now.step < NEAR else 0.0
-        if ratio > 1 and times < MOST_FINER:
-            fit = replace(fit, model=_model(inner, min(MOST_FINER, times * closer(ratio))))
-        elif not now.finite or (times > 1 and not now.step < NEAR):
-            fit = replace(fit, model=_model(inner.in_smaller_steps(2), max(1, times // 2)))
-        else:
-            break
-        if session.late():
-            break
-        now = run(fit, now if now.finite else begun)
-    return fit, now
-
-
-def _coarseness(fit: Fit, now: Estimate) -> float:
-    """How far steps of half the size would move a coefficient, in standard errors, or in units of
-    what a term must at least do. Otherwise terms would enter to make up for what the steps do."""
-    if now.information is None:
-        return 0.0
-    moved = shift(fit, now, fit.model.outer.in_smaller_steps(2))[0].abs()
-    allowed = visible(now.information, now.coefficients, RESOLVED**0.5)
-    ratio = float((moved / allowed).amax())
-    return ratio if math.isfinite(ratio) else math.inf
-
-
-def _model(dynamics: Dynamics, times: int = 1) -> Model:
-    """In double precision: wrong terms may come near to blowing up, and like terms are told apart
-    by small differences. times: steps of the outer model for one of the inner."""
-    return Model(dynamics, dynamics, single=False).in_smaller_steps(times)
 
 
 def _tell(session: Session, library: Library, choice: Choice) -> None:
@@ -439,7 +293,3 @@ def _tell(session: Session, library: Library, choice: Choice) -> None:
                 reason=reason_of(judged.gain, judged.needed, judged.held_out),
             )
         )
-
-
-def _nonzero(coefficients: Tensor) -> list[int]:
-    return [k for k, value in enumerate(coefficients.tolist()) if value != 0]

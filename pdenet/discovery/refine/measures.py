@@ -20,6 +20,7 @@ from pdenet.pde.render import format_number
 __all__ = [
     "EXPLAINED",
     "LARGE",
+    "SMALL",
     "TOO_LATE",
     "WHAT_TO_TRY",
     "Final",

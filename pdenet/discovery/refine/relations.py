@@ -57,21 +57,32 @@ class Relation:
         return max(self.products, key=lambda each: (len(each.jets), each.order))
 
 
-def relations(form: WeakForm) -> tuple[Relation, ...]:
-    """The relations that hold, from the lowest derivative to the highest."""
+def relations(form: WeakForm, steady: frozenset[str] = frozenset()) -> tuple[Relation, ...]:
+    """The relations that hold, from the lowest derivative to the highest. steady: fields that vary
+    less than their mean, as temperatures in kelvin do: u u_x is nearly a multiple of u_x there,
+    which is no relation."""
     found: list[Relation] = []
     for place, product in enumerate(form.products):
         jet = product.linear
         if jet is not None and jet.order > 0 and jet.field in form.fields:
             known = {other.products[0] for other in found}
+            known |= {p for p in form.products if _multiplies(p, jet, steady)}
             relation = _relation(form, place, jet, known)
             found += [] if relation is None else [relation]
     return tuple(sorted(found, key=lambda each: len(each.products[0].jets[0].name)))
 
 
+def _multiplies(product: Product, jet: Jet, steady: frozenset[str]) -> bool:
+    """Whether a product is that derivative times steady fields."""
+    others = list(product.jets)
+    if jet not in others:
+        return False
+    others.remove(jet)
+    return bool(others) and all(each.order == 0 and each.field in steady for each in others)
+
+
 def _relation(form: WeakForm, lead: int, jet: Jet, known: set[Product]) -> Relation | None:
-    """The shortest relation of one derivative to others; known: those that have one of their
-    own."""
+    """The shortest relation of one derivative to others; known: those that do not count."""
     field, size = form.fields.index(jet.field), len(form.products)
     alone = torch.zeros(size, dtype=form.gain.dtype, device=form.gain.device)
     alone[lead] = 1.0

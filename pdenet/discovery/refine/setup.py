@@ -35,9 +35,17 @@ STAGES = 0.25
 TOGETHER = 2**21
 """Numbers of rollouts that are tried at once."""
 
-DOUBLINGS, MOST_STEPS = 3, 512
+DOUBLINGS, MOST_STEPS = 3, 256
 """How often steps are halved because rollouts blow up; and steps from frame to frame, at most:
 products of high derivatives ask for any number of them."""
+
+DEAR = 64
+"""Steps of time beside those that lead to a fit, from which a rollout is not tried: neither another
+start where one came near its optimum, nor a term that would enter, nor a multiple of a relation."""
+
+LONGEST = 512
+"""Steps of time in one window up to which windows are made longer: steps come one after another, so
+that twice as long a window takes twice the time, and by then rollouts are far from linear."""
 
 SHORTEST = 4
 """Frames of the shortest windows that trajectories are cut into where rollouts fail."""

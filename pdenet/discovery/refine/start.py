@@ -25,6 +25,7 @@ from pdenet.discovery.refine.dependent import dependent
 from pdenet.discovery.refine.filling import filled
 from pdenet.discovery.refine.given import Given
 from pdenet.discovery.refine.information import inverse
+from pdenet.discovery.refine.linear import linear_equations
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells
 from pdenet.discovery.refine.relations import Relation, relations
@@ -72,7 +73,8 @@ class Ranked:
     """Terms from a regression: those to start with and others worth a closer look.
 
     library: all of them. starts: coefficients of several equations, that of the regression first,
-    then from the shortest to the longest, zero for terms that are not in them. pool: products that
+    then the linear one that every wave by itself shows, then from the shortest to the longest, zero
+    for terms that are not in them. pool: products that
     were looked at. order: of the highest derivative among them. excess: what each field's equation
     leaves, squared, over what noise would. same: derivatives of given fields that are others.
     """
@@ -156,8 +158,21 @@ def rank_terms(
     every = slice(None)
     lowest = rung(*CLASSES[0], every)
     assert lowest is not None
+    flat = complete.movedim(2, 0).flatten(1)
+    steady = (flat.mean(1).abs() > flat.std(1)).tolist()
+    calm = frozenset(name for name, yes in zip((*fields, *given), steady, strict=True) if yes)
+    related = relations(lowest.form, calm)
+
+    def ranked(rung: _Rung, tried: list[_Rung]) -> Ranked:
+        places = [k for k, p in enumerate(rung.form.products) if p.linear is not None]
+        own = [k for k in places if rung.form.products[k].jets[0].field in fields]
+        jets = [rung.form.products[k].jets[0] for k in own]
+        linear = rung.form.gain.new_zeros(len(fields), len(rung.form.products))
+        linear[:, own] = linear_equations(complete, sigma, waves, dt, fields, jets)
+        return _ranked(rung, linear, related, _words(tried))
+
     if lowest.excess < EXPLAINED:
-        return _ranked(lowest, relations(lowest.form), _words([lowest]))
+        return ranked(lowest, [lowest])
     # Some trajectories show which class of products it is; all of them, which products.
     some = slice(None, None, max(1, len(complete) // SOME))
     rungs = [lowest if some.step == 1 else rung(*CLASSES[0], some)]
@@ -172,7 +187,7 @@ def rank_terms(
         best = lowest
     elif some.step > 1:
         best = rung(best.order, best.cubic, every) or best
-    return _ranked(best, relations(lowest.form), _words(tried))
+    return ranked(best, tried)
 
 
 def _words(rungs: list[_Rung]) -> tuple[str, ...]:
@@ -277,23 +292,27 @@ def _enough(rungs: list[_Rung]) -> _Rung:
     return found
 
 
-def _ranked(rung: _Rung, found: tuple[Relation, ...], tried: tuple[str, ...]) -> Ranked:
+def _ranked(
+    rung: _Rung, linear: Tensor, found: tuple[Relation, ...], tried: tuple[str, ...]
+) -> Ranked:
     """The terms of one order that are worth a closer look, with those of relations, and equations
-    to start with."""
+    to start with. linear: coefficients of one more, (field, product)."""
     form, terms = rung.form, list[Term]()
     products, fields, given = form.products, form.fields, form.names[len(form.fields) :]
     mild = [k for k, product in enumerate(products) if _is_mild(product)]
-    starts: list[list[float]] = [[] for _ in range(1 + len(SIZES))]
-    for name, each in zip(fields, rung.chosen, strict=True):
+    starts: list[list[float]] = [[] for _ in range(2 + len(SIZES))]
+    for name, each, row in zip(fields, rung.chosen, linear, strict=True):
         gentle = _path(each.squares, mild)
         own = [k for k, product in enumerate(products) if differentiates(product, name)]
         bound = {p for relation in found if relation.field == name for p in relation.products}
         own += [k for k, product in enumerate(products) if product in bound]
+        own += row.nonzero()[:, 0].tolist()
         chosen = sorted({*each.path[: _between(each.kept)], *gentle[:CANDIDATES], *own})
         terms += [Term(name, products[k].monomial, products[k]) for k in chosen]
         firsts = [each.path[: each.kept], *(gentle[:size] for size in SIZES)]
-        for start, first in zip(starts, firsts, strict=True):
-            start += _wide(each.squares, first, len(products))[chosen].tolist()
+        wide = [_wide(each.squares, first, len(products)) for first in firsts]
+        for start, values in zip(starts, [wide[0], row, *wide[1:]], strict=True):
+            start += values[chosen].tolist()
     like = form.gain
     return Ranked(
         Library(fields, len(products[1].jets[0].index), tuple(terms), given=given),

@@ -102,4 +102,6 @@ def test_terms_that_do_next_to_nothing_are_errors_of_the_model() -> None:
         at = torch.tensor([1.0, size], dtype=torch.float64)
         quadratic = Quadratic(at, matrix, torch.zeros(n, 2, dtype=torch.float64), 10**5)
         assert size**2 * information > 3 * quadratic.price
-        assert choose(quadratic, lambda a, b: True).kept == kept
+        choice = choose(quadratic, lambda a, b: True)
+        assert choice.kept == kept
+        assert not [rival for rival in choice.rivals if rival.leaves is None]

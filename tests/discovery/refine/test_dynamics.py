@@ -143,3 +143,37 @@ def test_on_a_finer_grid_products_of_long_waves_are_whole() -> None:
         each.rollout(start, coefficients, 2) for each in (plain, replace(plain, dealiased=True))
     )
     torch.testing.assert_close(one, two, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e3, 1e6])
+def test_steps_do_not_depend_on_units(scale: float) -> None:
+    """Prey in thousands, or as a share: the same steps of time."""
+    pde = PDE(
+        f"p_t = p - {scale!r}*p*q + 0.05*p_xx",
+        f"q_t = -q + {1 / scale!r}*p*q/{scale!r} + 0.02*q_xx",
+    )
+    # With P = scale² p and Q = q / scale: P_t = P - scale² P Q / scale, and so on.
+    library, coefficients = Library.of(pde)
+    grid, zero = Grid((32,), (2 * math.pi,)), torch.zeros((), dtype=torch.float64)
+    dynamics = Dynamics(library.on(grid, zero), Waves(grid, zero), 0.2, 1)
+    x = torch.arange(32, dtype=torch.float64) * 2 * math.pi / 32
+    states = torch.stack([scale**2 * (3 + torch.sin(x)), (2 + torch.cos(x)) / scale])[None]
+    steps = dynamics.steps_for(
+        dynamics.waves.modes(states), coefficients, torch.ones(1, dtype=torch.float64)
+    )
+    assert steps == (1,)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_rollout_ends_where_nothing_finite_is_left(small: Callable[..., object]) -> None:
+    """Frames are the same as without that, and the rest is not computed."""
+    problem = small("u_t = u**3", n=2, dt=1.0)
+    dynamics, values = problem.dynamics.at(problem.coefficients)
+    calls = list[int]()
+    whole = dynamics.run(problem.starts, values, 40, lambda *_: calls.append(1))
+    assert not bool(whole[:, -1].isfinite().any())
+    found = problem.dynamics.rollout(problem.starts, problem.coefficients, 40)
+    assert found.shape == whole.shape
+    finite = whole.isfinite()
+    assert torch.equal(found.isfinite(), finite)
+    assert torch.equal(found[finite], whole[finite])
