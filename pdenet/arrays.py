@@ -15,12 +15,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from pdenet.errors import DataError, PDENetError
+from pdenet.errors import DataError, EquationError, PDENetError
 from pdenet.grid import Grid
+from pdenet.pde import PDE
 from pdenet.problem import Problem
 from pdenet.storage import write_arrays
 
-__all__ = ["Source", "as_array", "as_file", "is_array", "removed_if_refused"]
+__all__ = ["Source", "as_array", "as_file", "is_array", "removed_if_refused", "told_apart"]
 
 Source: TypeAlias = Path | str | np.ndarray | torch.Tensor | Sequence[Any]
 """A file, or states of shape (trajectory, frame, field, *space)."""
@@ -75,11 +76,6 @@ def as_file(
         return Path(str(source))
     if grid is None or dt is None:
         raise DataError("arrays need grid=Grid(shape, lengths) and dt=, the time between frames")
-    if not isinstance(grid, Grid | Problem):
-        raise DataError(
-            f"grid is {grid!r:.60}: give Grid(shape, lengths), such as Grid(64, 1.0), with the "
-            "number of points and the length of the domain along each axis"
-        )
     states = as_array(source)
     missing = gaps and (bool(np.ma.is_masked(states)) or bool(np.isnan(states).any()))
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,3 +95,22 @@ def removed_if_refused(source: Source, run: Path) -> Iterator[None]:
             if new and run.exists():
                 run.rmdir()
         raise
+
+
+def told_apart(
+    equation: PDE | Source | None, data: Source | None
+) -> tuple[PDE | Path | str | None, Source]:
+    """An equation and data; one argument alone is the data. Raises DataError without data, and
+    EquationError for an equation that is none."""
+    text = isinstance(equation, str) and "=" in equation
+    if data is None and (equation is None or text or isinstance(equation, PDE)):
+        raise DataError("there are no data to refine: give a file or an array after the equation")
+    if data is None:
+        assert equation is not None and not isinstance(equation, PDE)
+        return None, equation
+    if equation is None or isinstance(equation, PDE | Path | str):
+        return equation, data
+    raise EquationError(
+        f"an equation is a PDE, its text or its file, or None, and not {type(equation).__name__}: "
+        "refine(data, grid=..., dt=...), or refine(equation, data)"
+    )

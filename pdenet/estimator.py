@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from pdenet.arrays import Source, as_file, removed_if_refused
+from pdenet.arrays import Source, as_file, removed_if_refused, told_apart
 from pdenet.discovery import DiscoveredEquation, load_equation, read_out
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import CheckpointError, ConfigError, DataError, DiscoveryError
@@ -246,8 +246,8 @@ def _refined_run(
 
 
 def refine(
-    equation: PDE | Path | str | None,
-    data: Source,
+    equation: PDE | Source | None,
+    data: Source | None = None,
     *,
     config: RefineConfig | None = None,
     state: Path | str | None = None,
@@ -259,9 +259,9 @@ def refine(
     """Fit an equation by maximum likelihood through its rollouts, and choose its terms.
 
     equation: a PDE or its text, the file of an equation as `extract` writes it, or None to find the
-    terms in the data alone. data: a file or an array as for `discover`, which may lack values (NaN,
-    or masked). Its training and validation trajectories are fitted; terms are judged on
-    trajectories that are left out in turn.
+    terms in the data alone, as `refine(data)` does too. data: a file or an array as for `discover`,
+    which may lack values (NaN, or masked). Its training and validation trajectories are fitted;
+    terms are judged on trajectories that are left out in turn.
     state: a file in which the refinement is kept while it goes on; it stays until it is removed.
     resume: go on from what is kept there.
     on_event: called with every event. By default progress is shown on stderr, where that is a
@@ -273,6 +273,7 @@ def refine(
     Raises DataError, EquationError, ConfigError, CheckpointError, OutputError, DeviceError, and
     DiscoveryError for what cannot be refined: walls, fewer data than unknowns, too little memory.
     """
+    equation, data = told_apart(equation, data)
     if resume and state is None:
         raise ConfigError("resume goes on from the state of a refinement: say where it is (state=)")
     about = {name: settings.pop(name, None) for name in ("grid", "dt", "fields")}

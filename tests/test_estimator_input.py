@@ -1,11 +1,12 @@
 """What bad input to discovery gets: one line, before any work, and nothing left behind."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
-from pdenet import Grid, discover
+from pdenet import Grid, discover, refine
 from pdenet.errors import (
     CheckpointError,
     ConfigError,
@@ -40,8 +41,6 @@ def with_nan() -> np.ndarray:
     ("states", "entries", "message"),
     [
         (RANDOM, {"dt": 0.1}, "arrays need grid="),
-        (RANDOM, {"grid": (16,), "dt": 0.1}, r"grid is \(16,\): give Grid"),
-        (RANDOM, {"grid": 16, "dt": 0.1}, "grid is 16: give Grid"),
         (RANDOM, {"grid": GRID}, "arrays need grid=.*dt="),
         (RANDOM[0], {"grid": GRID, "dt": 0.1}, "shape"),
         (RANDOM[0, 0, 0], {"grid": GRID, "dt": 0.1}, "shape"),
@@ -64,9 +63,9 @@ def with_nan() -> np.ndarray:
         (RANDOM, {"grid": GRID, "dt": [0.0, 0.1, 0.2]}, "3 times.* 5 frames"),
         (RANDOM, {"grid": GRID, "dt": [0.0, 0.1, 0.2, 0.3, 0.5]}, "equally spaced"),
         (RANDOM, {"grid": GRID, "dt": [0.4, 0.3, 0.2, 0.1, 0.0]}, "goes backwards.*the order"),
-        (RANDOM, {"grid": 16, "dt": 0.1}, "grid is int.*Grid"),
-        (RANDOM, {"grid": np.arange(16), "dt": 0.1}, "grid is ndarray.*Grid"),
-        (RANDOM[..., None], {"grid": (16, 1), "dt": 0.1}, "grid is tuple.*Grid"),
+        (RANDOM, {"grid": 16, "dt": 0.1}, "grid is of type int.*Grid"),
+        (RANDOM, {"grid": np.arange(16), "dt": 0.1}, "grid is of type ndarray.*Grid"),
+        (RANDOM[..., None], {"grid": (16, 1), "dt": 0.1}, "grid is of type tuple.*Grid"),
         (RANDOM, {"grid": GRID, "dt": "soon"}, "dt is 'soon'"),
         (np.ma.masked_greater(RANDOM, 2), {"grid": GRID, "dt": 0.1}, "masked.*missing=True"),
         (FILLED, {"grid": GRID, "dt": 0.1}, "NetCDF"),
@@ -135,3 +134,19 @@ def test_data_that_have_moved_are_asked_for(tmp_path):
     assert caught.value.shell.endswith("--data")
     with pytest.raises(CheckpointError, match="does not hold the data"):
         extract(tmp_path / "run", data=second)
+
+
+def test_one_argument_of_refine_is_the_data() -> None:
+    """As one types it first; what is missing or out of place is named."""
+    x = np.arange(32) * 2 * np.pi / 32
+    t = 0.05 * np.arange(12)[:, None]
+    states = (np.exp(-t) * np.sin(x))[None, :, None]
+    states = states + 0.01 * np.random.default_rng(0).standard_normal(states.shape)
+    about: dict[str, Any] = {"grid": Grid(32, 2 * np.pi), "dt": 0.05, "on_event": False}
+    assert refine(states, **about).pde == refine(None, states, **about).pde
+    with pytest.raises(DataError, match="no data to refine"):
+        refine("u_t = u_xx", **about)
+    with pytest.raises(DataError, match="no data to refine"):
+        refine(None, **about)
+    with pytest.raises(EquationError, match=r"not ndarray: refine\(data"):
+        refine(states, states, **about)

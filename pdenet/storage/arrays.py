@@ -55,7 +55,7 @@ def write_arrays(
     grid = grid.grid if isinstance(grid, Problem) else grid
     if not isinstance(grid, Grid):
         raise DataError(
-            f"grid is {type(grid).__name__}, not a Grid: give Grid(points, length) of a periodic "
+            f"grid is of type {type(grid).__name__}: give Grid(points, length) of a periodic "
             "domain, such as Grid(64, 1.0) or Grid((64, 64), (1.0, 1.0)), or a Problem"
         )
     if states.ndim != grid.ndim + 3 or states.shape[3:] != grid.shape:
