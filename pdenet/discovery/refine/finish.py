@@ -15,13 +15,11 @@ from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import errors, visible
 from pdenet.discovery.refine.measures import (
     EXPLAINED,
-    SMALL,
     TOO_LATE,
     Final,
     chi2_of,
     finer_than,
     is_good,
-    misfit_of,
     miss,
     quadratic_of,
 )
@@ -114,7 +112,7 @@ def _whole(
         work = replace(work, frames=work.known.setup.data.shape[1])
         work = replace(work, frames=whole if 2 * work.frames > whole else work.frames)
     final = _final(session, work, saved)
-    if not _was_near(work.known):
+    if work.known is not None and not work.known.is_near:
         return final
     final = _longer(session, final, work) if work.frames < whole else final
     if not is_good(final, 1 + LITTLE):
@@ -130,14 +128,6 @@ def _whole(
     hidden = bool((final.estimate.seen.count == 0).any())
     sure = hidden or not final.estimate.converged
     return _sure(session, final) if sure and not session.late() else final
-
-
-def _was_near(known: Fitted | None) -> bool:
-    """Whether the fit by which terms were judged came near the data: where it did not, the equation
-    is wrong, and no other way leads there either."""
-    if known is None or known.now.reduced is None or not known.now.finite:
-        return True
-    return chi2_of(known.now, known.setup.shown) < EXPLAINED or misfit_of(known.now) < SMALL
 
 
 def _finer(final: Final, grid: Grid) -> Grid | None:
@@ -218,7 +208,8 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
         now = _grown(session, setup, library, fit, now)
     elif known is None or not setup.covered(known.setup):
         now = _states_alone(fit, now) if now.iterations == 0 else now
-    short = work.short or not _was_near(known)
+    near = known is None or known.is_near
+    short = work.short or not near
     now = _tried(fit, now, step) if short else _settled(session, fit, now, step)
     if not now.finite and not (
         short or session.late()
@@ -228,7 +219,7 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
     if now.reduced is None:
         raise DiscoveryError(TOO_LATE.python, shell=TOO_LATE.shell)
     bias = torch.zeros(len(now.coefficients), dtype=torch.float64)
-    if _was_near(known):
+    if near:
         fit, now, bias = _as_fine_as_needed(session, setup, library, fit, now, step)
     assert now.reduced is not None
     quadratic = quadratic_of(now, now.reduced, windows)

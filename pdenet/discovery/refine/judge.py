@@ -290,6 +290,6 @@ def _tell(session: Session, library: Library, choice: Choice) -> None:
                 kept=judged.kept,
                 gain=judged.gain,
                 needed=judged.needed,
-                reason=reason_of(judged.gain, judged.needed, judged.held_out),
+                reason=reason_of(judged),
             )
         )

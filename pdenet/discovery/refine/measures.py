@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pdenet.discovery.refine.choose import Quadratic
+from pdenet.discovery.refine.choose import Judged, Quadratic
 from pdenet.discovery.refine.eliminate import Reduced
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.observe import Observations
@@ -76,15 +76,15 @@ class Final:
     bias: Tensor
 
 
-def reason_of(gain: float, needed: float, held_out: float | None) -> str:
+def reason_of(judged: Judged) -> str:
     """Why a term stays or leaves, in words."""
-    lower, least = format_number(gain, 3, "unicode"), format_number(needed, 3, "unicode")
-    if gain <= needed:
-        return f"it lowers χ² by {lower} where {least} would be evidence for it"
-    if held_out is not None and held_out <= 0:
-        higher = format_number(-held_out, 3, "unicode")
+    lower, least = (format_number(value, 3, "unicode") for value in (judged.gain, judged.needed))
+    if judged.kept:
+        return f"without it χ² is higher by {lower}, where {least} is evidence for it"
+    if judged.gain > judged.needed and judged.held_out is not None and judged.held_out <= 0:
+        higher = format_number(-judged.held_out, 3, "unicode")
         return f"it raises χ² of trajectories that it was not fitted to by {higher}"
-    return f"without it χ² is higher by {lower}, where {least} is evidence for it"
+    return f"it lowers χ² by {lower} where {least} would be evidence for it"
 
 
 def misfit_of(now: Estimate) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.fit import Estimate, Fit, Workers
-from pdenet.discovery.refine.measures import chi2_of
+from pdenet.discovery.refine.measures import EXPLAINED, SMALL, chi2_of, misfit_of
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.terms import Library
 from pdenet.events import Listener, Refining
@@ -27,6 +27,14 @@ class Fitted:
     grid: Grid
     fit: Fit
     now: Estimate
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it is near the data: where terms were judged by one that was not, the equation is
+        wrong, and no other way leads there either."""
+        if self.now.reduced is None or not self.now.finite:
+            return True
+        return chi2_of(self.now, self.setup.shown) < EXPLAINED or misfit_of(self.now) < SMALL
 
 
 @dataclass(frozen=True, eq=False)

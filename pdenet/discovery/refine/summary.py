@@ -61,6 +61,7 @@ def summarise(
         texts,
         proposal.tried,
         driven.raised if driven else 0.0,
+        judgement.fitted is not None and not judgement.fitted.is_near,
     )
     return DiscoveredEquation(
         pde=pde,
@@ -150,7 +151,7 @@ def _decisions(library: Library, choice: Choice | None) -> tuple[Decision, ...]:
             gain=each.gain,
             needed=each.needed,
             held_out=each.held_out,
-            reason=reason_of(each.gain, each.needed, each.held_out),
+            reason=reason_of(each),
         )
         for each in choice.judged
     )
@@ -165,7 +166,7 @@ def _dropped(library: Library, choice: Choice | None) -> tuple[TermDropped, ...]
             monomial_text=library.terms[each.term].text,
             coefficient=each.coefficient,
             scaled=math.sqrt(max(each.gain, 0.0)),
-            reason=reason_of(each.gain, each.needed, each.held_out),
+            reason=reason_of(each),
         )
         for each in choice.judged
         if not each.kept

@@ -47,7 +47,8 @@ SIGNIFICANT = 2.0
 
 @dataclass(frozen=True)
 class Doubts:
-    """What a verdict is made of besides the fit. driven: what errors of given fields add to χ²."""
+    """What a verdict is made of besides the fit. driven: what errors of given fields add to χ².
+    refuted: whether the fit by which terms were judged was far from the data already."""
 
     library: Library
     coefficients: Tensor
@@ -56,6 +57,7 @@ class Doubts:
     families: tuple[str, ...]
     tried: tuple[str, ...]
     driven: float = 0.0
+    refuted: bool = False
 
 
 def chi2_error(final: Final) -> float:
@@ -74,12 +76,12 @@ def verdict_of(final: Final, doubts: Doubts) -> tuple[Verdict, str]:
     weak, near = _weak(doubts), chi2_of(final.estimate, final.setup.shown) < EXPLAINED
     if not final.estimate.converged and weak and near:
         return "not identifiable", weak
-    if not final.estimate.converged:
+    left = _unexplained(final, doubts)
+    if not final.estimate.converged and not (doubts.refuted and left):
         return "not converged", (
             "the coefficients still moved when the fit ended: they are the best so far, and "
             "neither they nor their errors are to be relied on"
         )
-    left = _unexplained(final, doubts.driven)
     if left:
         tried = "; ".join(doubts.tried)
         looked = f" Tried: {tried}." if tried else ""
@@ -88,17 +90,18 @@ def verdict_of(final: Final, doubts: Doubts) -> tuple[Verdict, str]:
     return ("not identifiable", doubt) if doubt else ("identified", "")
 
 
-def _unexplained(final: Final, driven: float) -> str:
+def _unexplained(final: Final, doubts: Doubts) -> str:
     """What the equation leaves that noise does not explain; "" if nothing."""
     chi2, error = chi2_of(final.estimate, final.setup.shown), chi2_error(final)
-    if math.isfinite(chi2) and chi2 < 1 + driven + max(SURPRISING * error, LEAST):
+    if math.isfinite(chi2) and chi2 < 1 + doubts.driven + max(SURPRISING * error, LEAST):
         return ""
     misfit = misfit_of(final.estimate)
     noisy = misfit / math.sqrt(chi2) if chi2 > 0 else math.inf
     if noisy < COMPUTED and misfit < REPRODUCED:
         return ""
+    who = "no equation of the library explains" if doubts.tried else "the equation does not explain"
     return (
-        f"no equation of the library explains the data: what is left is {100 * misfit:.2g} % of "
+        f"{who} the data: what is left is {100 * misfit:.2g} % of "
         f"the size of the fields, where noise would leave {100 * noisy:.2g} % (χ² = {chi2:.3g}, "
         f"where noise alone gives 1{f' ± {error:.1g}' if error > 0 else ''})"
     )

@@ -1,0 +1,169 @@
+"""How much the answers depend on thresholds: each of them halved and doubled on small data sets.
+
+    python benchmarks/thresholds.py             # everything; goes on where it stopped
+    python benchmarks/thresholds.py --table     # what is there, nothing is run
+
+The cases are those of `kinds.py` that take few seconds, one of each answer at least. A threshold
+that only decides how long something takes changes nothing but seconds; one that decides an answer
+has to stand far from where the answers change. Results: benchmarks/results/thresholds.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+import tempfile
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import _kinds_equations  # noqa: F401  (enter their cases)
+import _kinds_nothing  # noqa: F401
+import _kinds_numbers  # noqa: F401
+import _kinds_shapes  # noqa: F401
+from _blind import METHODS, outcome, pack
+from _kinds_data import CASES
+from _record import Rows, measured, revision
+from kinds import judged
+
+QUICK = (
+    "no_space",
+    "kdv",
+    "swift_hohenberg",
+    "gray_scott",
+    "heat_3d",
+    "light",
+    "still",
+    "delayed",
+    "brownian",
+    "bistable_front",
+    "one_wave",
+    "two_frames",
+    "counts",
+)
+HOMES = {
+    "start": ("WORTH", "EXPLAINED"),
+    "measures": ("EXPLAINED", "LARGE", "SMALL"),
+    "relations": ("HOLDS", "VISIBLE"),
+    "families": ("FAR",),
+    "setup": ("DEAR", "LONGEST"),
+    "trial": ("COSTLY", "NEAR"),
+    "judge": ("WORSE",),
+    "information": ("FINEST",),
+    "choose": ("RESOLVED",),
+    "linear": ("SEEN",),
+    "propose": ("LAWLESS",),
+    "verdict": ("SURPRISING", "LEAST", "DOUBTFUL", "SIGNIFICANT"),
+}
+"""Where each threshold lives, in pdenet.discovery.refine."""
+FACTORS = (0.5, 2.0)
+AS_IT_IS = ("", 1.0)
+
+
+def changed(home: str, name: str, factor: float) -> None:
+    """Multiply a threshold in its module, and in those that took it from there."""
+    module = importlib.import_module(f"pdenet.discovery.refine.{home}")
+    value = getattr(module, name)
+    for other in [each for key, each in sys.modules.items() if key.startswith("pdenet")]:
+        if vars(other).get(name) is value:
+            setattr(other, name, type(value)(factor * value))
+
+
+def one(path: str, threshold: str, factor: float) -> None:
+    """Print what comes of one packed case with one threshold changed."""
+    import numpy as np
+
+    from pdenet import Grid
+    from pdenet.errors import PDENetError
+
+    if threshold:
+        changed(*threshold.split("."), factor)
+    with np.load(path, allow_pickle=False) as packed:
+        data = {name: packed[name] for name in packed}
+    grid = Grid(data["states"].shape[3:], tuple(data["lengths"]), tuple(data["origin"]))
+    fields, given = data["fields"].tolist(), data["given"].tolist()
+    try:
+        found = METHODS["refine"](data["states"], grid, float(data["dt"]), fields, given)
+    except PDENetError as error:
+        print(json.dumps({"verdict": "refused", "reason": str(error)}))
+        return
+    print(json.dumps(outcome(found, data["truth"].tolist())))
+
+
+def run(name: str, threshold: str, factor: float, limit: int) -> dict[str, Any]:
+    """One case with one threshold changed, in a process of its own."""
+    case = CASES[name](noise=CASES[name].noise, seed=0)  # type: ignore[attr-defined]
+    with tempfile.TemporaryDirectory() as folder:
+        path = pack(
+            Path(folder) / "case.npz",
+            case.states,
+            case.lengths,
+            case.dt,
+            case.fields,
+            case.truth,
+            given=getattr(case, "given", ()),
+        )
+        command = [sys.executable, __file__, "--one", str(path), threshold, str(factor)]
+        numbers, text = measured(command, limit)
+    found = {**numbers, **(json.loads(text.strip().splitlines()[-1]) if text else {})}
+    still, later = getattr(case, "still", False), getattr(case, "later", False)
+    kept = ("cpu_seconds", "ended", "limit", "verdict", "einf", "failed")
+    return {
+        "outcome": judged(found, case.answer, still, later),
+        **{key: found[key] for key in kept if key in found},
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """One line for each threshold: outcomes, and the cases in which they differ."""
+    own = {row["case"]: row for row in rows if row["threshold"] == ""}
+    lines = [
+        "| threshold | times | outcomes | other than as it is | CPU s |",
+        "|---|---|---|---|---|",
+    ]
+    for key in dict.fromkeys((row["threshold"], row["factor"]) for row in rows):
+        mine = [row for row in rows if (row["threshold"], row["factor"]) == key]
+        count = Counter(row["outcome"] for row in mine)
+        other = [
+            f"{row['case']}: {row['outcome']}"
+            for row in mine
+            if row["case"] in own and row["outcome"] != own[row["case"]]["outcome"]
+        ]
+        total = sum(row["cpu_seconds"] for row in mine)
+        said = ", ".join(f"{number} {each}" for each, number in count.most_common())
+        name = key[0] or "as it is"
+        lines.append(f"| {name} | {key[1]:g} | {said} | {'; '.join(other) or '–'} | {total:.0f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run what is missing and write the results after every run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", nargs="+", choices=QUICK, default=QUICK)
+    parser.add_argument("--limit", type=int, default=60, help="CPU seconds of a run")
+    parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        one(options.one[0], options.one[1], float(options.one[2]))
+        return
+    named = [f"{home}.{name}" for home, names in HOMES.items() for name in names]
+    wanted = [AS_IT_IS, *((name, factor) for name in named for factor in FACTORS)]
+    kept, shown, now = (
+        Rows("thresholds", options.limit, again=False, still=options.table),
+        [],
+        revision(),
+    )
+    for threshold, factor in wanted:
+        for case in options.cases:
+            key = {"threshold": threshold, "factor": factor, "case": case, "revision": now}
+            shown += kept.of(key, partial(run, case, threshold, factor, options.limit))[0]
+        print(table(shown).splitlines()[-1], flush=True)
+    print(table(shown))
+
+
+if __name__ == "__main__":
+    main()
