@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from pdenet.discovery.refine.measures import (
     Final,
     chi2_of,
     finer_than,
+    freedom,
     misfit_of,
     quadratic_of,
     reason_of,
@@ -30,7 +32,7 @@ from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.saving import Judgement
 from pdenet.discovery.refine.session import Fitted, Session
 from pdenet.discovery.refine.setup import DEAR, LONGEST, SHORTEST, Setup
-from pdenet.discovery.refine.trial import COSTLY, NEAR, first_fit, fit_terms, nonzero
+from pdenet.discovery.refine.trial import ATTEMPT, COSTLY, NEAR, first_fit, fit_terms, nonzero
 from pdenet.discovery.refine.uncertainty import Driven
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError, StoppedError
@@ -93,6 +95,9 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
     that does away with: the simplest equation of the family."""
     library = proposal.library
     found, quadratic = _rounds(session, fitted, proposal, frozenset())
+    plainer = None if quadratic is None else _plainer(session, found, proposal, quadratic.price)
+    if plainer is not None:
+        found, quadratic = _rounds(session, plainer[0], proposal, plainer[1])
     if quadratic is None or found.fitted is None or not proposal.relations:
         return found
     related = families(session, found.fitted, library, quadratic, found.kept, proposal.relations)
@@ -108,6 +113,43 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
         )
         found, _ = _rounds(session, again, proposal, leads)
     return replace(found, families=related)
+
+
+def _plainer(
+    session: Session, found: Judgement, proposal: Proposal, price: float
+) -> tuple[Fitted, frozenset[int]] | None:
+    """The fit without factors that vary less than their mean, where it is as good: u u_x is nearly
+    a multiple of u_x there, and the quadratic around one says little of the other. With the terms
+    that had them; None where there are none."""
+    terms, means = proposal.library.terms, dict(proposal.steady)
+    place = {(term.field, term.product): k for k, term in enumerate(terms)}
+    fitted, left = found.fitted, frozenset[int]()
+    for k in found.kept:
+        jets = terms[k].product.jets
+        for n, jet in enumerate(jets):
+            rest = replace(terms[k].product, jets=jets[:n] + jets[n + 1 :])
+            other = place.get((terms[k].field, rest))
+            plain = jet.order == 0 and jet.field in means
+            if fitted is None or other is None or not plain or session.late():
+                continue
+            there = fitted.now.coefficients.clone()
+            there[other] += means[jet.field] * there[k]
+            there[k] = 0
+            begun = replace(fitted, now=replace(fitted.now, coefficients=there))
+            after = fit_terms(session, begun, proposal, ATTEMPT)
+            if after.now.step < NEAR and _rise(after, fitted) < price:
+                fitted, left = after, left | {k}
+                break
+    return (fitted, left) if fitted is not None and left else None
+
+
+def _rise(after: Fitted, before: Fitted) -> float:
+    """By how much χ² is higher, in units of what it is."""
+    if not (after.now.finite and before.now.finite):
+        return math.inf
+    assert after.now.reduced is not None
+    found, last = (chi2_of(each.now, each.setup.shown) for each in (after, before))
+    return (found / last - 1) * float(freedom(after.now.seen, after.now.reduced))
 
 
 def _simplest(

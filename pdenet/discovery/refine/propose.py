@@ -27,7 +27,7 @@ class Proposal:
     equation, then those of regressions on the data. pool: products that the terms of one equation
     were drawn from. tried: the classes of products that were looked at, in words. relations: that
     hold on the data whatever the equation. same: derivatives of given fields that were left out,
-    and what they are."""
+    and what they are. steady: fields that vary less than their mean, and that."""
 
     library: Library
     starts: tuple[Tensor, ...]
@@ -35,6 +35,7 @@ class Proposal:
     tried: tuple[str, ...] = ()
     relations: tuple[Relation, ...] = ()
     same: tuple[str, ...] = ()
+    steady: tuple[tuple[str, float], ...] = ()
 
 
 def propose(session: Session, pde: PDE | None) -> Proposal:
@@ -56,7 +57,7 @@ def propose(session: Session, pde: PDE | None) -> Proposal:
         found = Proposal(library, starts, ranked.pool, ranked.tried, ranked.relations)
     else:
         found = _joined(given, at.to(setup.data), ranked)
-    return replace(found, same=ranked.same)
+    return replace(found, same=ranked.same, steady=ranked.steady)
 
 
 def _joined(given: Library, at: Tensor, ranked: Ranked) -> Proposal:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 
 import torch
@@ -51,6 +51,9 @@ variance is known to a factor of about that (what the filter takes away is not i
 WORTH = 2.0
 """Factor by which a higher order must lower the variance that is left to be worth it."""
 
+UNTOLD = 10.0
+"""Difference of χ² below which two terms are one: less than the least that any term must gain."""
+
 SOME = 8
 """Trajectories by which classes of products are told apart, about."""
 
@@ -77,6 +80,7 @@ class Ranked:
     for terms that are not in them. pool: products that
     were looked at. order: of the highest derivative among them. excess: what each field's equation
     leaves, squared, over what noise would. same: derivatives of given fields that are others.
+    steady: fields that vary less than their mean, and that.
     """
 
     library: Library
@@ -87,6 +91,7 @@ class Ranked:
     relations: tuple[Relation, ...]
     tried: tuple[str, ...]
     same: tuple[str, ...] = ()
+    steady: tuple[tuple[str, float], ...] = ()
 
 
 def low_products(
@@ -95,13 +100,14 @@ def low_products(
     order: int,
     cubic: bool = False,
     without: frozenset[Jet] = frozenset(),
+    constant: frozenset[str] = frozenset(),
 ) -> tuple[Product, ...]:
     """The constant, all products of up to two jets, and those of three fields.
 
     order: of the highest derivative; above 2 it is also that of all derivatives in a product
     together, since of the many others none is known from an equation. cubic: three jets with
     derivatives too, of order 2 together: u² u_x, u u_x², u² u_xx. without: jets that are left
-    out."""
+    out. constant: fields that are no factor."""
     jets = [jet for jet in Jet.all(fields, ndim, order) if jet not in without]
     plain = [jet for jet in jets if jet.order == 0]
     pairs = combinations_with_replacement(jets, 2)
@@ -109,6 +115,8 @@ def low_products(
     found += [pair for pair in pairs if _total(pair) <= order or _highest(pair) <= 2]
     three = combinations_with_replacement(jets if cubic else plain, 3)
     found += [triple for triple in three if _total(triple) <= 2]
+    factors = {jet for jet in plain if jet.field in constant}
+    found = [chosen for chosen in found if len(chosen) < 2 or not factors & set(chosen)]
     return tuple(Product(sorted_tuple(chosen, fields)) for chosen in found)
 
 
@@ -144,11 +152,14 @@ def rank_terms(
     if acting is not None:
         complete = torch.cat([complete, waves.points(acting.frames[:, : complete.shape[1]])], 2)
         sigma = torch.cat([sigma, acting.error], 1)
+    steady, constant = _steady(complete, sigma, (*fields, *given))
 
     def rung(highest: int, cubic: bool, rows: slice) -> _Rung | None:
         lower = min(highest, order)
         same = {} if acting is None else dependent(acting, lower)
-        products = low_products((*fields, *given), waves.grid.ndim, lower, cubic, frozenset(same))
+        products = low_products(
+            (*fields, *given), waves.grid.ndim, lower, cubic, frozenset(same), constant
+        )
         if (highest, cubic) != CLASSES[0] and (highest > order or len(products) > MOST_PRODUCTS):
             return None
         form = weak_form(complete[rows], sigma[rows], waves, dt, fields, products, given)
@@ -158,10 +169,7 @@ def rank_terms(
     every = slice(None)
     lowest = rung(*CLASSES[0], every)
     assert lowest is not None
-    flat = complete.movedim(2, 0).flatten(1)
-    steady = (flat.mean(1).abs() > flat.std(1)).tolist()
-    calm = frozenset(name for name, yes in zip((*fields, *given), steady, strict=True) if yes)
-    related = relations(lowest.form, calm)
+    related = relations(lowest.form, frozenset(steady))
 
     def ranked(rung: _Rung, tried: list[_Rung]) -> Ranked:
         places = [k for k, p in enumerate(rung.form.products) if p.linear is not None]
@@ -169,7 +177,8 @@ def rank_terms(
         jets = [rung.form.products[k].jets[0] for k in own]
         linear = rung.form.gain.new_zeros(len(fields), len(rung.form.products))
         linear[:, own] = linear_equations(complete, sigma, waves, dt, fields, jets)
-        return _ranked(rung, linear, related, _words(tried))
+        found = _ranked(rung, linear, related, _words(tried))
+        return replace(found, steady=tuple(steady.items()))
 
     if lowest.excess < EXPLAINED:
         return ranked(lowest, [lowest])
@@ -188,6 +197,21 @@ def rank_terms(
     elif some.step > 1:
         best = rung(best.order, best.cubic, every) or best
     return ranked(best, tried)
+
+
+def _steady(
+    values: Tensor, sigma: Tensor, names: tuple[str, ...]
+) -> tuple[dict[str, float], frozenset[str]]:
+    """Fields that vary less than their mean, and that; and those that vary so little beside it that
+    all data together cannot tell u u_x from a multiple of u_x: χ² would differ by less than
+    `UNTOLD`."""
+    flat = values.movedim(2, 0).flatten(1)
+    mean, variance = flat.mean(1), flat.var(1)
+    share = variance / mean.square().clamp_min(1e-300)
+    known = variance / sigma.square().mean(0).clamp_min(1e-300) * flat.shape[1]
+    each = list(zip(names, mean.tolist(), share.tolist(), (share * known).tolist(), strict=True))
+    steady = {name: middle for name, middle, ratio, _ in each if ratio < 1}
+    return steady, frozenset(name for name, *_, told in each if told < UNTOLD)
 
 
 def _words(rungs: list[_Rung]) -> tuple[str, ...]:

@@ -373,7 +373,7 @@ def test_where_no_fit_comes_near_windows_are_halved(
     assert exact(found) and max(map(abs, z_scores(found))) < 3.5
 
 
-@pytest.mark.parametrize("mean", [0.0, 300.0])
+@pytest.mark.parametrize("mean", [0.0, 300.0, 1e5])
 @pytest.mark.parametrize("dt", [0.02, 0.6])
 def test_heat_whose_waves_are_soon_gone(small: Callable[..., Any], mean: float, dt: float) -> None:
     """One trajectory in kelvin: T T_x is nearly 300 T_x, which is no other equation; and with
@@ -387,3 +387,27 @@ def test_heat_whose_waves_are_soon_gone(small: Callable[..., Any], mean: float, 
         found.pde.numeric_terms()["u"].values(), found.stderr["u"].values(), strict=True
     )
     assert abs(float(value) - 1) < 4 * error < 0.1
+
+
+@pytest.mark.parametrize(
+    ("equation", "mean"),
+    [
+        ("u_t = -0.7*u_x + 0.1*u_xx", 30.0),
+        ("u_t = -0.7*u_x + 0.1*u_xx", 1e3),
+        ("u_t = -0.1*u*u_x + 0.1*u_xx", 5.0),
+    ],
+)
+def test_a_mean_far_above_what_varies(
+    small: Callable[..., Any], equation: str, mean: float
+) -> None:
+    """u u_x is nearly u_x times the mean: the plain term where the data do not tell, the other
+    where they do."""
+    problem = small(equation, shape=(48,), dt=0.05, n=4)
+    waves, theta = problem.dynamics.waves, problem.coefficients
+    starts = problem.starts + waves.modes(torch.full((4, 1, 48), mean, dtype=torch.float64))
+    finer = problem.dynamics.in_steps((16,) * 4)
+    clean = waves.points(finer.rollout(starts, theta, 20))
+    draw = torch.randn(clean.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    found = refine(None, clean + 0.02 * draw, None, problem.problem, 0.05)
+    assert set(found.pde.terms()["u"]) == set(PDE(equation).terms()["u"])
+    assert found.refinement is not None and found.refinement.verdict == "identified"

@@ -226,3 +226,11 @@ def test_sensors_that_are_missing_are_filled_from_their_neighbours() -> None:
     found = filled(seen, waves, Shells(waves))
     assert bool((found.seen == 1).all())
     assert float((found.values - field).square().mean().sqrt()) < 0.05 * float(field.std())
+
+
+def test_fields_that_hardly_vary_are_no_factors() -> None:
+    """20 Pa upon 10⁵: p p_x and p² are multiples of p_x and p, within what any data tell."""
+    found = low_products(("p", "v"), 1, 2, constant=frozenset({"p"}))
+    names = {str(product.monomial) for product in found}
+    assert {"p", "p_x", "p_xx", "p_x**2", "v*v_x", "p_x*v"} <= names
+    assert not {"p*p_x", "p**2", "p**3", "p*v", "p*v_x"} & names
