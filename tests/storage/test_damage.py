@@ -69,7 +69,7 @@ EDITS: dict[str, tuple[Edit, str]] = {
     "axis name": (attribute("dimensions", "spatial_dims", ["x", "../y"]), "without '/'"),
     "axis twice": (attribute("dimensions", "spatial_dims", ["x", "x"]), "different names"),
     "one frame": (replace("dimensions/time", data=[0.0]), "shape|at least 2"),
-    "times fall": (replace("dimensions/time", data=np.arange(6.0)[::-1]), "equally spaced"),
+    "times fall": (replace("dimensions/time", data=np.arange(6.0)[::-1]), "goes backwards"),
     "times uneven": (replace("dimensions/time", data=np.arange(6.0) ** 2), "equally spaced"),
     "times nan": (replace("dimensions/time", data=np.full(6, np.nan)), "not finite"),
     "times text": (replace("dimensions/time", data=[b"a"] * 6), "not numbers"),

@@ -43,6 +43,10 @@ NEGLIGIBLE = 0.25
 HALF = 0.5
 """Part of the allowed shift that steps of time and points may each have."""
 
+BEARABLE = 4.0
+"""Shift of a coefficient, in those that are allowed, that errors may hold where the fit does not
+settle on a finer model: a standard error."""
+
 HALVINGS = 2
 """How often steps of the inner model are halved because it does not lead to the outer one."""
 
@@ -285,6 +289,8 @@ def _as_fine_as_needed(
         ahead = replace(fit, model=Model(inner, outer))
         there = _settled(session, ahead, now, step)
         assert there.reduced is not None
+        if not there.converged and in_time + in_space <= BEARABLE:  # errors hold it
+            break
         if there.converged or (halved == HALVINGS and there.reduced.finite):
             fit, now = ahead, there
         elif halved == HALVINGS:

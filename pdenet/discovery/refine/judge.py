@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import torch
@@ -108,10 +109,12 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
         start = torch.zeros_like(quadratic.at)
         start[simplest.kept] = (quadratic.at + quadratic.best(simplest.kept))[simplest.kept]
         now = replace(found.fitted.now, coefficients=start)
-        again = fit_terms(
-            session, replace(found.fitted, now=now), proposal, session.config.iterations
-        )
-        found, _ = _rounds(session, again, proposal, leads)
+        begun = replace(found.fitted, now=now)
+        again = fit_terms(session, begun, proposal, session.config.iterations)
+        if not _is_worse(again, found.fitted):
+            # Where nothing of it is left the equation stays as it was, with its family.
+            with suppress(DiscoveryError):
+                found, _ = _rounds(session, again, proposal, leads)
     return replace(found, families=related)
 
 
@@ -191,6 +194,12 @@ def _rounds(
             break
         choice = _affordable(replace(fitted, now=now), quadratic, excluded, least)
         _tell(session, library, choice)
+        inside = nonzero(now.coefficients)
+        if not choice.kept and quadratic.value([]) - quadratic.value(inside) > (
+            len(inside) * quadratic.price
+        ):  # like terms, none of which is missed, but all of them are
+            choice = _those(choice, inside)
+            break
         change = quadratic.best(choice.kept)
         settled = set(choice.kept) == set(nonzero(now.coefficients))
         finer = finer_than(grid, setup, now, raised) if settled else None

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from pdenet.discovery import noise
@@ -68,7 +69,14 @@ def chi2_error(final: Final) -> float:
     if setup.given:
         return math.sqrt(2 / float(freedom(now.seen, now.reduced)))
     unknowns = float(now.reduced.spread.sum())
-    return noise.chi2_error(setup.doubt, now.seen.count, unknowns)
+    # Windows of one trajectory have the noise that was found in all of it.
+    whole, place = torch.unique(
+        torch.tensor([row for row, _ in setup.origins]), return_inverse=True
+    )
+    place = place.to(setup.doubt.device)
+    none = setup.doubt.new_zeros(len(whole), setup.doubt.shape[1])
+    values = none.index_add(0, place, now.seen.count.to(none))
+    return noise.chi2_error(none.index_copy(0, place, setup.doubt), values, unknowns)
 
 
 def verdict_of(final: Final, doubts: Doubts) -> tuple[Verdict, str]:

@@ -352,6 +352,8 @@ def test_one_long_trajectory_is_judged_in_windows(
     assert exact(found)
     assert all(count == 4 and frames <= 16 for count, frames in lengths)
     assert max(map(abs, z_scores(found))) < 3.5
+    assert found.refinement is not None  # windows of one trajectory share the noise found in it
+    assert found.refinement.chi2_error > 0.3 * (2 / found.refinement.values) ** 0.5
 
 
 def test_where_no_fit_comes_near_windows_are_halved(
