@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -21,7 +20,6 @@ from pdenet.discovery.refine.measures import (
     Final,
     chi2_of,
     finer_than,
-    freedom,
     misfit_of,
     quadratic_of,
     reason_of,
@@ -33,7 +31,15 @@ from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.saving import Judgement
 from pdenet.discovery.refine.session import Fitted, Session
 from pdenet.discovery.refine.setup import DEAR, LONGEST, SHORTEST, Setup
-from pdenet.discovery.refine.trial import ATTEMPT, COSTLY, NEAR, first_fit, fit_terms, nonzero
+from pdenet.discovery.refine.trial import (
+    ATTEMPT,
+    COSTLY,
+    NEAR,
+    PROBE,
+    first_fit,
+    fit_terms,
+    nonzero,
+)
 from pdenet.discovery.refine.uncertainty import Driven
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError, StoppedError
@@ -121,9 +127,9 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
 def _plainer(
     session: Session, found: Judgement, proposal: Proposal, price: float
 ) -> tuple[Fitted, frozenset[int]] | None:
-    """The fit without factors that vary less than their mean, where it is as good: u u_x is nearly
-    a multiple of u_x there, and the quadratic around one says little of the other. With the terms
-    that had them; None where there are none."""
+    """The fit without factors that vary far less than their mean, where it is as good: u u_x is
+    nearly a multiple of u_x there, and the quadratic around one says little of the other. With the
+    terms that had them; None where there are none."""
     terms, means = proposal.library.terms, dict(proposal.steady)
     place = {(term.field, term.product): k for k, term in enumerate(terms)}
     fitted, left = found.fitted, frozenset[int]()
@@ -139,7 +145,9 @@ def _plainer(
             there[other] += means[jet.field] * there[k]
             there[k] = 0
             begun = replace(fitted, now=replace(fitted.now, coefficients=there))
-            after = fit_terms(session, begun, proposal, ATTEMPT)
+            after = fit_terms(session, begun, proposal, PROBE)
+            if not _is_worse(after, fitted):
+                after = fit_terms(session, after, proposal, ATTEMPT)
             if after.now.step < NEAR and _rise(after, fitted) < price:
                 fitted, left = after, left | {k}
                 break
@@ -147,12 +155,15 @@ def _plainer(
 
 
 def _rise(after: Fitted, before: Fitted) -> float:
-    """By how much χ² is higher, in units of what it is."""
-    if not (after.now.finite and before.now.finite):
-        return math.inf
-    assert after.now.reduced is not None
-    found, last = (chi2_of(each.now, each.setup.shown) for each in (after, before))
-    return (found / last - 1) * float(freedom(after.now.seen, after.now.reduced))
+    """By how much χ² and the prior's part are higher, with the same noise and the same prior: both
+    are learned, and change from iteration to iteration."""
+    seen, variance = before.now.seen, before.now.states.variance
+
+    def total(each: Fitted) -> float:
+        states = replace(each.now.states, variance=variance)
+        return float(each.fit.objectives(each.now.coefficients, seen, states).sum())
+
+    return total(after) - total(before)
 
 
 def _simplest(

@@ -27,7 +27,7 @@ class Proposal:
     equation, then those of regressions on the data. pool: products that the terms of one equation
     were drawn from. tried: the classes of products that were looked at, in words. relations: that
     hold on the data whatever the equation. same: derivatives of given fields that were left out,
-    and what they are. steady: fields that vary less than their mean, and that."""
+    and what they are. steady: fields that vary far less than their mean, and that."""
 
     library: Library
     starts: tuple[Tensor, ...]

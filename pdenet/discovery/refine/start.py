@@ -51,6 +51,10 @@ variance is known to a factor of about that (what the filter takes away is not i
 WORTH = 2.0
 """Factor by which a higher order must lower the variance that is left to be worth it."""
 
+STILL = 0.1
+"""Size of a field beside its mean, below which u u_x is so near to a multiple of u_x that a fit of
+one says little of the other."""
+
 UNTOLD = 10.0
 """Difference of χ² below which two terms are one: less than the least that any term must gain."""
 
@@ -80,7 +84,7 @@ class Ranked:
     for terms that are not in them. pool: products that
     were looked at. order: of the highest derivative among them. excess: what each field's equation
     leaves, squared, over what noise would. same: derivatives of given fields that are others.
-    steady: fields that vary less than their mean, and that.
+    steady: fields that vary far less than their mean, and that.
     """
 
     library: Library
@@ -152,7 +156,7 @@ def rank_terms(
     if acting is not None:
         complete = torch.cat([complete, waves.points(acting.frames[:, : complete.shape[1]])], 2)
         sigma = torch.cat([sigma, acting.error], 1)
-    steady, constant = _steady(complete, sigma, (*fields, *given))
+    steady, still, constant = _steady(complete, sigma, (*fields, *given))
 
     def rung(highest: int, cubic: bool, rows: slice) -> _Rung | None:
         lower = min(highest, order)
@@ -169,7 +173,7 @@ def rank_terms(
     every = slice(None)
     lowest = rung(*CLASSES[0], every)
     assert lowest is not None
-    related = relations(lowest.form, frozenset(steady))
+    related = relations(lowest.form, steady)
 
     def ranked(rung: _Rung, tried: list[_Rung]) -> Ranked:
         places = [k for k, p in enumerate(rung.form.products) if p.linear is not None]
@@ -178,7 +182,7 @@ def rank_terms(
         linear = rung.form.gain.new_zeros(len(fields), len(rung.form.products))
         linear[:, own] = linear_equations(complete, sigma, waves, dt, fields, jets)
         found = _ranked(rung, linear, related, _words(tried))
-        return replace(found, steady=tuple(steady.items()))
+        return replace(found, steady=tuple(still.items()))
 
     if lowest.excess < EXPLAINED:
         return ranked(lowest, [lowest])
@@ -201,17 +205,18 @@ def rank_terms(
 
 def _steady(
     values: Tensor, sigma: Tensor, names: tuple[str, ...]
-) -> tuple[dict[str, float], frozenset[str]]:
-    """Fields that vary less than their mean, and that; and those that vary so little beside it that
-    all data together cannot tell u u_x from a multiple of u_x: χ² would differ by less than
-    `UNTOLD`."""
+) -> tuple[frozenset[str], dict[str, float], frozenset[str]]:
+    """Fields that vary less than their mean; those that vary far less, and that; and those that
+    vary so little beside it that all data together cannot tell u u_x from a multiple of u_x: χ²
+    would differ by less than `UNTOLD`."""
     flat = values.movedim(2, 0).flatten(1)
     mean, variance = flat.mean(1), flat.var(1)
     share = variance / mean.square().clamp_min(1e-300)
     known = variance / sigma.square().mean(0).clamp_min(1e-300) * flat.shape[1]
     each = list(zip(names, mean.tolist(), share.tolist(), (share * known).tolist(), strict=True))
-    steady = {name: middle for name, middle, ratio, _ in each if ratio < 1}
-    return steady, frozenset(name for name, *_, told in each if told < UNTOLD)
+    steady = frozenset(name for name, _, ratio, _ in each if ratio < 1)
+    still = {name: middle for name, middle, ratio, _ in each if ratio < STILL**2}
+    return steady, still, frozenset(name for name, *_, told in each if told < UNTOLD)
 
 
 def _words(rungs: list[_Rung]) -> tuple[str, ...]:

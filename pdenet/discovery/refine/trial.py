@@ -22,7 +22,7 @@ from pdenet.discovery.refine.uncertainty import shift
 from pdenet.errors import DiscoveryError, StoppedError
 from pdenet.grid import Grid
 
-__all__ = ["ATTEMPT", "COSTLY", "NEAR", "first_fit", "fit_terms", "nonzero"]
+__all__ = ["ATTEMPT", "COSTLY", "NEAR", "PROBE", "first_fit", "fit_terms", "nonzero"]
 
 ATTEMPT = 6
 NEAR = 3.0
