@@ -45,7 +45,7 @@ HALF = 0.5
 
 BEARABLE = 4.0
 """Shift of a coefficient, in those that are allowed, that errors may hold where the fit does not
-settle on a finer model: a standard error."""
+settle on a finer model, or would need points to be doubled twice: a standard error."""
 
 HALVINGS = 2
 """How often steps of the inner model are halved because it does not lead to the outer one."""
@@ -283,6 +283,9 @@ def _as_fine_as_needed(
         if in_time + in_space <= 1 or not now.converged:
             break
         if in_space > HALF and outer.waves.grid.shape[0] > finest:
+            break
+        again = outer.waves.grid.shape != inner.waves.grid.shape
+        if again and in_time <= HALF and in_space <= BEARABLE:  # errors hold it
             break
         outer = finer if in_space > HALF else outer
         outer = outer.in_smaller_steps(closer(in_time / HALF)) if in_time > HALF else outer
