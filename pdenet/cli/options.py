@@ -27,6 +27,7 @@ __all__ = [
     "PARAMETER",
     "PRESETS",
     "SHAPE",
+    "Finite",
     "budget",
     "common",
     "given",
@@ -108,6 +109,16 @@ class _Minutes(click.FloatRange):
         found = float(super().convert(value, param, ctx))
         if math.isnan(found):
             self.fail(f"{value!r} is not a number of minutes: type e.g. 10", param, ctx)
+        return found
+
+
+class Finite(click.FloatRange):
+    """A number in a range, neither infinite nor nan."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        found = float(super().convert(value, param, ctx))
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is not a finite number: type e.g. 5", param, ctx)
         return found
 
 

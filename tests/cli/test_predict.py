@@ -346,3 +346,14 @@ def test_predictions_that_blow_up_are_counted(run, capsys):
     assert table["lost"][0] == 0 and table["lost"][-1] == 1
     assert table["percentiles"]["0"][-1] is None and table["errors"][0][-1] is None
     assert document["predictors"]["network"]["lost"][-1] == 0
+
+
+@pytest.mark.parametrize("value", ["1e999", "inf", "nan", "1e300", "0", "-1"])
+def test_times_is_a_number_that_can_be_counted_to(value: str) -> None:
+    """An infinite one was an internal error."""
+    from click.testing import CliRunner
+
+    from pdenet.cli.commands.predict import command
+
+    found = CliRunner().invoke(command, ["run", "--times", value])
+    assert found.exit_code == 2 and "--times" in found.output

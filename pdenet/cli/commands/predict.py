@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from pdenet.cli.group import Late
-from pdenet.cli.options import DATA, OUTPUT, common
+from pdenet.cli.options import DATA, OUTPUT, Finite, common
 
 __all__ = ["command"]
 
-_POSITIVE = click.FloatRange(min=0, min_open=True)
+_POSITIVE = Finite(min=0, min_open=True, max=1e6)
 
 
 @click.command(
@@ -21,7 +21,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option("--times", type=_POSITIVE, help="Length, in training trajectories. [5]")
 @click.option("--trajectories", type=click.IntRange(min=1), help="Fresh initial fields. [20]")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of fresh fields. [a new one]")
-@click.option("--noise", type=click.FloatRange(min=0), help="Noise of the first frame. [0]")
+@click.option("--noise", type=Finite(min=0, max=1e6), help="Noise of the first frame. [0]")
 @click.option("--refine", type=click.IntRange(1, 8), help="Solve equations on a finer grid.")
 @click.option("--against", type=DATA, multiple=True, metavar="RUN", help="Another run's network.")
 @click.option("--animation", type=OUTPUT, metavar="FILE", help="A moving picture, .gif or .mp4.")
