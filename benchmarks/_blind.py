@@ -27,7 +27,7 @@ from pdenet.pde.compare import compare
 from pdenet.pde.render import format_monomial
 from pdenet.storage import write_arrays
 
-__all__ = ["METHODS", "pack", "scores"]
+__all__ = ["METHODS", "pack", "result_of", "scores"]
 
 
 def _refine(
@@ -139,7 +139,11 @@ def _finite(value: Any) -> Any:
 
 def main() -> None:
     """Find the equation of one file and print what came of it."""
-    method, path = sys.argv[1:]
+    print(json.dumps(result_of(*sys.argv[1:])))
+
+
+def result_of(method: str, path: str) -> dict[str, Any]:
+    """What comes of one file, as JSON has it."""
     with np.load(path, allow_pickle=False) as packed:
         data = {name: packed[name] for name in packed}
     states, fields = data["states"], data["fields"].tolist()
@@ -148,10 +152,8 @@ def main() -> None:
         given = data["given"].tolist()
         found = METHODS[method](states, grid, float(data["dt"]), fields, given)
     except PDENetError as error:
-        result = {"verdict": "refused", "reason": str(error), "kind": type(error).__name__}
-        print(json.dumps(result))
-        return
-    print(json.dumps(outcome(found, data["truth"].tolist())))
+        return {"verdict": "refused", "reason": str(error), "kind": type(error).__name__}
+    return outcome(found, data["truth"].tolist())
 
 
 if __name__ == "__main__":

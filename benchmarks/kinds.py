@@ -87,10 +87,8 @@ def judged(found: dict[str, Any], answer: str, still: bool, later: bool) -> str:
     return "RIGHT" if answer == "none" or later else "MISSED"
 
 
-def run(
-    case: Any, method: str, limit: int, later: bool, given: Sequence[str] = ()
-) -> dict[str, Any]:
-    """One run and what came of it. given: fields that are said to have no equation."""
+def found_in(case: Any, given: Sequence[str], limit: int, script: list[str]) -> dict[str, Any]:
+    """What a script finds in a case, whose file it gets last, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         path = pack(
             Path(folder) / "case.npz",
@@ -101,9 +99,16 @@ def run(
             case.truth,
             given=given,
         )
-        script = str(Path(__file__).resolve().parent / "_blind.py")
-        numbers, text = measured([sys.executable, script, method, str(path)], limit)
-    found = {**numbers, **(json.loads(text.strip().splitlines()[-1]) if text else {})}
+        numbers, text = measured([sys.executable, *script, str(path)], limit)
+    return {**numbers, **(json.loads(text.strip().splitlines()[-1]) if text else {})}
+
+
+def run(
+    case: Any, method: str, limit: int, later: bool, given: Sequence[str] = ()
+) -> dict[str, Any]:
+    """One run and what came of it. given: fields that are said to have no equation."""
+    script = Path(__file__).resolve().parent / "_blind.py"
+    found = found_in(case, given, limit, [str(script), method])
     outcome = judged(found, case.answer, getattr(case, "still", False), later)
     named = {"answer": case.answer, "truth": list(case.truth), "note": case.note}
     return {"outcome": outcome, **named, **found}

@@ -14,20 +14,18 @@ import argparse
 import importlib
 import json
 import sys
-import tempfile
 from collections import Counter
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import _kinds_equations  # noqa: F401  (enter their cases)
 import _kinds_nothing  # noqa: F401
 import _kinds_numbers  # noqa: F401
 import _kinds_shapes  # noqa: F401
-from _blind import METHODS, outcome, pack
+from _blind import result_of
 from _kinds_data import CASES
-from _record import Rows, measured, revision
-from kinds import judged
+from _record import Rows, revision
+from kinds import found_in, judged
 
 QUICK = (
     "no_space",
@@ -72,43 +70,18 @@ def changed(home: str, name: str, factor: float) -> None:
             setattr(other, name, type(value)(factor * value))
 
 
-def one(path: str, threshold: str, factor: float) -> None:
+def one(threshold: str, factor: float, path: str) -> None:
     """Print what comes of one packed case with one threshold changed."""
-    import numpy as np
-
-    from pdenet import Grid
-    from pdenet.errors import PDENetError
-
     if threshold:
         changed(*threshold.split("."), factor)
-    with np.load(path, allow_pickle=False) as packed:
-        data = {name: packed[name] for name in packed}
-    grid = Grid(data["states"].shape[3:], tuple(data["lengths"]), tuple(data["origin"]))
-    fields, given = data["fields"].tolist(), data["given"].tolist()
-    try:
-        found = METHODS["refine"](data["states"], grid, float(data["dt"]), fields, given)
-    except PDENetError as error:
-        print(json.dumps({"verdict": "refused", "reason": str(error)}))
-        return
-    print(json.dumps(outcome(found, data["truth"].tolist())))
+    print(json.dumps(result_of("refine", path)))
 
 
 def run(name: str, threshold: str, factor: float, limit: int) -> dict[str, Any]:
     """One case with one threshold changed, in a process of its own."""
     case = CASES[name](noise=CASES[name].noise, seed=0)  # type: ignore[attr-defined]
-    with tempfile.TemporaryDirectory() as folder:
-        path = pack(
-            Path(folder) / "case.npz",
-            case.states,
-            case.lengths,
-            case.dt,
-            case.fields,
-            case.truth,
-            given=getattr(case, "given", ()),
-        )
-        command = [sys.executable, __file__, "--one", str(path), threshold, str(factor)]
-        numbers, text = measured(command, limit)
-    found = {**numbers, **(json.loads(text.strip().splitlines()[-1]) if text else {})}
+    script = [__file__, "--one", threshold, str(factor)]
+    found = found_in(case, getattr(case, "given", ()), limit, script)
     still, later = getattr(case, "still", False), getattr(case, "later", False)
     kept = ("cpu_seconds", "ended", "limit", "verdict", "einf", "failed")
     return {
@@ -148,7 +121,7 @@ def main() -> None:
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        one(options.one[0], options.one[1], float(options.one[2]))
+        one(options.one[0], float(options.one[1]), options.one[2])
         return
     named = [f"{home}.{name}" for home, names in HOMES.items() for name in names]
     wanted = [AS_IT_IS, *((name, factor) for name in named for factor in FACTORS)]

@@ -194,8 +194,8 @@ def _rounds(
     """Judge every term, fit those that stay, and again until nothing changes. With chi² around the
     last fit; None where there was no time for it."""
     library, choice, now, quadratic = proposal.library, None, fitted.now, None
-    least, first = fitted.fit.model.inner.substeps, None
-    for _ in range(ROUNDS):
+    least = fitted.fit.model.inner.substeps
+    for done in range(ROUNDS):
         if choice is not None and session.late():
             break
         setup, grid, now = fitted.setup, fitted.grid, fitted.now
@@ -222,12 +222,11 @@ def _rounds(
         start = replace(fitted, grid=grid, now=now)
         after = fit_terms(session, start, proposal, session.config.iterations)
         worse = finer is None and _is_worse(after, fitted)
-        lost = first is not None and _is_lost(after, fitted)
+        lost = done > 0 and _is_lost(after, fitted)
         fitted = fitted if worse or (lost and finer is not None) else after
         if worse or lost:
             now, choice = fitted.now, _those(choice, nonzero(fitted.now.coefficients))
             break
-        first = first or choice
     coefficients = now.coefficients.clone()
     if choice is not None:
         outside = torch.ones_like(coefficients, dtype=torch.bool)

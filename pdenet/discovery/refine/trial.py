@@ -87,8 +87,8 @@ def _distance(fitted: Fitted) -> float:
 
 def _by_cost(setup: Setup, grid: Grid, proposal: Proposal) -> list[tuple[Tensor, Estimate, int]]:
     """The starts that are equations, in their order, with the steps of time that each asks for, but
-    those that take many more than the quickest after all others, and none that no computer could
-    step through."""
+    those that take many more than the quickest after all others, and none that takes more than
+    `MOST_STEPS`."""
     found = []
     for start in proposal.starts:
         if nonzero(start):
@@ -178,4 +178,5 @@ def _model(dynamics: Dynamics, times: int = 1) -> Model:
 
 
 def nonzero(coefficients: Tensor) -> list[int]:
+    """The places of those that are in the equation."""
     return [k for k, value in enumerate(coefficients.tolist()) if value != 0]
