@@ -20,6 +20,9 @@ __all__ = ["Numerics", "SimulationConfig", "resolve_device"]
 _FINEST = 1024
 """Times finer than observed: an equation of second order then takes 10⁶ times as many steps."""
 
+_MOST = 2**63 - 1
+"""Of a count or a seed: as files and generators keep whole numbers."""
+
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
@@ -49,7 +52,7 @@ class Numerics:
             names = ", ".join(sorted(SCHEMES))
             raise ConfigError(f"scheme is one of {names}, given {self.scheme!r}")
         if self.substeps is not None:
-            _whole("substeps", self.substeps, 1, " (or None)")
+            _whole("substeps", self.substeps, 1, " (or None)", most=_MOST)
         if not 0 < self.cfl <= 1:
             raise ConfigError(f"cfl is a number in (0, 1], given {self.cfl!r}")
 
@@ -95,7 +98,7 @@ class SimulationConfig(Numerics):
         for name in ("frames", "trajectories"):
             _whole(name, getattr(self, name), 1, most=LONGEST)
         _whole("refine", self.refine, 1, most=_FINEST)
-        _whole("seed", self.seed, 0, most=2**63 - 1)
+        _whole("seed", self.seed, 0, most=_MOST)
         for name, least in (("dt", "> 0"), ("noise", ">= 0"), ("late_start", ">= 0")):
             value = getattr(self, name)
             if not (math.isfinite(value) and (value > 0 or (value == 0 and least == ">= 0"))):

@@ -28,6 +28,7 @@ __all__ = [
     "PRESETS",
     "SHAPE",
     "Finite",
+    "Whole",
     "budget",
     "common",
     "given",
@@ -122,6 +123,20 @@ class Finite(click.FloatRange):
         return found
 
 
+class Whole(click.IntRange):
+    """A whole number that 63 bits hold, as counts and seeds are kept."""
+
+    def __init__(self, least: int) -> None:
+        super().__init__(min=least, max=2**63 - 1)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            told = f"{value!s:.40} is not a whole number from {self.min} to {self.max}"
+            self.fail(told, param, ctx)
+
+
 class _Boundary(click.ParamType[tuple[str, tuple[Boundary, Boundary]]]):
     name = "[AXIS:]KIND[=VALUE]"
 
@@ -188,7 +203,7 @@ def machine(function: Command) -> Command:
     """--seed, --device and --dtype."""
     return _apply(
         function,
-        click.option("--seed", type=click.IntRange(min=0), help="Seed of all random numbers. [0]"),
+        click.option("--seed", type=Whole(0), help="Seed of all random numbers. [0]"),
         click.option("--device", help="auto, cpu, cuda or cuda:N. [auto]"),
         click.option(
             "--dtype", type=click.Choice(["float64", "float32"]), help="Precision. [float64]"
@@ -198,7 +213,7 @@ def machine(function: Command) -> Command:
 
 def simulation(function: Command) -> Command:
     """The equation as text, and everything that says how it is solved and observed."""
-    positive = click.IntRange(min=1)
+    positive = Whole(1)
     return _apply(
         function,
         click.option(

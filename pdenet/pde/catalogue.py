@@ -75,7 +75,7 @@ def _entry(
         lengths=(2 * math.pi,) * pde.ndim,
         shape=(points,) * pde.ndim,
     )
-    return replace(entry, trajectories=10, frames=16, refine=3) if small else entry
+    return replace(entry, trajectories=10, frames=16, refine=3, late_start=0.0) if small else entry
 
 
 _ENTRIES = (

@@ -64,8 +64,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         if not folder.is_dir():
             raise OutputError(f"cannot write {path}: there is no folder {folder}, make it first")
         if not path.exists():
-            with suppress(FileNotFoundError):  # a link may lead to what is made now, not to itself
-                path.stat()
+            _end_of(path)
             return
         if not path.is_file():
             raise OutputError(f"cannot write {path}: it is no regular file, choose another name")
@@ -84,8 +83,8 @@ class PartialFile:
         self.target = target
         self.overwrite = overwrite
         check_target(target, overwrite=overwrite)
-        self._final = target.resolve()
         with writing(target):
+            self._final = _end_of(target)
             self.path, self._descriptor = _begin(self._final)
 
     def reserve(self, size: int) -> None:
@@ -116,12 +115,23 @@ class PartialFile:
         os.close(self._descriptor)
 
 
+def _end_of(path: Path) -> Path:
+    """The file that a path leads to, through links: they may lead to what is made now, but not to
+    themselves.
+
+    Raises OSError.
+    """
+    with suppress(FileNotFoundError):
+        path.stat()
+    return path.resolve()
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that the disk holds all of it or what was there before.
 
     Raises OSError.
     """
-    final = path.resolve()
+    final = _end_of(path)
     hidden, descriptor = _begin(final)
     try:
         with os.fdopen(descriptor, "wb") as file:

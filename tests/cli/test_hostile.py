@@ -184,6 +184,15 @@ def test_a_link_to_itself_is_one_line(refused, tmp_path):
     assert "link that leads to itself" in said
 
 
+@pytest.mark.parametrize("name", ["equation.json", "config.json", "log.jsonl"])
+def test_a_link_to_itself_in_a_run_is_one_line(name, run, refused):
+    path = run / name
+    path.unlink(missing_ok=True)
+    path.symlink_to(path.name)
+    said = refused(["extract", run, "--no-refine", "-q"])
+    assert name in said and "link" in said
+
+
 @pytest.mark.parametrize(
     "number, says", [("EROFS", "read-only"), ("ENOSPC", "disk is full"), ("EACCES", "permission")]
 )

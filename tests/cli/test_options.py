@@ -7,6 +7,7 @@ import pytest
 
 from pdenet.cli import main
 from pdenet.cli.extract import stages_left
+from pdenet.cli.group import commands
 from pdenet.cli.options import LENGTHS, PARAMETER, PRESETS, SHAPE, given
 from pdenet.cli.settings import training_config
 from pdenet.training import config
@@ -90,3 +91,23 @@ def test_a_run_goes_on_with_the_order_that_its_data_chose(data, settings, tmp_pa
 def test_a_budget_is_a_number_of_minutes(command, budget, data, tmp_path, refused):
     output = ["-o", str(tmp_path / "out")] if command != "extract" else []
     assert "budget" in refused([command, str(data), *output, "--budget", budget])
+
+
+@pytest.mark.parametrize("name", commands.list_commands(None))
+def test_every_whole_number_has_a_limit_that_files_and_generators_hold(name):
+    options = commands.get_command(None, name).params
+    whole = [each.type for each in options if isinstance(each.type, click.IntRange)]
+    assert all(kind.max is not None and kind.max < 2**63 for kind in whole)
+    assert not any(each.type is click.INT for each in options)
+
+
+@pytest.mark.parametrize("number", ["9" * 400, str(2**63), "-1", "1e3", "x"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["simulate", "burgers", "-o", "out", "--substeps"], ["refine", "data", "--seed"]),
+        *(["predict", "run", "--trajectories"], ["discover", "burgers", "-o", "out", "--repeats"]),
+    ],
+)
+def test_a_whole_number_out_of_reach_is_one_line(words, number, refused):
+    assert "is not a whole number from" in refused([*words, number])

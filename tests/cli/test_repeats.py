@@ -171,8 +171,8 @@ def test_resume_of_something_else_is_refused(two, fast, change, said, tmp_path, 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--repeats", "0"], "0 is not in the range"),
-        (["--repeats", "2", "--jobs", "0"], "0 is not in the range"),
+        (["--repeats", "0"], "0 is not a whole number from 1 to"),
+        (["--repeats", "2", "--jobs", "0"], "0 is not a whole number from 1 to"),
         (["--repeats", "two"], "two"),
         (["--jobs", "2"], "--repeats"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pdenet.cli.group import Late
-from pdenet.cli.options import OUTPUT, PRESETS, common, learning, machine, simulation
+from pdenet.cli.options import OUTPUT, PRESETS, Whole, common, learning, machine, simulation
 
 __all__ = ["command"]
 
@@ -25,12 +25,10 @@ __all__ = ["command"]
 )
 @click.option(
     "--repeats",
-    type=click.IntRange(min=1),
+    type=Whole(1),
     help="So many repeats with the seeds from --seed on, side by side, and a summary of them.",
 )
-@click.option(
-    "--jobs", type=click.IntRange(min=1), help="Repeats at once. [as many as cores; 1 on a GPU]"
-)
+@click.option("--jobs", type=Whole(1), help="Repeats at once. [as many as cores; 1 on a GPU]")
 @click.option("--no-refine", is_flag=True, help="No fit by maximum likelihood after the read-out.")
 @click.option(
     "--given",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pdenet.cli.group import Late
-from pdenet.cli.options import DATA, OUTPUT, Finite, common
+from pdenet.cli.options import DATA, OUTPUT, Finite, Whole, common
 
 __all__ = ["command"]
 
@@ -19,8 +19,8 @@ _POSITIVE = Finite(min=0, min_open=True, max=1e6)
 @click.argument("data", type=DATA, required=False, metavar="[DATA.h5]")
 @click.option("-o", "--output", type=OUTPUT, help="The folder to write to. [RUN/prediction]")
 @click.option("--times", type=_POSITIVE, help="Length, in training trajectories. [5]")
-@click.option("--trajectories", type=click.IntRange(min=1), help="Fresh initial fields. [20]")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of fresh fields. [a new one]")
+@click.option("--trajectories", type=Whole(1), help="Fresh initial fields. [20]")
+@click.option("--seed", type=Whole(0), help="Seed of fresh fields. [a new one]")
 @click.option("--noise", type=Finite(min=0, max=1e6), help="Noise of the first frame. [0]")
 @click.option("--refine", type=click.IntRange(1, 8), help="Solve equations on a finer grid.")
 @click.option("--against", type=DATA, multiple=True, metavar="RUN", help="Another run's network.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pdenet.cli.group import Late
-from pdenet.cli.options import DATA, FORMATS, OUTPUT, PARAMETER, budget, common
+from pdenet.cli.options import DATA, FORMATS, OUTPUT, PARAMETER, Whole, budget, common
 
 __all__ = ["command"]
 
@@ -38,7 +38,7 @@ __all__ = ["command"]
 )
 @budget("for all of it", 30)
 @click.option("--memory", type=float, metavar="GiB", help="What it may take. [4]")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of all random numbers. [0]")
+@click.option("--seed", type=Whole(0), help="Seed of all random numbers. [0]")
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N. [auto]")
 @click.option("--resume", is_flag=True, help="Go on with a refinement that was interrupted.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing result or report.")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pdenet.cli.group import Late
-from pdenet.cli.options import DATA, OUTPUT, PRESETS, common, simulation
+from pdenet.cli.options import DATA, OUTPUT, PRESETS, Whole, common, simulation
 
 __all__ = ["command"]
 
@@ -60,9 +60,7 @@ class _List(click.ParamType[tuple[Any, ...]]):
 )
 @click.option("--device", help="auto, cpu, cuda or cuda:N. [auto]")
 @click.option("--dtype", type=click.Choice(["float64", "float32"]), help="Precision. [float64]")
-@click.option(
-    "--jobs", type=click.IntRange(min=1), help="Runs at once. [as many as cores; 1 on a GPU]"
-)
+@click.option("--jobs", type=Whole(1), help="Runs at once. [as many as cores; 1 on a GPU]")
 @click.option("--resume", is_flag=True, help="Go on: finished runs stay as they are.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier study.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")

@@ -58,5 +58,9 @@ class RefineConfig:
             raise ConfigError(f"budget is {self.budget} s: give a number of seconds above 0")
         if not 0 < self.memory < math.inf:
             raise ConfigError(f"memory is {self.memory} GiB: give a number above 0")
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(
+                f"seed is {self.seed!s:.40}: give a whole number from 0 to {2**63 - 1}"
+            )
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"workers is {self.workers}: give a whole number >= 1")

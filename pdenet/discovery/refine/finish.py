@@ -28,6 +28,7 @@ from pdenet.discovery.refine.saving import Judgement, restored, to_save
 from pdenet.discovery.refine.session import Fitted, Session
 from pdenet.discovery.refine.setup import LONGEST, SHORTEST, Setup
 from pdenet.discovery.refine.uncertainty import Driven, shift
+from pdenet.discovery.refine.verdict import is_explained
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError, StoppedError
 from pdenet.grid import Grid
@@ -90,7 +91,7 @@ def finish(
     if not is_good(final):
         return _whole(session, proposal, judgement)
     now, frames = final.estimate, session.setup.data.shape[1]
-    known = Fitted(final.setup, final.grid, final.fit, now)
+    known = Fitted.of(final)
     work = _Work(final.library, now.coefficients, judgement, frames, known, short=True)
     found = _final(session, work)
     # What is unknown of given fields adds up on the way.
@@ -126,8 +127,11 @@ def _whole(
             final = min(final, _final(session, attempt), key=miss)
     finer = _finer(final, final.grid)
     while finer is not None and not session.late():
-        frames = final.setup.data.shape[1]
-        final = min(final, _final(session, replace(work, frames=frames, grid=finer)), key=miss)
+        frames, known = final.setup.data.shape[1], Fitted.of(final)
+        again = replace(work, frames=frames, grid=finer)
+        if known.is_near:
+            again = replace(again, start=final.estimate.coefficients, known=known)
+        final = min(final, _final(session, again), key=miss)
         finer = _finer(final, finer)
     hidden = bool((final.estimate.seen.count == 0).any())
     sure = hidden or not final.estimate.converged
@@ -135,11 +139,17 @@ def _whole(
 
 
 def _finer(final: Final, grid: Grid) -> Grid | None:
-    """A finer grid than this one, where noise and errors of given fields leave something."""
+    """A finer grid than this one, where noise and errors of given fields leave something, or leave
+    a little where waves go on beyond the grid."""
     now = final.estimate
     driven = now.reduced and Driven.of(final.setup, final.fit, now, now.reduced)
     raised = driven.raised if driven else 0.0
-    return finer_than(grid, final.setup, now, raised)
+    finer = finer_than(grid, final.setup, now, raised)
+    taken = grid.shape == final.grid.shape
+    if finer is not None or not (taken and now.converged) or is_explained(final, raised):
+        return finer
+    cut = (final.setup.beyond(grid) > final.setup.sigma.square()).any()
+    return final.setup.finer(grid, len(now.coefficients)) if bool(cut) else None
 
 
 def _longer(session: Session, final: Final, work: _Work) -> Final:
@@ -150,7 +160,7 @@ def _longer(session: Session, final: Final, work: _Work) -> Final:
         frames = 2 * frames if 4 * frames <= whole else whole
         if frames * final.fit.model.inner.substeps > LONGEST or _is_exact(final.estimate):
             break
-        known = Fitted(final.setup, final.grid, final.fit, final.estimate)
+        known = Fitted.of(final)
         start = final.estimate.coefficients
         found = _final(session, replace(work, start=start, frames=frames, known=known, short=True))
         limit = chi2_of(final.estimate, final.setup.sigma) + LITTLE
@@ -280,7 +290,7 @@ def _as_fine_as_needed(
         assert now.information is not None
         allowed = NEGLIGIBLE * visible(now.information, now.coefficients)
         in_time, in_space = (shifts.abs() / allowed).amax(1).tolist()
-        if in_time + in_space <= 1 or not now.converged:
+        if not in_time + in_space > 1 or not now.converged:  # nan: the finer model blows up
             break
         if in_space > HALF and outer.waves.grid.shape[0] > finest:
             break

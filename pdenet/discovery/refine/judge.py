@@ -13,8 +13,10 @@ from pdenet.discovery.refine.choose import Choice, Quadratic, choose
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.families import families
 from pdenet.discovery.refine.fit import Estimate, Fit
+from pdenet.discovery.refine.information import errors
 from pdenet.discovery.refine.measures import (
     EXPLAINED,
+    SIGNIFICANT,
     SMALL,
     TOO_LATE,
     Final,
@@ -277,12 +279,16 @@ def reconsidered(
     session: Session, proposal: Proposal, judgement: Judgement, final: Final
 ) -> Judgement | None:
     """Every term judged once more, by all that the final fit saw: longer windows and more
-    trajectories show terms that few short ones do not. None where there is no more to go by."""
+    trajectories show terms that few short ones do not, and a finer model that others are none. None
+    where there is no more to go by."""
     now, setup = final.estimate, final.setup
     seen = tuple(setup.data.shape[:2])
-    if judgement.choice is None or judgement.families or judgement.seen == seen:
+    if judgement.choice is None or judgement.families or not now.converged or session.late():
         return None
-    if not now.converged or session.late():
+    assert now.information is not None
+    error = (errors(now.information).square() + final.bias.to(now.coefficients).square()).sqrt()
+    weak = bool((now.coefficients.abs() < SIGNIFICANT * error).any())
+    if judgement.seen == seen and not (weak and Fitted.of(final).is_near):
         return None
     library, kept = proposal.library, judgement.kept
     places = torch.tensor([kept.index(k) if k in kept else -1 for k in range(len(library.terms))])
@@ -302,6 +308,8 @@ def reconsidered(
         return None
     choice = choose(quadratic, _same_field(library))
     if not choice.kept:  # nothing is no equation, and says less than what there is
+        return None
+    if judgement.seen == seen and not set(choice.kept) < set(kept):  # weak terms only leave
         return None
     start = (quadratic.at + quadratic.best(choice.kept)).to(coefficients)
     if set(choice.kept) == set(kept):

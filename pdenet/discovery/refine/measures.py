@@ -20,6 +20,7 @@ from pdenet.pde.render import format_number
 __all__ = [
     "EXPLAINED",
     "LARGE",
+    "SIGNIFICANT",
     "SMALL",
     "TOO_LATE",
     "WHAT_TO_TRY",
@@ -40,6 +41,9 @@ EXPLAINED = 1.5
 SMALL = 1e-3
 """chi² per degree of freedom, and r.m.s. residual over that of the fields, above which a finer grid
 of the states is tried."""
+
+SIGNIFICANT = 2.0
+"""Standard errors that a coefficient must be away from zero."""
 
 _ENDED = (
     "the time budget ended before an equation was fitted: give fewer trajectories or frames, or"
@@ -144,12 +148,10 @@ def quadratic_of(now: Estimate, found: Reduced, windows: int, pool: int = 1) -> 
 def finer_than(grid: Grid, setup: Setup, now: Estimate, driven: float = 0.0) -> Grid | None:
     """A finer grid of the states, where what is left is neither noise nor negligible. driven: what
     errors of given fields add to chi² per degree of freedom."""
-    factor = grid.shape[0] // setup.problem.grid.shape[0]
     explained = chi2_of(now, setup.shown) < EXPLAINED + driven
-    if explained or misfit_of(now) < SMALL or 2 * factor > setup.config.finest:
+    if explained or misfit_of(now) < SMALL:
         return None
-    finer = grid.refine(2)
-    return finer if setup.fits(finer, len(now.coefficients)) else None
+    return setup.finer(grid, len(now.coefficients))
 
 
 def why_nothing(setup: Setup, tried: tuple[str, ...]) -> str:

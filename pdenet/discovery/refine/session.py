@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.fit import Estimate, Fit, Workers
-from pdenet.discovery.refine.measures import EXPLAINED, SMALL, chi2_of, misfit_of
+from pdenet.discovery.refine.measures import EXPLAINED, SMALL, Final, chi2_of, misfit_of
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.terms import Library
 from pdenet.events import Listener, Refining
@@ -27,6 +27,11 @@ class Fitted:
     grid: Grid
     fit: Fit
     now: Estimate
+
+    @classmethod
+    def of(cls, final: Final) -> Fitted:
+        """What a final fit found, for another one to begin from."""
+        return cls(final.setup, final.grid, final.fit, final.estimate)
 
     @property
     def is_near(self) -> bool:

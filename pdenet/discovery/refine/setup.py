@@ -184,17 +184,25 @@ class Setup:
                 f"{told} RefineConfig(memory={math.ceil(need)})",
                 shell=f"{told} --memory {math.ceil(need)}",
             )
-        # What fills a gap looks like short waves; there the fit itself has to ask for a finer grid.
-        factor, most = 1, self.config.finest if bool(self.data.isfinite().all()) else 1
-        while 2 * factor <= most:
-            finer = self.problem.grid.refine(2 * factor)
-            shells = Shells(self.waves_on(finer), directions=True)
-            spectrum = spectrum_of_data(self.seen, self.waves, shells)
-            left = unresolved(spectrum, shells, grid).mean()
-            if left <= negligible or not self.fits(finer, terms):
-                break
-            factor, grid = 2 * factor, finer
+        finer = self.finer(grid, terms)
+        while finer is not None and self.beyond(grid).mean() > negligible:
+            grid, finer = finer, self.finer(finer, terms)
         return grid
+
+    def finer(self, grid: Grid, terms: int) -> Grid | None:
+        """A grid of twice the points, where settings and memory allow so many."""
+        factor, finer = grid.shape[0] // self.problem.grid.shape[0], grid.refine(2)
+        allowed = 2 * factor <= self.config.finest and self.fits(finer, terms)
+        return finer if allowed else None
+
+    def beyond(self, grid: Grid) -> Tensor:
+        """The variance of each trajectory and field in waves that a grid does not hold but one of
+        twice the points, as far as the spectrum of the data tells; none where values are missing:
+        what fills a gap looks like short waves, so that the fit itself has to ask."""
+        if not bool(self.data.isfinite().all()):
+            return torch.zeros_like(self.sigma)
+        shells = Shells(self.waves_on(grid.refine(2)), directions=True)
+        return unresolved(spectrum_of_data(self.seen, self.waves, shells), shells, grid)
 
     def fits(self, grid: Grid, terms: int) -> bool:
         """Whether the memory holds states on this grid."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from pdenet.discovery import noise
 from pdenet.discovery.refine.measures import (
     EXPLAINED,
+    SIGNIFICANT,
     WHAT_TO_TRY,
     Final,
     chi2_of,
@@ -28,7 +29,7 @@ from pdenet.discovery.refine.result import Alternative, Verdict
 from pdenet.discovery.terms import Library
 from pdenet.pde.render import format_monomial, format_number
 
-__all__ = ["Doubts", "chi2_error", "family_text", "less_noise", "verdict_of"]
+__all__ = ["Doubts", "chi2_error", "family_text", "is_explained", "less_noise", "verdict_of"]
 
 SURPRISING, LEAST = 4.0, 0.02
 """Standard deviations above 1 at which χ² says that the equation does not explain the data, and the
@@ -41,9 +42,6 @@ the equation explains them if it reproduces them to the second share, as well as
 DOUBTFUL, DOUBTFUL_MORE = 0.05, 0.3
 """Odds of an alternative from which the data do not decide; of one with more terms, of which there
 are many and of which noise alone brings one to the first odds in some fits of a hundred."""
-
-SIGNIFICANT = 2.0
-"""Standard errors that a coefficient must be away from zero."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +98,9 @@ def verdict_of(final: Final, doubts: Doubts) -> tuple[Verdict, str]:
 
 def _unexplained(final: Final, doubts: Doubts) -> str:
     """What the equation leaves that noise does not explain; "" if nothing."""
-    chi2, error = chi2_of(final.estimate, final.setup.shown), chi2_error(final)
-    if math.isfinite(chi2) and chi2 < 1 + doubts.driven + max(SURPRISING * error, LEAST):
+    if is_explained(final, doubts.driven):
         return ""
+    chi2, error = chi2_of(final.estimate, final.setup.shown), chi2_error(final)
     misfit = misfit_of(final.estimate)
     noisy = misfit / math.sqrt(chi2) if chi2 > 0 else math.inf
     if noisy < COMPUTED and misfit < REPRODUCED:
@@ -113,6 +111,13 @@ def _unexplained(final: Final, doubts: Doubts) -> str:
         f"the size of the fields, where noise would leave {100 * noisy:.2g} % (χ² = {chi2:.3g}, "
         f"where noise alone gives 1{f' ± {error:.1g}' if error > 0 else ''})"
     )
+
+
+def is_explained(final: Final, driven: float) -> bool:
+    """Whether χ² is within its own error of what noise leaves. driven: what errors of given fields
+    add to it."""
+    chi2, error = chi2_of(final.estimate, final.setup.shown), chi2_error(final)
+    return math.isfinite(chi2) and chi2 < 1 + driven + max(SURPRISING * error, LEAST)
 
 
 def less_noise(final: Final) -> str:

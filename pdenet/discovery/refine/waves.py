@@ -118,30 +118,39 @@ class Waves:
         return square.sqrt()
 
     def resampled(self, modes: Tensor, other: Waves) -> Tensor:
-        """The same waves on another grid of the same lengths: padded by zeros, or cut off."""
+        """The same waves on another grid of the same lengths: padded by zeros, or cut off.
+
+        The highest wave of an even number of points is cos(n x/2) between them: half of it goes on
+        in either direction. On fewer points it is left out.
+        """
         if self.grid.shape == other.grid.shape:
             return modes
+        taken, places = modes * (other.grid.size / self.grid.size), []
+        for axis in range(-self.grid.ndim, 0):
+            source, target, share = self._shared(other, axis)
+            taken = taken.index_select(axis, source)
+            taken = taken * share.to(taken.dtype).reshape([-1] + [1] * (-axis - 1))
+            places.append(target)
         result = modes.new_zeros((*modes.shape[: -self.grid.ndim], *other.shape))
-        keep = [min(a, b) for a, b in zip(self.grid.shape, other.grid.shape, strict=True)]
-        source, target = self._kept(keep), other._kept(keep)
-        taken = modes
-        for axis, rows in enumerate(source, start=modes.dim() - self.grid.ndim):
-            taken = taken.index_select(axis, rows)
-        places: tuple[Any, ...] = (..., *torch.meshgrid(*target, indexing="ij"))
-        result[places] = taken * (other.grid.size / self.grid.size)
+        where: tuple[Any, ...] = (..., *torch.meshgrid(*places, indexing="ij"))
+        result[where] = taken
         return result
 
-    def _kept(self, keep: Sequence[int]) -> list[Tensor]:
-        """For each axis the places of the waves that a grid with `keep` points tells apart."""
-        places = []
-        for axis, (n, kept) in enumerate(zip(self.grid.shape, keep, strict=True)):
-            half = (kept - 1) // 2
-            device = self.like.device
-            low = torch.arange(half + 1, device=device)
-            if axis < self.grid.ndim - 1:
-                low = torch.cat([low, torch.arange(n - half, n, device=device)])
-            places.append(low)
-        return places
+    def _shared(self, other: Waves, axis: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The places of the waves along an axis that both grids tell apart, here and there, and the
+        share of each that goes there."""
+        n, m = self.grid.shape[axis], other.grid.shape[axis]
+        half = (min(n, m) - 1) // 2
+        highest = [n // 2] if n < m and n % 2 == 0 else []
+        source, target = list(range(half + 1)) + highest, list(range(half + 1)) + highest
+        share = [1.0] * (half + 1) + [0.5] * len(highest)
+        if axis < -1:  # the last one holds half of its waves
+            source += highest + list(range(n - half, n))
+            target += [m - each for each in highest] + list(range(m - half, m))
+            share += [0.5] * len(highest) + [1.0] * half
+        device = self.like.device
+        at, there = (torch.tensor(each, device=device) for each in (source, target))
+        return at, there, torch.tensor(share, dtype=torch.float64, device=device)
 
 
 def _real(vectors: Tensor) -> Tensor:

@@ -118,6 +118,24 @@ def test_waves_move_between_grids(shape: tuple[int, ...], other: tuple[int, ...]
     torch.testing.assert_close(coarse.points(back), u)
 
 
+@given(
+    shape=st.lists(st.integers(2, 9), min_size=1, max_size=3).map(tuple),
+    factors=st.tuples(*[st.integers(2, 3)] * 3),
+    seed=st.integers(0, 2**32),
+)
+def test_any_values_are_kept_by_a_finer_grid(
+    shape: tuple[int, ...], factors: tuple[int, ...], seed: int
+) -> None:
+    """The highest wave too: a state of which the finer model shows nothing is moved without end."""
+    zero, lengths = torch.zeros((), dtype=torch.float64), (1.0,) * len(shape)
+    other = tuple(n * factor for n, factor in zip(shape, factors, strict=False))
+    coarse, fine = Waves(Grid(shape, lengths), zero), Waves(Grid(other, lengths), zero)
+    u = torch.randn((2, *shape), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    wide = fine.points(coarse.resampled(coarse.modes(u), fine))
+    steps = tuple(slice(None, None, b // a) for a, b in zip(shape, other, strict=True))
+    torch.testing.assert_close(wide[(slice(None), *steps)], u)
+
+
 def test_on_a_finer_grid_short_waves_act_on_nothing() -> None:
     """Waves 50 and 60 of 128 points make 110, which is 18 there."""
     library, coefficients = Library.of(PDE("u_t = -u*u_x"))
