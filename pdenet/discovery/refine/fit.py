@@ -355,6 +355,16 @@ class Fit:
         found = torch.cat(self.workers.map(one, pieces))
         return found.nan_to_num(math.inf, math.inf)
 
+    def residuals(self, now: Estimate) -> Tensor:
+        """What a rollout leaves of every value, in standard deviations of the noise as it was
+        learned, 0 where it is missing."""
+
+        def one(rows: slice) -> Tensor:
+            model, at = self.model.part(rows), now.states.at[rows]
+            return model.residual(now.seen.part(rows), at, now.coefficients, None)
+
+        return torch.cat(self.workers.map(one, self.pieces(now)))
+
     def _spectrum(self, now: Estimate, states: States) -> Tensor:
         """S from the states: what they hold, over the share of them that the data determine."""
         dynamics, before = self.model.inner, states.variance

@@ -27,9 +27,14 @@ from pdenet.discovery.refine.measures import (
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.result import Alternative, Verdict
 from pdenet.discovery.terms import Library
+from pdenet.errors import StoppedError
 from pdenet.pde.render import format_monomial, format_number
+from pdenet.words import counted
 
 __all__ = ["Doubts", "chi2_error", "family_text", "is_explained", "less_noise", "verdict_of"]
+
+SPIKE = 6.0
+"""Standard deviations that noise leaves in two of a thousand million values."""
 
 SURPRISING, LEAST = 4.0, 0.02
 """Standard deviations above 1 at which χ² says that the equation does not explain the data, and the
@@ -88,6 +93,9 @@ def verdict_of(final: Final, doubts: Doubts) -> tuple[Verdict, str]:
             "the coefficients still moved when the fit ended: they are the best so far, and "
             "neither they nor their errors are to be relied on"
         )
+    spikes = _spikes(final, doubts.driven) if left else ""
+    if spikes:
+        return "not explained", f"{left}. {spikes}"
     if left:
         tried = "; ".join(doubts.tried)
         looked = f" Tried: {tried}." if tried else ""
@@ -110,6 +118,28 @@ def _unexplained(final: Final, doubts: Doubts) -> str:
         f"{who} the data: what is left is {100 * misfit:.2g} % of "
         f"the size of the fields, where noise would leave {100 * noisy:.2g} % (χ² = {chi2:.3g}, "
         f"where noise alone gives 1{f' ± {error:.1g}' if error > 0 else ''})"
+    )
+
+
+def _spikes(final: Final, driven: float) -> str:
+    """That few values are all that is not explained; "" where they are not."""
+    now = final.estimate
+    try:
+        left = final.fit.residuals(now)
+    except StoppedError:
+        return ""
+    shape = [*now.seen.sigma[:, None].shape] + [1] * (left.dim() - 3)
+    far, ratio = left.abs() > SPIKE, (now.seen.sigma / final.setup.shown)[:, None].reshape(shape)
+    assert now.reduced is not None
+    number = freedom(now.seen, now.reduced) - far.sum()
+    rest = float((left * ratio * ~far).square().sum() / number)
+    error = max(SURPRISING * chi2_error(final), LEAST)
+    if not bool(far.any()) or not rest < 1 + driven + error:
+        return ""
+    return (
+        f"All of it is in {counted(int(far.sum()), 'value')} that lie more than {SPIKE:g} standard "
+        f"deviations from the fit: without them χ² is {rest:.3g}. Where these are faults of the "
+        "measurement, give them as missing (NaN)"
     )
 
 

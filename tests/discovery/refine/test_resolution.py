@@ -55,3 +55,31 @@ def test_a_front_leaves_it_and_the_frames_before_are_kept() -> None:
         found = resolved_frames(data, setup.shown, setup.waves)
         assert (9 <= found < 20) == enough
         assert setup.resolved().data.shape[1] == (found if enough else 20)
+
+
+def test_waves_beyond_a_grid_are_seen_where_they_are() -> None:
+    """A front that the grid cuts holds more beyond it than its noise; of a smooth field there is no
+    more than what its noise could hide."""
+    grid = Grid((32,), (2 * math.pi,))
+    problem = Problem.periodic(PDE("u_t = u_x"), grid)
+    smooth, steep = (steepening((32,), 4, speed, 0) for speed in (0.0, 1.0))
+    data = torch.cat([smooth, steep.flip(1)])
+    setup = Setup.of(data, problem, 0.1, RefineConfig(noise=LEVEL))
+    beyond = (setup.beyond(grid) / setup.sigma.square()).flatten()
+    assert float(beyond[3:].amin()) > 2 * float(beyond[:3].amax())
+    assert float(beyond[3:].amin()) > 1
+    assert bool((setup.beyond(grid.refine(4)) < 0.1 * setup.beyond(grid))[3:].all())
+    data[0, 0, 0, 3] = math.nan  # what fills a gap looks like short waves
+    setup = Setup.of(data, problem, 0.1, RefineConfig(noise=LEVEL))
+    assert float(setup.beyond(grid).amax()) == 0
+
+
+def test_states_are_as_fine_as_settings_and_memory_allow() -> None:
+    grid = Grid((32,), (2 * math.pi,))
+    problem = Problem.periodic(PDE("u_t = u_x"), grid)
+    setup = Setup.of(steepening((32,), 4, 1.0, 0), problem, 0.1, RefineConfig(noise=LEVEL))
+    once = setup.finer(grid, 1)
+    assert once is not None and once.shape == (64,)
+    twice = setup.finer(once, 1)
+    assert twice is not None and setup.finer(twice, 1) is None
+    assert setup.finer(grid, 10**9) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.compare import compare
 from pdenet.problem import Problem
+from pdenet.storage import open_data
+from simulators import simulate
 
 TAU = 2 * math.pi
 N, FRAMES, DT = 48, 24, 0.05
@@ -231,3 +234,46 @@ def test_a_budget_ends_a_refinement_with_what_it_has() -> None:
     data = noisy(linear(-0.4j * waves() - 0.05 * waves() ** 2, 4, 0), 0.05)
     with pytest.raises(DiscoveryError, match="time budget"):
         found(data, budget=1e-6)
+
+
+def fronts(rows: list[int], tmp_path: Path) -> Tensor:
+    """Trajectories of Burgers' equation with 0.1 % of noise; those with odd numbers begin as fronts
+    that 64 points do not resolve."""
+    pde, path = PDE("u_t = -u*u_x + 0.05*u_xx"), tmp_path / "fronts.h5"
+    simulate(pde, path, shape=(64,), lengths=(TAU,), trajectories=16, frames=16, dt=0.01, refine=16,
+             noise=1e-3, seed=1, late_start=0.5)  # fmt: skip
+    with open_data(path) as data:
+        return torch.from_numpy(data.read(rows))
+
+
+def test_terms_that_come_out_near_zero_leave(tmp_path: Path) -> None:
+    """Products that made up for a coarse grid are judged again where a finer one does without."""
+    data = fronts([1, 3], tmp_path)
+    problem = Problem(None, Grid((64,), (TAU,)), periodic(1), ("u",))
+    result = refine(None, data, None, problem, 0.01, RefineConfig(workers=1))
+    assert result.pde.terms()["u"].keys() == PDE("u_t = u*u_x + u_xx").terms()["u"].keys()
+    assert verdict(result) == "identified"
+
+
+def test_a_finer_model_that_blows_up_ends_the_fit(tmp_path: Path) -> None:
+    """Smooth fields and one front, for which terms of high order are taken: not without end."""
+    data = fronts([1, 0, 2, 4, 6, 8, 10, 12], tmp_path)
+    problem = Problem(None, Grid((64,), (TAU,)), periodic(1), ("u",))
+    result = refine(None, data, None, problem, 0.01, RefineConfig(workers=1))
+    kept = {str(term) for term in result.pde.terms()["u"]}
+    assert verdict(result) != "identified" or len(kept) == 2
+
+
+def test_values_far_from_all_others_are_named(tmp_path: Path) -> None:
+    """Spikes are no law: the equation stands, and the reason says which values it misses."""
+    data = noisy(linear(-0.7j * waves() - 0.05 * waves() ** 2, 6, 3), 0.01)
+    clean = verdict(found(data))
+    rng = np.random.default_rng(0)
+    bad = torch.from_numpy(rng.random(data.shape) < 0.01)
+    data = data + bad * 5 * torch.from_numpy(rng.standard_normal(data.shape))
+    result = found(data)
+    assert clean == "identified" and verdict(result) == "not explained"
+    assert result.refinement is not None
+    assert "standard deviations from the fit" in result.refinement.reason
+    assert "missing (NaN)" in result.refinement.reason
+    assert verdict(found(torch.where(bad, math.nan, data))) == "identified"
