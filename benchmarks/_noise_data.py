@@ -32,7 +32,7 @@ NOISES = (0.0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
 # 64² points, or 256. Of 46 trajectories 28 are for training. Burgers is solved on 192²: on 128²
 # solutions are off by 0.03 % at the fronts, more than what 0.1 % of noise hides.
 CASES: dict[str, dict[str, Any]] = {
-    "burgers": {"trajectories": 46, "frames": 20, "refine": 3},
+    "burgers": {"trajectories": 46, "frames": 20, "refine": 3, "late_start": 1.0},
     "burgers-1d": {},
     "diffusion": {},
     "reactive-source": {},

@@ -25,7 +25,7 @@ from pdenet.training.config import ReadoutSection, StageConfig, TrainingConfig, 
 __all__ = ["EXPERIMENTS", "ROOT", "Experiment", "Job", "jobs", "load", "reduced", "run_all"]
 
 ROOT = Path(__file__).resolve().parent.parent
-FULL = ("--trajectories", "28", "--frames", "41")
+FULL = ("--trajectories", "28", "--frames", "41", "--late-start", "1")
 PAPER_DATA = ("--grid", "32x32", "--refine", "4", "--dt", "0.01", "--noise", "0.001", *FULL)
 STUDY = ("--constraint", "frozen,1,2,free", "--size", "5,7,9", "--blocks", "1,3,6")
 QUICK_STUDY = ("--constraint", "frozen,2", "--size", "5", "--blocks", "1", "--central")

@@ -27,7 +27,7 @@ from pdenet.problem import Problem
 from pdenet.storage import create, open_data
 from simulators import simulate
 
-SOURCE: dict[str, Any] = {"trajectories": 28, "frames": 20}
+SOURCE: dict[str, Any] = {"trajectories": 28, "frames": 20, "late_start": 1.0}
 GUESS = PDE(
     "u_t = -0.8*u*u_x - 1.2*v*u_y + 0.04*u_xx + 0.06*u_yy",
     "v_t = -1.2*u*v_x - 0.8*v*v_y + 0.06*v_xx + 0.04*v_yy",

@@ -75,7 +75,7 @@ def measure(grid: int, trajectories: int, frames: int, folder: Path) -> dict[str
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         size = {"trajectories": trajectories, "frames": frames, "shape": (grid, grid)}
-        simulate("burgers", path, seed=0, noise=0.01, **size)
+        simulate("burgers", path, seed=0, noise=0.01, late_start=1.0, **size)
     command = [sys.executable, __file__, "--one", str(path)]
     found = subprocess.run(command, check=True, capture_output=True, text=True)
     size = {"grid": grid, "trajectories": trajectories, "frames": frames}

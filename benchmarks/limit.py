@@ -30,7 +30,7 @@ from pdenet.storage import open_data
 
 CASES: dict[str, dict[str, Any]] = {
     "burgers-1d": {"draws": 50, "trajectories": 18, "frames": 41},
-    "burgers": {"draws": 20, "trajectories": 8, "frames": 20},
+    "burgers": {"draws": 20, "trajectories": 8, "frames": 20, "late_start": 1.0},
 }
 NOISES = (0.01, 0.1)
 INTERVAL = 1.6449  # standard errors to either side that hold 90 % of a normal distribution

@@ -23,7 +23,7 @@ from _record import measured, previous, record
 
 from pdenet.training.config import preset
 
-FULL = ["--trajectories", "28", "--frames", "41"]
+FULL = ["--trajectories", "28", "--frames", "41", "--late-start", "1"]
 PAPER_DATA = ["--grid", "32x32", "--refine", "4", "--dt", "0.01", "--noise", "0.001", *FULL]
 TALKS_LARGEST_ERROR = 0.10  # 0.055 for 0.05: the learned filters of the talks of 2019
 

@@ -35,7 +35,7 @@ from pdenet.training.config import ReadoutSection, TrainingConfig, preset
 
 SEEDS = 20
 PAPER = ("--grid", "32x32", "--refine", "4", "--dt", "0.01", "--noise", "0.001")
-PAPER += ("--trajectories", "14", "--frames", "21")
+PAPER += ("--trajectories", "14", "--frames", "21", "--late-start", "1")
 READ = (*PAPER, "--no-refine")
 SOURCE = ("--grid", "40x40", "--refine", "2", "--noise", "0.01", "--trajectories", "12")
 VARYING = ("--grid", "32x32", "--noise", "0.015", "--trajectories", "14", "--frames", "25")

@@ -243,6 +243,11 @@ def simulation(function: Command) -> Command:
         click.option("--trajectories", type=positive, help="Number of initial fields."),
         click.option("--frames", type=positive, help="Observed times of each trajectory."),
         click.option("--dt", type=float, help="Time between two frames."),
+        click.option(
+            "--late-start",
+            type=Finite(min=0),
+            help="Time for which every second trajectory has run before its first frame.",
+        ),
         click.option("--noise", type=float, help="Noise, relative to std(u) of the first frame."),
         click.option(
             "--order",

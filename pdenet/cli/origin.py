@@ -19,10 +19,10 @@ __all__ = ["MAKES_DATA", "check_origin", "check_resumed_data", "data_file"]
 # Options that make data; they mean nothing for data that are there already.
 MAKES_DATA = (
     *("pde", "parameters", "grid", "lengths", "refine", "trajectories", "frames", "dt", "noise"),
-    *("boundary", "order", "scheme", "substeps"),
+    *("boundary", "order", "scheme", "substeps", "late_start"),
 )
 # Settings of a simulation that are not named as their option.
-_OPTIONS = {"shape": "grid", "boundaries": "boundary"}
+_OPTIONS = {"shape": "grid", "boundaries": "boundary", "late_start": "late start"}
 
 
 def data_file(source: str | None) -> Path | None:
@@ -93,6 +93,7 @@ def _differing(data: Data, source: str | None, options: Mapping[str, Any]) -> It
     grid, solver = data.problem.grid, dict(data.metadata.get("solver") or {})
     known = {
         **{name: solver.get(name) for name in ("refine", "order", "scheme", "substeps", "dt")},
+        "late_start": solver.get("late_start"),
         "shape": grid.shape,
         "lengths": grid.lengths,
         "boundaries": data.problem.boundaries,

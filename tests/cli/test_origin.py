@@ -66,6 +66,7 @@ def contents(folder):
         (["--dt", "0.5"], ["dt 0.01", "0.5"]),
         (["--order", "4"], ["order 8", "4"]),
         (["--substeps", "3"], ["substeps"]),
+        (["--late-start", "3"], ["late start 1.0", "3"]),
         (["--param", "nu=0.2"], ["0.1", "0.2"]),
         (["--seed", "1"], ["seed"]),
         (["--boundary", "dirichlet=0"], ["boundary"]),
