@@ -44,7 +44,7 @@ QUICK = (
 )
 HOMES = {
     "start": ("WORTH", "EXPLAINED"),
-    "measures": ("EXPLAINED", "LARGE", "SMALL"),
+    "measures": ("EXPLAINED", "LARGE", "SMALL", "SIGNIFICANT"),
     "relations": ("HOLDS", "VISIBLE"),
     "families": ("FAR",),
     "setup": ("DEAR", "LONGEST"),
@@ -54,7 +54,7 @@ HOMES = {
     "choose": ("RESOLVED",),
     "linear": ("SEEN",),
     "propose": ("LAWLESS",),
-    "verdict": ("SURPRISING", "LEAST", "DOUBTFUL", "SIGNIFICANT"),
+    "verdict": ("SURPRISING", "LEAST", "DOUBTFUL"),
 }
 """Where each threshold lives, in pdenet.discovery.refine."""
 FACTORS = (0.5, 2.0)
