@@ -32,7 +32,7 @@ from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.saving import Judgement
 from pdenet.discovery.refine.session import Fitted, Session
-from pdenet.discovery.refine.setup import DEAR, LONGEST, SHORTEST, Setup
+from pdenet.discovery.refine.setup import DEAR, LONGEST, MOST_STEPS, SHORTEST, Setup
 from pdenet.discovery.refine.trial import (
     ATTEMPT,
     COSTLY,
@@ -196,7 +196,7 @@ def _rounds(
     """Judge every term, fit those that stay, and again until nothing changes. With chi² around the
     last fit; None where there was no time for it."""
     library, choice, now, quadratic = proposal.library, None, fitted.now, None
-    least = fitted.fit.model.inner.substeps
+    least, patient = fitted.fit.model.inner.substeps, True
     for done in range(ROUNDS):
         if choice is not None and session.late():
             break
@@ -205,7 +205,7 @@ def _rounds(
             quadratic, raised = _around(setup, fitted.fit, now, proposal.pool)
         except StoppedError:
             break
-        choice = _affordable(replace(fitted, now=now), quadratic, excluded, least)
+        choice = _affordable(replace(fitted, now=now), quadratic, excluded, least, patient)
         _tell(session, library, choice)
         inside = nonzero(now.coefficients)
         if not choice.kept and quadratic.value([]) - quadratic.value(inside) > (
@@ -222,9 +222,14 @@ def _rounds(
         if finer is not None:
             grid, now = finer, setup.begin(finer, now.coefficients)
         start = replace(fitted, grid=grid, now=now)
-        after = fit_terms(session, start, proposal, session.config.iterations)
+        most = MOST_STEPS if patient else COSTLY * least
+        if setup.untried(library, grid, now.coefficients, now.states.at).substeps > most:
+            now, choice = fitted.now, _those(choice, nonzero(fitted.now.coefficients))
+            break
+        after = fit_terms(session, start, proposal, session.config.iterations, most)
         worse = finer is None and _is_worse(after, fitted)
-        lost = done > 0 and _is_lost(after, fitted)
+        patient = not _is_lost(after, fitted)
+        lost = done > 0 and not patient
         fitted = fitted if worse or (lost and finer is not None) else after
         if worse or lost:
             now, choice = fitted.now, _those(choice, nonzero(fitted.now.coefficients))
@@ -239,11 +244,12 @@ def _rounds(
 
 
 def _affordable(
-    fitted: Fitted, quadratic: Quadratic, excluded: frozenset[int], least: int
+    fitted: Fitted, quadratic: Quadratic, excluded: frozenset[int], least: int, patient: bool
 ) -> Choice:
     """The terms that the data ask for, but of those that would enter first the ones that take few
-    steps of time beside `least`: what others seem to say is often said by these. Then the others,
-    where with them the data seem explained, but none that no computer could step through."""
+    steps of time beside `least`: what others seem to say is often said by these. Then, where the
+    last terms helped, the others, if with them the data seem explained, but none that no computer
+    could step through."""
     setup, now = fitted.setup, fitted.now
     library, inside = fitted.fit.model.inner.library, set(nonzero(now.coefficients))
     choice = every = choose(quadratic, _same_field(library), excluded)
@@ -255,7 +261,7 @@ def _affordable(
         alone[k] = best[k]
         steps[k] = setup.untried(library, fitted.grid, alone, now.states.at).substeps
     most = min(DEAR * least, LONGEST // setup.data.shape[1])
-    for limit in (COSTLY * least, most):
+    for limit in (COSTLY * least, most) if patient else (COSTLY * least,):
         dear = frozenset(k for k, number in steps.items() if number > limit)
         if not dear:
             return every

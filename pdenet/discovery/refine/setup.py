@@ -225,14 +225,21 @@ class Setup:
         found = (whole or self.acting.driving).cut(self.origins, self.data.shape[1])
         return found.on(self.waves, self.waves_on(grid))
 
-    def dynamics(self, library: Library, grid: Grid, coefficients: Tensor, at: Tensor) -> Dynamics:
+    def dynamics(
+        self,
+        library: Library,
+        grid: Grid,
+        coefficients: Tensor,
+        at: Tensor,
+        most: int = MOST_STEPS,
+    ) -> Dynamics:
         """Rollouts on a grid, with steps that are stable for states (.., field, *waves of it): what
-        their speeds ask for, and twice, four or eight times as many where they blow up on the way,
-        because fields grow."""
+        their speeds ask for, and twice, four or eight times as many, but not above `most`, where
+        they blow up on the way, because fields grow."""
         found = self.untried(library, grid, coefficients, at)
         for _ in range(DOUBLINGS):
             lost = self._lost(found, at, coefficients)
-            if not any(lost) or 2 * max(found.each) > MOST_STEPS:
+            if not any(lost) or 2 * max(found.each) > most:
                 break
             each = zip(found.each, lost, strict=True)
             found = found.in_steps(tuple(steps * (1 + gone) for steps, gone in each))

@@ -100,8 +100,15 @@ def _by_cost(setup: Setup, grid: Grid, proposal: Proposal) -> list[tuple[Tensor,
     return sorted(found, key=lambda each: each[2] > COSTLY * quickest)
 
 
-def fit_terms(session: Session, start: Fitted, proposal: Proposal, iterations: int) -> Fitted:
-    """The fit of the terms that are not zero, as one of the whole library."""
+def fit_terms(
+    session: Session,
+    start: Fitted,
+    proposal: Proposal,
+    iterations: int,
+    most: int = MOST_STEPS,
+) -> Fitted:
+    """The fit of the terms that are not zero, as one of the whole library. most: steps of time for
+    one of the data where it blows up with fewer."""
     setup, grid, now, library = start.setup, start.grid, start.now, proposal.library
     kept = nonzero(now.coefficients)
     if not kept:
@@ -116,7 +123,7 @@ def fit_terms(session: Session, start: Fitted, proposal: Proposal, iterations: i
         information=None,
         last=None,
     )
-    dynamics = setup.dynamics(smaller, grid, part.coefficients, part.states.at)
+    dynamics = setup.dynamics(smaller, grid, part.coefficients, part.states.at, most)
     model = _model(dynamics).as_fine_as(start.fit.model)
     fit = Fit(model, session.workers, learn_noise=not setup.given)
 
