@@ -14,8 +14,10 @@ how a model steps in time, too: a term that does less than 10⁻⁵ of what the 
 part of it. The term must also lower the chi² of trajectories that had no part in fitting it: each
 trajectory is left out in turn.
 
-Terms leave and enter one at a time until nothing changes. Equations one term away (without it,
-with another, with one in place of another) are the alternatives, with odds exp(−ΔIC/2).
+Terms leave and enter one at a time until nothing changes, from all of them and from those that the
+equation has (terms that nearly cancel each other leave only together); of the two ends the one with
+the lower criterion counts. Equations one term away (without it, with another, with one in place of
+another) are the alternatives, with odds exp(−ΔIC/2).
 
 Sources: Schwarz, Ann. Stat. 6 (1978) 461-464; Chen, Chen, Biometrika 95 (2008) 759-771 (P); White,
 Econometrica 50 (1982) 1-25 (V); Kass, Raftery, J. Am. Stat. Assoc. 90 (1995) 773-795 (odds).
@@ -179,15 +181,22 @@ def choose(
     that must not be in it.
     """
     every = [term for term in range(len(quadratic.at)) if term not in excluded]
-    kept = _settled(quadratic, every)
+    inside = [term for term in every if quadratic.at[term] != 0]
+    ends = [_settled(quadratic, every, begin) for begin in (every, inside)]
+    kept = min(ends, key=lambda kept: _criterion(quadratic, kept))
     judged = [_judge(quadratic, kept, term) for term in range(len(quadratic.at))]
     rivals = sorted(_rivals(quadratic, kept, every, same_field), key=lambda rival: -rival.odds)
     return Choice(kept, judged, rivals[:MOST_RIVALS])
 
 
-def _settled(quadratic: Quadratic, every: list[int]) -> list[int]:
+def _criterion(quadratic: Quadratic, kept: list[int]) -> float:
+    """χ² and what its terms had to lower it by."""
+    return quadratic.value(kept) + sum(_judge(quadratic, kept, term).needed for term in kept)
+
+
+def _settled(quadratic: Quadratic, every: list[int], begin: list[int]) -> list[int]:
     """Terms leave and enter until none would."""
-    kept = list(every)
+    kept = list(begin)
     for _ in range(4 * len(every)):
         worst = min(
             (_judge(quadratic, kept, term) for term in kept),

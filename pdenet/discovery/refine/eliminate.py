@@ -150,9 +150,9 @@ class Reduced:
     """The normal equations of some trajectories, states eliminated.
 
     matrix, gradient: A (trajectory, term, term) and g (trajectory, term). step, solved, draw: X_b,
-    X_θ and δ. chi2: (trajectory, field). prior: uᵀ P u, (trajectory,). spread: squared residuals
-    that δ adds, (trajectory, field); their sum over the fields is the number of unknowns of the
-    state that the data determine.
+    X_θ and δ. pull: J_uᵀ r, what the data ask of the states. chi2: (trajectory, field). prior:
+    uᵀ P u, (trajectory,). spread: squared residuals that δ adds, (trajectory, field); their sum
+    over the fields is the number of unknowns of the state that the data determine.
     """
 
     matrix: Tensor
@@ -160,6 +160,7 @@ class Reduced:
     step: Tensor
     solved: Tensor
     draw: Tensor
+    pull: Tensor
     chi2: Tensor
     prior: Tensor
     spread: Tensor
@@ -198,8 +199,8 @@ def reduce_states(
     # Transforms do not take nothing.
     slopes = systems.slopes(terms) if terms else residual[:, None][:, :0]
     coupling = systems.transposed(slopes) if terms else states.solved[:, :0]
-    start, along = _gradients(model, systems.line, coefficients, seen, states, residual)
-    start = start - states.at / states.variance
+    pull, along = _gradients(model, systems.line, coefficients, seen, states, residual)
+    start = pull - states.at / states.variance
     axes, known = _axes(information if terms else None, terms, residual)
     right = torch.cat([combined(axes, coupling), systems.drawn(), start[:, None]], 1)
     bound = tolerance**2 * waves.inner(right, systems.precondition(right))
@@ -228,6 +229,7 @@ def reduce_states(
         step=step,
         solved=solved,
         draw=draw,
+        pull=pull,
         chi2=_squares(residual),
         prior=inner(states.at / states.variance, states.at),
         spread=_squares(systems.observed(draw[:, None])[:, 0]),

@@ -82,11 +82,14 @@ def _allowed(
 def _rise(
     session: Session, fitted: Fitted, library: Library, step: Tensor, free: list[int], enough: float
 ) -> float:
-    """By how much χ² is higher with other coefficients and the states that suit them. free: terms
-    whose coefficients may still change a little: those of a relation are not known exactly. inf
-    where it would take far more steps of time: nobody would call that the same equation."""
+    """By how much χ² is higher with other coefficients and the states that suit them, of which the
+    data may determine fewer: each lowers χ² by one whatever is true. free: terms whose coefficients
+    may still change a little: those of a relation are not known exactly. inf where it would take
+    far more steps of time: nobody would call that the same equation."""
     setup, now = fitted.setup, fitted.now
+    assert now.reduced is not None
     before = float(fitted.fit.objectives(now.coefficients, now.seen, now.states).sum())
+    before += float(now.reduced.spread.sum())
     there = now.coefficients + step
     steps = setup.untried(library, fitted.grid, there, now.states.at).substeps
     if steps > DEAR * fitted.fit.model.inner.substeps:
@@ -98,7 +101,9 @@ def _rise(
         moved = fit.run(moved, 1, until=0.0)
         if not moved.finite:
             return math.inf
+        assert moved.reduced is not None
         after = float(fit.objectives(there, moved.seen, moved.states).sum()) - before
+        after += float(moved.reduced.spread.sum())
         settled, rise = after > 0.9 * rise, min(rise, after)
         if rise <= enough or settled:
             break

@@ -40,7 +40,7 @@ from pdenet.discovery.refine.eliminate import (
 )
 from pdenet.discovery.refine.information import moved, share_of, solve
 from pdenet.discovery.refine.observe import Observations
-from pdenet.discovery.refine.prior import Shells, positive
+from pdenet.discovery.refine.prior import Shells, ended, positive
 from pdenet.errors import StoppedError
 from pdenet.threads import own_number, own_threads, set_own_threads
 
@@ -68,7 +68,7 @@ SURE, SURE_ITERATIONS = 4, 300
 gradients in each."""
 
 CHANGE = 4.0
-"""Factor by which a variance may change at once."""
+"""Factor by which a variance may change at once, upwards from that of the noise at least."""
 
 CAUTIOUS, SHARES = 1.0, (1.0, 0.5, 0.25, 0.1, 0.0)
 """Where all of these make things worse: the damping, and shares of the step of each state."""
@@ -271,7 +271,7 @@ class Fit:
         states = replace(states, draw=reduced.draw)
         if self.free:
             states = replace(states, solved=reduced.solved)
-        states = replace(states, variance=self._spectrum(now, states))
+        states = replace(states, variance=self._spectrum(now, states, reduced.pull))
         step = 0.0
         if self.free and information is not None:
             step = moved(wanted, information, now.coefficients, now.information)
@@ -365,20 +365,25 @@ class Fit:
 
         return torch.cat(self.workers.map(one, self.pieces(now)))
 
-    def _spectrum(self, now: Estimate, states: States) -> Tensor:
-        """S from the states: what they hold, over the share of them that the data determine."""
-        dynamics, before = self.model.inner, states.variance
+    def _spectrum(self, now: Estimate, states: States, pull: Tensor) -> Tensor:
+        """S from the states: what they hold, over the share of them that the data determine, as far
+        as the spectrum stands above the noise (`ended`)."""
+        dynamics, before, size = self.model.inner, states.variance, self.model.inner.waves.grid.size
         shells = Shells(dynamics.waves, directions=True)
         seen = damped(dynamics, now.coefficients, now.seen)
         hidden = (now.seen.count == 0)[..., None]
         power, scatter = (
-            shells.mean(waves.abs().square() / dynamics.waves.grid.size)
-            for waves in (states.at, states.draw)
+            shells.mean(waves.abs().square() / size) for waves in (states.at, states.draw)
         )
         share = shells.mean(torch.where(before.isinf(), 1.0, 1 - 1 / (1 + seen * before)))
         power, share = power + hidden * scatter, torch.where(hidden, 1.0, share)
-        found = shells.spread(power / share.clamp_min(1e-12))
-        found = torch.minimum(torch.maximum(found, before / CHANGE), before * CHANGE)
+        own = power / share.clamp_min(1e-12)
+        level = seen * (now.states.at + pull / seen.clamp_min(1e-300)).abs().square() / size
+        found = torch.where(hidden, own, ended(own, level, shells.mean(seen), shells))
+        found = shells.spread(found)
+        noise = torch.where(seen > 0, 1 / seen.clamp_min(1e-300), 0.0)
+        most = CHANGE * torch.maximum(before, noise)
+        found = torch.minimum(torch.maximum(found, before / CHANGE), most)
         return positive(torch.where(before.isinf(), before, found), dynamics.waves.grid.ndim)
 
     def _noise(self, seen: Observations, reduced: Reduced) -> Observations:

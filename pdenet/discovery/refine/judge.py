@@ -113,11 +113,13 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
     if not related:
         return found
     simplest, leads = _simplest(library, quadratic, related)
-    if simplest.kept:
-        start = torch.zeros_like(quadratic.at)
-        start[simplest.kept] = (quadratic.at + quadratic.best(simplest.kept))[simplest.kept]
-        now = replace(found.fitted.now, coefficients=start)
-        begun = replace(found.fitted, now=now)
+    start = torch.zeros_like(quadratic.at)
+    start[simplest.kept] = (quadratic.at + quadratic.best(simplest.kept))[simplest.kept]
+    begun = replace(found.fitted, now=replace(found.fitted.now, coefficients=start))
+    # Nobody would call an equation simpler that takes far more steps.
+    most = DEAR * found.fitted.fit.model.inner.substeps
+    grid, at = begun.grid, begun.now.states.at
+    if simplest.kept and begun.setup.untried(library, grid, start, at).substeps <= most:
         again = fit_terms(session, begun, proposal, session.config.iterations)
         if not _is_worse(again, found.fitted):
             # Where nothing of it is left the equation stays as it was, with its family.

@@ -35,6 +35,7 @@ __all__ = [
     "FALSE_ALARMS",
     "FIRST_FRAMES",
     "Shells",
+    "ended",
     "excess",
     "positive",
     "spectrum_of_data",
@@ -48,6 +49,10 @@ FIRST_FRAMES = 4
 FALSE_ALARMS = 0.01
 """Probability that noise alone lifts a shell of the data above its limit anywhere."""
 
+MISTAKEN = 1e-6
+"""The same where states were found together with the coefficients: of all the speeds that the data
+leave open those are taken at which noise looks most like a wave."""
+
 EQUAL = 32
 """Shells are one wave of the longest axis wide up to this |k|, and beyond in proportion to |k|: on
 boxes of very different lengths most shells of equal width would be empty."""
@@ -60,6 +65,17 @@ SECTORS = 4
 
 LEAST = 1e-30
 """Least variance of a wave beside the largest one: numbers are divided by it."""
+
+MOST, HALVINGS = 1e6, 13
+"""Largest factor of an extrapolated spectrum, and of its inverse; and how often the interval in
+which its logarithm lies is halved: it is known to a third of a percent."""
+
+FAINT = 1e-4
+"""Least variance of a wave that noise hides, over that of its noise: it tells nothing of how fast
+it turns."""
+
+SLOPE = -0.5
+"""Change of log S from shell to shell where only one is seen."""
 
 PER_SHELL = 6
 """Least number of waves (a complex one counts twice) that one estimate of a variance is made of."""
@@ -246,7 +262,7 @@ def _row(
     above = above & (torch.arange(len(above), device=above.device) > 0)
     last = int(above.nonzero().max()) if bool(above.any()) else min(1, len(raw) - 1)
     chosen = above[max(1, last // 2) : last + 1].nonzero().flatten() + max(1, last // 2)
-    slope = raw.new_tensor(-0.5)
+    slope = raw.new_tensor(SLOPE)
     if len(chosen) > 1:
         x = radius[chosen] - radius[chosen].mean()
         slope = (x * raw[chosen].log()).sum() / x.square().sum()
@@ -295,3 +311,64 @@ def unresolved(spectrum: Tensor, shells: Shells, grid: Grid) -> Tensor:
     for k, step in zip(waves.numbers, grid.spacing, strict=True):
         beyond = beyond | (k.abs() > (1 + 1e-9) * math.pi / step)
     return (shells.spread(spectrum) * beyond * waves.weight).flatten(-grid.ndim).sum(-1)
+
+
+def ended(own: Tensor, level: Tensor, precision: Tensor, shells: Shells) -> Tensor:
+    """The spectrum of states that were found together with coefficients, (.., group): what each
+    shell shows up to the last one that clearly stands above the noise. Beyond it the exponential
+    that the shells before show, times the factor κ that is likeliest: with g the exponential over
+    the variance of the noise, and l what the data alone say of a wave, squared, over the same,
+
+        Σ κg/(1 + κg) [l/(1 + κg) − 1] = 0.
+
+    A variance of its own for each of those shells would fit the noise, and waves that turn fast
+    tell of their speed however weak they are.
+
+    own: S of each shell by itself, level: l, (.., *waves), precision: 1 / the variance of the noise
+    of a wave, (.., group).
+    """
+    size = (shells.sectors, shells.number)
+    clear = _stands_out(level, shells).unflatten(-1, size)
+    own, noise = own.unflatten(-1, size), 1 / precision.unflatten(-1, size).clamp_min(1e-300)
+    place = torch.arange(shells.number, device=own.device)
+    clear = clear & (place > 0)
+    last = (clear * place).amax(-1, keepdim=True).clamp_min(1)
+    radius = shells.radius
+    used = (clear & (place >= last // 2)).to(own)
+    count = used.sum(-1, keepdim=True)
+    x = used * (radius - (used * radius).sum(-1, keepdim=True) / count.clamp_min(1))
+    slope = (x * own.clamp_min(1e-300).log()).sum(-1, keepdim=True)
+    slope = torch.where(count > 1, slope / x.square().sum(-1, keepdim=True).clamp_min(1e-9), SLOPE)
+    reached = radius[last]
+    slope = torch.minimum(slope, FRONT / reached)
+    start = torch.maximum(own, noise).gather(-1, last)
+    tail = start * (slope * (radius - reached)).exp()
+    beyond = (place > last) & (shells.count.unflatten(-1, size) > 0)
+    seen = shells.alone(level).unflatten(-1, size), shells.count.unflatten(-1, size) * beyond
+    tail = tail * _factor(seen[0], tail / noise, seen[1])
+    return torch.where(place > last, torch.maximum(tail, FAINT * noise), own).flatten(-2)
+
+
+def _stands_out(level: Tensor, shells: Shells) -> Tensor:
+    """Which shells hold more than noise, in the mean over the trajectories or in one alone."""
+    n, chance = len(level), MISTAKEN / len(shells)
+
+    def above(mean: Tensor, count: Tensor) -> Tensor:
+        together = mean.mean(0) - 1 > excess(chance, n * count.clamp_min(1))
+        return together | (mean - 1 > excess(chance / n, count.clamp_min(1)))
+
+    # A shell that its neighbours alone lift does not stand above the noise.
+    around = above(shells.mean(level), shells.waves_in())
+    return around & above(shells.alone(level), shells.count)
+
+
+def _factor(level: Tensor, gain: Tensor, weight: Tensor) -> Tensor:
+    """κ of each row, (.., row, 1), between 1/`MOST` and `MOST`."""
+    low = torch.full_like(gain[..., :1], -math.log(MOST))
+    high = -low
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        part = middle.exp() * gain
+        slope = (weight * part / (1 + part) * (level / (1 + part) - 1)).sum(-1, keepdim=True)
+        low, high = torch.where(slope > 0, middle, low), torch.where(slope > 0, high, middle)
+    return high.exp()

@@ -29,12 +29,12 @@ from pdenet.discovery.refine.choose import FEWEST, Quadratic
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Model, Reduced
 from pdenet.discovery.refine.fit import Estimate, Fit
-from pdenet.discovery.refine.information import inverse
+from pdenet.discovery.refine.information import inverse, visible
 from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.measures import freedom
 from pdenet.discovery.refine.setup import Setup
 
-__all__ = ["Driven", "Errors", "errors_of", "shift"]
+__all__ = ["Driven", "Errors", "errors_of", "shift", "slopes_off"]
 
 LEVEL = 0.95
 """The quantile at which Student's t and the normal distribution are compared: intervals of 90 %."""
@@ -103,6 +103,32 @@ def _scores(fit: Fit, now: Estimate, solved: Tensor, *finer: Dynamics) -> Tensor
         return (along - inner(solved[rows][:, None], start[:, :, None])).sum(0)
 
     return torch.stack(fit.workers.map(one, fit.pieces(now))).sum(0)
+
+
+def slopes_off(fit: Fit, now: Estimate, finer: Dynamics) -> float:
+    """How wrong derivatives of the inner model are, against those of another one on its grid: the
+    largest share of a standard error. With D what the other one changes of J_θ − J_u X_θ, the
+    estimate of a coefficient changes by C Dᵀ ε, ε the noise: by (C Dᵀ D C)^(1/2) beside C^(1/2).
+
+    Waves that turn by radians in one step are right themselves, but not what others do to them.
+    """
+    assert now.information is not None
+    names = range(len(now.coefficients))
+
+    def one(rows: slice) -> Tensor:
+        at, seen = now.states.at[rows], now.seen.part(rows)
+        found = []
+        for model in (fit.model.inner.part(rows), finer.part(rows)):
+            line = Linearised.of(model, at, now.coefficients, seen.values.shape[1])
+            change = line.sensitivities(names) - line.tangent(now.states.solved[rows])
+            found.append(seen.sample(model.waves, change) * seen.weight[:, None])
+        flat = (found[0] - found[1]).transpose(0, 1).flatten(1)
+        return flat @ flat.T
+
+    off = torch.stack(fit.workers.map(one, fit.pieces(now))).sum(0)
+    covariance = inverse(now.information)
+    size = visible(now.information, now.coefficients).clamp_min(1e-300)
+    return float((covariance @ off @ covariance).diagonal().clamp_min(0).sqrt().div(size).amax())
 
 
 @dataclass(frozen=True, eq=False)

@@ -105,3 +105,14 @@ def test_terms_that_do_next_to_nothing_are_errors_of_the_model() -> None:
         choice = choose(quadratic, lambda a, b: True)
         assert choice.kept == kept
         assert not [rival for rival in choice.rivals if rival.leaves is None]
+
+
+def test_terms_that_cancel_each_other_leave_together() -> None:
+    """Three products of which a combination is nearly zero: none leaves alone, because one needs 6
+    and all of the gain is lost with it, but three need 18."""
+    away = torch.tensor([0.0, 1.0, 1.0, -1.0], dtype=torch.float64) / 3**0.5
+    matrix = 1e8 * (torch.eye(4, dtype=torch.float64) - away.outer(away)) + away.outer(away)
+    at = torch.tensor([1.0, 0, 0, 0], dtype=torch.float64)
+    for gain, number in ((15.0, 1), (25.0, 4)):
+        quadratic = Quadratic(at, matrix[None], (matrix @ (gain**0.5 * away))[None], 400)
+        assert len(choose(quadratic, together).kept) == number

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pdenet.boundary import periodic
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.observe import Observations
-from pdenet.discovery.refine.prior import Shells, spectrum_of_data, unresolved
+from pdenet.discovery.refine.prior import Shells, ended, spectrum_of_data, unresolved
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.refine.start import filled, low_products, rank_terms
 from pdenet.discovery.refine.waves import Waves
@@ -53,6 +55,46 @@ def test_the_spectrum_is_that_of_the_signal_and_goes_on_exponentially() -> None:
     coarse = unresolved(found[None, None], shells, waves_of(8, 8).grid)
     assert float(left) < 1e-3 and float(coarse) > float(left)
     assert float(unresolved(found[None, None], shells, fine.grid)) == 0
+
+
+def spectrum_of_states(power: torch.Tensor, waves: Waves, seed: int) -> torch.Tensor:
+    """The spectrum of four states with this variance over that of their noise, (.., *waves)."""
+    shells, generator = Shells(waves, directions=True), torch.Generator().manual_seed(seed)
+    size = (4, 1, *waves.grid.shape)
+    state, noise = (
+        waves.modes(torch.randn(size, generator=generator, dtype=torch.float64)) for _ in range(2)
+    )
+    level = (state * power.sqrt() + noise).abs().square() / waves.grid.size
+    own = (shells.mean(level) - 1).clamp_min(0)
+    return shells.spread(ended(own, level, torch.ones_like(own), shells))
+
+
+@given(seed=st.integers(0, 2**31))
+@settings(max_examples=50)
+def test_noise_beyond_the_last_clear_wave_is_not_fitted(seed: int) -> None:
+    """What a wave tells goes with the square of the share of it that is taken for real: one of its
+    own for each would make that a twentieth of all of noise."""
+    waves = waves_of(64)
+    cut = spectrum_of_states(1e4 * (waves.radius < 7), waves, seed)[..., 9:]
+    assert float((cut / (1 + cut)).square().mean()) < 0.03
+    assert float(cut[..., 13:].amax()) < 0.2
+
+
+@given(seed=st.integers(0, 2**31))
+@settings(max_examples=50)
+def test_a_spectrum_falls_into_the_noise_as_before(seed: int) -> None:
+    waves = waves_of(64)
+    power = 1e4 * (-0.6 * waves.radius).exp()
+    found = spectrum_of_states(power, waves, seed).mean((0, 1))
+    assert float((found[5:20] / power[5:20]).log().mean().abs()) < 1
+
+
+def test_a_lone_wave_beyond_the_others_is_kept() -> None:
+    waves = waves_of(64)
+    far = (waves.radius > 24) & (waves.radius < 26)
+    found = spectrum_of_states(1e3 * (waves.radius < 4) + 1e3 * far, waves, 0)
+    assert float(found[..., 25].amin()) > 10
+    assert float(found[..., 28:].amax()) < 10
 
 
 SPECTRA: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
