@@ -15,20 +15,27 @@ import argparse
 import json
 import math
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from _noise_data import make
 from _record import commit, previous, record
+from _spectral import Box, evolve
+from torch import Tensor
 
 from pdenet.discovery.refine import RefineConfig
 from pdenet.discovery.refine.refine import refine
+from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.compare import compare
+from pdenet.problem import Problem
 from pdenet.storage import open_data
 
 CASES: dict[str, dict[str, Any]] = {
+    "kawahara": {"draws": 10},
     "burgers-1d": {"draws": 50, "trajectories": 18, "frames": 41},
     "burgers": {"draws": 20, "trajectories": 8, "frames": 20, "late_start": 1.0},
 }
@@ -48,13 +55,34 @@ def start_of(truth: PDE) -> PDE:
     return PDE.from_terms(terms, truth.coordinates)
 
 
-def draw(case: str, noise: float, seed: int, folder: Path) -> dict[str, Any]:
-    """One draw of the noise: error, standard error and bound of every coefficient."""
+@cache
+def kawahara() -> tuple[Tensor, Problem, float]:
+    """Waves of which the highest turn by 1300 radians between two frames, from another solver."""
+    box, rng = Box((128,), (30.0,)), np.random.default_rng(0)
+    (k,) = box.k
+    firsts = [box.random(rng, 1, 5, 0.5) for _ in range(4)]
+    rate = (1j * k**3 + 0.5j * k**5)[None]
+    times = 0.2 * np.arange(25)
+    runs = [
+        evolve(box, u[None], times, rate, lambda u, t: -3 * u * box.d(u, 1), 80) for u in firsts
+    ]
+    pde = PDE("u_t = -3*u*u_x - u_xxx + 0.5*u_xxxxx")
+    problem = Problem.periodic(pde, Grid((64,), (30.0,)))
+    return torch.from_numpy(np.stack(runs)[..., ::2]), problem, 0.2
+
+
+def _made(case: str, folder: Path) -> tuple[Tensor, Problem, float]:
+    """The clean data of a case of pdenet's own."""
     size = CASES[case]
     with open_data(make(case, 0.0, 0, folder)) as data:
         rows = data.split["train"][: size["trajectories"]]
         clean = torch.from_numpy(data.read(rows, slice(0, size["frames"]), dtype="float64"))
-        problem, dt = data.problem, data.dt
+        return clean, data.problem, data.dt
+
+
+def draw(case: str, noise: float, seed: int, folder: Path) -> dict[str, Any]:
+    """One draw of the noise: error, standard error and bound of every coefficient."""
+    clean, problem, dt = kawahara() if case == "kawahara" else _made(case, folder)
     assert problem.pde is not None
     sigma = noise * clean[:, 0].flatten(2).std(2, correction=0)
     sigma = sigma[:, None].reshape([len(clean), 1, -1] + [1] * problem.grid.ndim)

@@ -55,6 +55,8 @@ HOMES = {
     "linear": ("SEEN",),
     "propose": ("LAWLESS",),
     "verdict": ("SURPRISING", "LEAST", "DOUBTFUL"),
+    "prior": ("MISTAKEN", "FAINT"),
+    "finish": ("SLOPES",),
 }
 """Where each threshold lives, in pdenet.discovery.refine."""
 FACTORS = (0.5, 2.0)
