@@ -6,11 +6,12 @@ each trajectory and field, where it was not given, from the residuals,
 
     S ← mean |u|² / mean (1 − 1/(d S)) on shells,      σ² ← σ² (chi² + |J_u δ|²) / n,
 
-d the precision of a wave, prior included (of a field that is never seen, where d is not known,
-S ← mean |u|² + |δ|², which takes longer): fixed points of the marginal likelihood. The draws
-change with the coefficients, which A does not know of: under heavy noise whole steps swing to and
-fro, and grow. Of two changes a secant tells what share of the next one to make. A step that makes
-things worse is damped; where that does not help, every state goes as far as is good for itself.
+d the precision of a wave, prior included, on shells that noise does not hide (`prior.ended`; of a
+field that is never seen, where d is not known, S ← mean |u|² + |δ|², which takes longer): fixed
+points of the marginal likelihood. The draws change with the coefficients, which A does not know of:
+under heavy noise whole steps swing to and fro, and grow. Of two changes a secant tells what share
+of the next one to make. A step that makes things worse is damped; where that does not help, every
+state goes as far as is good for itself.
 
 Sources: MacKay, Neural Comput. 4 (1992) 415-447 (S); Dempster, Laird, Rubin, J. R. Stat. Soc. B
 39 (1977) 1-38 (σ); Talagrand, Courtier, Q. J. R. Meteorol. Soc. 113 (1987) 1311-1328 (initial

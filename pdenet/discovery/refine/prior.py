@@ -8,9 +8,10 @@ what the data show, or one standard error where that is more. Beyond it S goes o
 that the shells before it show, and no higher than data allow: spectra of solutions of smoothing
 equations fall exponentially. Where the last shell of the grid still stands above the noise the
 exponential alone says what waves beyond the grid hold (`unresolved`). The mean of a field (k = 0)
-has no prior. As states are found, S is re-estimated from them (empirical Bayes; `fit`). Each
-direction has a spectrum of its own: fronts make spectra depend on it, and to a prior that does not
-know this the waves along and across them seem to be damped too much and too little.
+has no prior. As states are found, S is re-estimated from them (empirical Bayes; `fit`), as far as
+they stand above the noise, and goes on from there as before (`ended`). Each direction has a
+spectrum of its own: fronts make spectra depend on it, and to a prior that does not know this the
+waves along and across them seem to be damped too much and too little.
 
 Data are freed of noise by Wiener's filter on the same shells (`wiener`).
 
@@ -261,12 +262,7 @@ def _row(
     """
     above = above & (torch.arange(len(above), device=above.device) > 0)
     last = int(above.nonzero().max()) if bool(above.any()) else min(1, len(raw) - 1)
-    chosen = above[max(1, last // 2) : last + 1].nonzero().flatten() + max(1, last // 2)
-    slope = raw.new_tensor(SLOPE)
-    if len(chosen) > 1:
-        x = radius[chosen] - radius[chosen].mean()
-        slope = (x * raw[chosen].log()).sum() / x.square().sum()
-    slope = slope.clamp_max(FRONT / float(radius[last].clamp_min(1)))
+    slope = _slope(raw, above, torch.tensor([last], device=raw.device), radius)
     end = torch.maximum(raw[last], error[last]).clamp_min(1e-300).log()
     result = (end + slope * (radius - radius[last])).clamp_max(700).exp()
     result[: last + 1] = torch.where(above, raw, torch.maximum(raw, error))[: last + 1]
@@ -328,25 +324,31 @@ def ended(own: Tensor, level: Tensor, precision: Tensor, shells: Shells) -> Tens
     of a wave, (.., group).
     """
     size = (shells.sectors, shells.number)
-    clear = _stands_out(level, shells).unflatten(-1, size)
-    own, noise = own.unflatten(-1, size), 1 / precision.unflatten(-1, size).clamp_min(1e-300)
+    own, count = own.unflatten(-1, size), shells.count.unflatten(-1, size)
+    noise = 1 / precision.unflatten(-1, size).clamp_min(1e-300)
     place = torch.arange(shells.number, device=own.device)
-    clear = clear & (place > 0)
+    clear = _stands_out(level, shells).unflatten(-1, size) & (place > 0)
     last = (clear * place).amax(-1, keepdim=True).clamp_min(1)
-    radius = shells.radius
-    used = (clear & (place >= last // 2)).to(own)
-    count = used.sum(-1, keepdim=True)
-    x = used * (radius - (used * radius).sum(-1, keepdim=True) / count.clamp_min(1))
-    slope = (x * own.clamp_min(1e-300).log()).sum(-1, keepdim=True)
-    slope = torch.where(count > 1, slope / x.square().sum(-1, keepdim=True).clamp_min(1e-9), SLOPE)
-    reached = radius[last]
-    slope = torch.minimum(slope, FRONT / reached)
+    away = shells.radius - shells.radius[last]
     start = torch.maximum(own, noise).gather(-1, last)
-    tail = start * (slope * (radius - reached)).exp()
-    beyond = (place > last) & (shells.count.unflatten(-1, size) > 0)
-    seen = shells.alone(level).unflatten(-1, size), shells.count.unflatten(-1, size) * beyond
-    tail = tail * _factor(seen[0], tail / noise, seen[1])
+    tail = start * (_slope(own, clear, last, shells.radius) * away).exp()
+    seen = shells.alone(level).unflatten(-1, size)
+    tail = tail * _factor(seen, tail / noise, count * (place > last))
     return torch.where(place > last, torch.maximum(tail, FAINT * noise), own).flatten(-2)
+
+
+def _slope(spectrum: Tensor, clear: Tensor, last: Tensor, radius: Tensor) -> Tensor:
+    """The change of log S with |k| over the upper half of the clear shells, (.., 1). clear: which
+    these are, (.., shell), last: the last of them, (.., 1). A spectrum falls at least as a front's
+    does."""
+    place = torch.arange(clear.shape[-1], device=clear.device)
+    used = (clear & (place >= last // 2) & (place <= last)).to(spectrum)
+    count, radius = used.sum(-1, keepdim=True), radius[: clear.shape[-1]]
+    x = used * (radius - (used * radius).sum(-1, keepdim=True) / count.clamp_min(1))
+    slope = (x * spectrum.clamp_min(1e-300).log()).sum(-1, keepdim=True)
+    slope = slope / x.square().sum(-1, keepdim=True).clamp_min(1e-9)
+    slope = torch.where(count > 1, slope, SLOPE)
+    return torch.minimum(slope, FRONT / radius[last].clamp_min(1))
 
 
 def _stands_out(level: Tensor, shells: Shells) -> Tensor:
