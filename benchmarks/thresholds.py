@@ -118,6 +118,7 @@ def main() -> None:
     """Run what is missing and write the results after every run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", nargs="+", choices=QUICK, default=QUICK)
+    parser.add_argument("--only", nargs="+", help="thresholds, as prior.FAINT; all by default")
     parser.add_argument("--limit", type=int, default=60, help="CPU seconds of a run")
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
@@ -126,6 +127,7 @@ def main() -> None:
         one(options.one[0], float(options.one[1]), options.one[2])
         return
     named = [f"{home}.{name}" for home, names in HOMES.items() for name in names]
+    named = [name for name in named if not options.only or name in options.only]
     wanted = [AS_IT_IS, *((name, factor) for name in named for factor in FACTORS)]
     kept, shown, now = (
         Rows("thresholds", options.limit, again=False, still=options.table),
