@@ -67,6 +67,32 @@ def two_solitons(rng: np.random.Generator, noise: float) -> Case:
 
 
 @kind(noise=0.01)
+def kawahara(rng: np.random.Generator, noise: float) -> Case:
+    box = Box((128,), (30.0,))
+    (k,) = box.k
+    firsts = [box.random(rng, 1, 5, 0.5) for _ in range(4)]
+    rate = (1j * k**3 + 0.5j * k**5)[None]
+    u = solved(box, firsts, frames(0.2, 25), rate, lambda u, t: -3 * u * box.d(u, 1), 80)
+    truth = ("u_t = -3*u*u_x - u_xxx + 0.5*u_xxxxx",)
+    note = "order 5: the shortest waves turn 200 times between two frames"
+    return Case(noisy(u, noise, rng), (30.0,), 0.2, ("u",), truth, "exact", note)
+
+
+@kind(noise=0.01)
+def porous_medium(rng: np.random.Generator, noise: float) -> Case:
+    box = Box((128,), (10.0,))
+    firsts = [1.2 + 0.5 * box.random(rng, 1, 4) for _ in range(6)]
+
+    def rest(u: np.ndarray, t: float) -> np.ndarray:
+        return box.d(0.5 * u**2, 2)
+
+    u = solved(box, firsts, frames(0.05, 21), 0 * box.k[0][None], rest, 60)
+    truth = ("u_t = u*u_xx + u_x**2",)
+    note = "diffusion by what diffuses; a linear one comes near"
+    return Case(noisy(u, noise, rng), (10.0,), 0.05, ("u",), truth, "exact", note)
+
+
+@kind(noise=0.01)
 def kuramoto_sivashinsky(rng: np.random.Generator, noise: float) -> Case:
     box = Box((128,), (32.0,))
     (k,) = box.k

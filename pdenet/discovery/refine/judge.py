@@ -56,6 +56,9 @@ VALUES = 2**20
 final fit sees all."""
 FRAMES = 16
 
+QUICK = 4
+"""Steps of time for one of the data that are few for any equation: linear ones take a single one."""
+
 ROUNDS = 6
 """How often terms are judged, at most."""
 
@@ -198,7 +201,7 @@ def _rounds(
     """Judge every term, fit those that stay, and again until nothing changes. With chi² around the
     last fit; None where there was no time for it."""
     library, choice, now, quadratic = proposal.library, None, fitted.now, None
-    least, patient = fitted.fit.model.inner.substeps, True
+    least, patient = max(QUICK, fitted.fit.model.inner.substeps), True
     for done in range(ROUNDS):
         if choice is not None and session.late():
             break
