@@ -57,7 +57,7 @@ final fit sees all."""
 FRAMES = 16
 
 QUICK = 4
-"""Steps of time for one of the data that are few for any equation: linear ones take a single one."""
+"""Steps of time for one of the data that are few for any equation: linear ones take only one."""
 
 ROUNDS = 6
 """How often terms are judged, at most."""

@@ -71,9 +71,9 @@ MOST, HALVINGS = 1e6, 13
 """Largest factor of an extrapolated spectrum, and of its inverse; and how often the interval in
 which its logarithm lies is halved: it is known to a third of a percent."""
 
-FAINT = 1e-4
-"""Least variance of a wave that noise hides, over that of its noise: it tells nothing of how fast
-it turns."""
+FAINT = 1e-12
+"""Least variance of a wave that noise hides, over that of its noise. Any that is not negligible
+counts where waves turn by radians in a step: rollouts make far more of them than there is."""
 
 SLOPE = -0.5
 """Change of log S from shell to shell where only one is seen."""
@@ -327,7 +327,8 @@ def ended(own: Tensor, level: Tensor, precision: Tensor, shells: Shells) -> Tens
     own, count = own.unflatten(-1, size), shells.count.unflatten(-1, size)
     noise = 1 / precision.unflatten(-1, size).clamp_min(1e-300)
     place = torch.arange(shells.number, device=own.device)
-    clear = _stands_out(level, shells).unflatten(-1, size) & (place > 0)
+    # In steps that waves turn through rollouts say more of them than there is: states say it, too.
+    clear = _stands_out(level, shells).unflatten(-1, size) & (own > noise) & (place > 0)
     last = (clear * place).amax(-1, keepdim=True).clamp_min(1)
     away = shells.radius - shells.radius[last]
     start = torch.maximum(own, noise).gather(-1, last)
