@@ -56,7 +56,7 @@ HOMES = {
     "propose": ("LAWLESS",),
     "verdict": ("SURPRISING", "LEAST", "DOUBTFUL"),
     "prior": ("MISTAKEN", "FAINT"),
-    "finish": ("SLOPES",),
+    "uncertainty": ("SLOPES",),
 }
 """Where each threshold lives, in pdenet.discovery.refine."""
 FACTORS = (0.5, 2.0)

@@ -91,6 +91,14 @@ class Model:
         same = times == 1
         return replace(self, outer=self.inner if same else self.inner.in_smaller_steps(times))
 
+    def with_smaller_steps(self, times: int) -> Model:
+        """So many times smaller steps of the inner model, of the outer one where its are larger."""
+        inner, outer = self.inner.in_smaller_steps(times), self.outer
+        if outer.waves.grid.shape == inner.waves.grid.shape and outer.substeps <= inner.substeps:
+            return replace(self, inner=inner, outer=inner)
+        each = tuple(map(max, outer.each, inner.each))
+        return replace(self, inner=inner, outer=outer.in_steps(each))
+
     def as_fine_as(self, other: Model) -> Model:
         """Steps as small as those of another, on the grid of the inner model."""
         least = min(other.inner.each, default=1)

@@ -26,8 +26,8 @@ from pdenet.discovery.refine.measures import (
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.saving import Judgement, restored, to_save
 from pdenet.discovery.refine.session import Fitted, Session
-from pdenet.discovery.refine.setup import LONGEST, MOST_STEPS, SHORTEST, Setup
-from pdenet.discovery.refine.uncertainty import Driven, shift, slopes_off
+from pdenet.discovery.refine.setup import LONGEST, SHORTEST, Setup
+from pdenet.discovery.refine.uncertainty import Driven, shift, smaller_by
 from pdenet.discovery.refine.verdict import is_explained
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError, StoppedError
@@ -47,9 +47,6 @@ HALF = 0.5
 BEARABLE = 4.0
 """Shift of a coefficient, in those that are allowed, that errors may hold where the fit does not
 settle on a finer model, or would need points to be doubled twice: a standard error."""
-
-SLOPES = 0.1
-"""Share of a standard error by which wrong derivatives may change what noise does."""
 
 HALVINGS = 2
 """How often steps of the inner model are halved because it does not lead to the outer one."""
@@ -282,9 +279,10 @@ def _as_fine_as_needed(
     bias = torch.full_like(now.coefficients, math.inf)
     while len(now.coefficients) and now.finite and not session.late():
         try:
-            times = _smaller_by(fit, now)
-            if times > 1:
-                fit = replace(fit, model=_in_steps_of(fit.model, times))
+            near = now.converged or chi2_of(now, now.seen.sigma) < 1 + LITTLE
+            times = smaller_by(fit, now) if near else 1
+            if times > 1:  # wrong derivatives may keep a fit from converging, too
+                fit = replace(fit, model=fit.model.with_smaller_steps(times))
                 now = _settled(session, fit, now, step)
                 continue
         except StoppedError:
@@ -324,26 +322,6 @@ def _as_fine_as_needed(
             fit = replace(fit, model=Model(inner, inner))
             now = _settled(session, fit, now, step)
     return fit, now, bias.nan_to_num(math.inf).cpu()  # a model that blows up says nothing
-
-
-def _smaller_by(fit: Fit, now: Estimate) -> int:
-    """How much smaller steps of the inner model have to be for its derivatives to be right, at a
-    fit that has converged, or that wrong ones may keep from it."""
-    inner = fit.model.inner
-    near = now.converged or chi2_of(now, now.seen.sigma) < 1 + LITTLE
-    if not near or 2 * inner.substeps > MOST_STEPS:
-        return 1
-    wrong = slopes_off(fit, now, inner.in_smaller_steps(2)) / SLOPES
-    return closer(wrong) if wrong > 1 else 1
-
-
-def _in_steps_of(model: Model, times: int) -> Model:
-    """A model with so many times smaller steps, of the outer one only where they are larger."""
-    inner, outer = model.inner.in_smaller_steps(times), model.outer
-    if outer.waves.grid.shape == inner.waves.grid.shape and outer.substeps <= inner.substeps:
-        return replace(model, inner=inner, outer=inner)
-    each = tuple(map(max, outer.each, inner.each))
-    return replace(model, inner=inner, outer=outer.in_steps(each))
 
 
 def _tried(fit: Fit, now: Estimate, step: Callable[[Estimate, Model], None]) -> Estimate:

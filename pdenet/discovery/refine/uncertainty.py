@@ -26,18 +26,21 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from pdenet.discovery.refine.choose import FEWEST, Quadratic
-from pdenet.discovery.refine.dynamics import Dynamics
+from pdenet.discovery.refine.dynamics import Dynamics, closer
 from pdenet.discovery.refine.eliminate import Model, Reduced
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import inverse, visible
 from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.measures import freedom
-from pdenet.discovery.refine.setup import Setup
+from pdenet.discovery.refine.setup import MOST_STEPS, Setup
 
-__all__ = ["Driven", "Errors", "errors_of", "shift", "slopes_off"]
+__all__ = ["Driven", "Errors", "errors_of", "shift", "slopes_off", "smaller_by"]
 
 LEVEL = 0.95
 """The quantile at which Student's t and the normal distribution are compared: intervals of 90 %."""
+
+SLOPES = 0.1
+"""Share of a standard error by which wrong derivatives may change what noise does."""
 
 DRAWS = 400
 
@@ -129,6 +132,15 @@ def slopes_off(fit: Fit, now: Estimate, finer: Dynamics) -> float:
     covariance = inverse(now.information)
     size = visible(now.information, now.coefficients).clamp_min(1e-300)
     return float((covariance @ off @ covariance).diagonal().clamp_min(0).sqrt().div(size).amax())
+
+
+def smaller_by(fit: Fit, now: Estimate) -> int:
+    """How much smaller steps of the inner model have to be for its derivatives to be right."""
+    inner = fit.model.inner
+    if 2 * inner.substeps > MOST_STEPS:
+        return 1
+    wrong = slopes_off(fit, now, inner.in_smaller_steps(2)) / SLOPES
+    return closer(wrong) if wrong > 1 else 1
 
 
 @dataclass(frozen=True, eq=False)
