@@ -15,15 +15,14 @@ import argparse
 import json
 import math
 import time
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import _kinds_equations  # noqa: F401  (enter their cases)
 import torch
+from _kinds_data import CASES as KINDS
 from _noise_data import make
 from _record import commit, previous, record
-from _spectral import Box, evolve
 from torch import Tensor
 
 from pdenet.discovery.refine import RefineConfig
@@ -37,7 +36,7 @@ from pdenet.storage import open_data
 CASES: dict[str, dict[str, Any]] = {
     "kawahara": {"draws": 10},
     "burgers-1d": {"draws": 50, "trajectories": 18, "frames": 41},
-    "burgers": {"draws": 20, "trajectories": 8, "frames": 20, "late_start": 1.0},
+    "burgers": {"draws": 20, "trajectories": 8, "frames": 20},
 }
 NOISES = (0.01, 0.1)
 INTERVAL = 1.6449  # standard errors to either side that hold 90 % of a normal distribution
@@ -55,24 +54,13 @@ def start_of(truth: PDE) -> PDE:
     return PDE.from_terms(terms, truth.coordinates)
 
 
-@cache
-def kawahara() -> tuple[Tensor, Problem, float]:
-    """Waves of which the highest turn by 1300 radians between two frames, from another solver."""
-    box, rng = Box((128,), (30.0,)), np.random.default_rng(0)
-    (k,) = box.k
-    firsts = [box.random(rng, 1, 5, 0.5) for _ in range(4)]
-    rate = (1j * k**3 + 0.5j * k**5)[None]
-    times = 0.2 * np.arange(25)
-    runs = [
-        evolve(box, u[None], times, rate, lambda u, t: -3 * u * box.d(u, 1), 80) for u in firsts
-    ]
-    pde = PDE("u_t = -3*u*u_x - u_xxx + 0.5*u_xxxxx")
-    problem = Problem.periodic(pde, Grid((64,), (30.0,)))
-    return torch.from_numpy(np.stack(runs)[..., ::2]), problem, 0.2
-
-
 def _made(case: str, folder: Path) -> tuple[Tensor, Problem, float]:
-    """The clean data of a case of pdenet's own."""
+    """The clean data of a case."""
+    if case in KINDS:
+        kind = KINDS[case](noise=0.0)
+        grid = Grid(kind.states.shape[3:], kind.lengths)
+        problem = Problem.periodic(PDE(*kind.truth), grid)
+        return torch.from_numpy(kind.states), problem, kind.dt
     size = CASES[case]
     with open_data(make(case, 0.0, 0, folder)) as data:
         rows = data.split["train"][: size["trajectories"]]
@@ -82,7 +70,7 @@ def _made(case: str, folder: Path) -> tuple[Tensor, Problem, float]:
 
 def draw(case: str, noise: float, seed: int, folder: Path) -> dict[str, Any]:
     """One draw of the noise: error, standard error and bound of every coefficient."""
-    clean, problem, dt = kawahara() if case == "kawahara" else _made(case, folder)
+    clean, problem, dt = _made(case, folder)
     assert problem.pde is not None
     sigma = noise * clean[:, 0].flatten(2).std(2, correction=0)
     sigma = sigma[:, None].reshape([len(clean), 1, -1] + [1] * problem.grid.ndim)

@@ -135,12 +135,14 @@ def slopes_off(fit: Fit, now: Estimate, finer: Dynamics) -> float:
 
 
 def smaller_by(fit: Fit, now: Estimate) -> int:
-    """How much smaller steps of the inner model have to be for its derivatives to be right."""
+    """How much smaller steps of the inner model have to be for its derivatives to be right, as far
+    as `MOST_STEPS` allow."""
     inner = fit.model.inner
-    if 2 * inner.substeps > MOST_STEPS:
+    most = MOST_STEPS // inner.substeps
+    if most < 2:
         return 1
     wrong = slopes_off(fit, now, inner.in_smaller_steps(2)) / SLOPES
-    return closer(wrong) if wrong > 1 else 1
+    return min(most, closer(wrong)) if wrong > 1 else 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -133,8 +133,7 @@ def _spikes(final: Final, driven: float) -> str:
     assert now.reduced is not None
     number = freedom(now.seen, now.reduced) - far.sum()
     rest = float((left * ratio * ~far).square().sum() / number)
-    error = max(SURPRISING * chi2_error(final), LEAST)
-    if not bool(far.any()) or not rest < 1 + driven + error:
+    if not bool(far.any()) or not rest < _highest(final, driven):
         return ""
     return (
         f"All of it is in {counted(int(far.sum()), 'value')} that lie more than {SPIKE:g} standard "
@@ -146,8 +145,13 @@ def _spikes(final: Final, driven: float) -> str:
 def is_explained(final: Final, driven: float) -> bool:
     """Whether χ² is within its own error of what noise leaves. driven: what errors of given fields
     add to it."""
-    chi2, error = chi2_of(final.estimate, final.setup.shown), chi2_error(final)
-    return math.isfinite(chi2) and chi2 < 1 + driven + max(SURPRISING * error, LEAST)
+    chi2 = chi2_of(final.estimate, final.setup.shown)
+    return math.isfinite(chi2) and chi2 < _highest(final, driven)
+
+
+def _highest(final: Final, driven: float) -> float:
+    """The highest χ² that noise and errors of given fields make."""
+    return 1 + driven + max(SURPRISING * chi2_error(final), LEAST)
 
 
 def less_noise(final: Final) -> str:
