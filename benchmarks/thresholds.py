@@ -44,17 +44,17 @@ QUICK = (
 )
 HOMES = {
     "start": ("WORTH", "EXPLAINED"),
-    "measures": ("EXPLAINED", "LARGE", "SMALL", "SIGNIFICANT"),
+    "measures": ("EXPLAINED", "LARGE", "SMALL", "SIGNIFICANT", "SURPRISING"),
     "relations": ("HOLDS", "VISIBLE"),
-    "families": ("FAR",),
+    "families": ("FAR", "SCATTER"),
     "setup": ("DEAR", "LONGEST"),
     "trial": ("COSTLY", "NEAR"),
     "judge": ("WORSE",),
-    "information": ("FINEST",),
+    "information": ("FINEST", "MOST_LARGER"),
     "choose": ("RESOLVED",),
     "linear": ("SEEN",),
     "propose": ("LAWLESS",),
-    "verdict": ("SURPRISING", "LEAST", "DOUBTFUL"),
+    "verdict": ("LEAST", "DOUBTFUL"),
     "prior": ("MISTAKEN", "FAINT"),
     "uncertainty": ("SLOPES",),
 }

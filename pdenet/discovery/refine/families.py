@@ -2,8 +2,9 @@
 
 A relation R = 0 between products (`relations`) says that u_t = F + a R fits for every a. Whether it
 does is seen through rollouts: the coefficients are moved along R, as far as half of what the whole
-equation does, and the initial states are fitted again. Where χ² is no higher than one more term
-would have to lower it, a is undetermined.
+equation does or a quarter, and the initial states are fitted again. Where χ² is no higher than one
+more term would have to lower it, but for what noise alone makes of the difference, a is
+undetermined.
 """
 
 from __future__ import annotations
@@ -16,22 +17,26 @@ from torch import Tensor
 
 from pdenet.discovery.refine.choose import Quadratic
 from pdenet.discovery.refine.eliminate import Model
-from pdenet.discovery.refine.fit import Fit
+from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import inverse
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.session import Fitted, Session
-from pdenet.discovery.refine.setup import DEAR
+from pdenet.discovery.refine.setup import DEAR, QUICK
 from pdenet.discovery.terms import Library
 from pdenet.errors import StoppedError
 
 __all__ = ["families"]
 
-FAR = 0.5
+FAR, NEARER = 0.5, 2.0
 """How far coefficients are moved: the leading term of the relation then does this share of what the
-equation does."""
+equation does; and by what factor less in a second try, where the first is too far for rollouts that
+grow, or for what waves that decay take out of the noise."""
 
-STATES = 8
-"""Iterations of the states there, at most."""
+SCATTER = 2.0
+"""Standard deviations of the difference between two fits of which one determines more unknowns."""
+
+STATES, LITTLE = 8, 0.5
+"""Iterations of the states there, at most, and the fall of χ² in one at which they have settled."""
 
 
 def families(
@@ -44,12 +49,16 @@ def families(
 ) -> tuple[Relation, ...]:
     """The relations of which the data allow any multiple in the equation."""
     found = []
-    for relation in candidates:
-        try:
+    begun = replace(fitted.now, information=None, last=None)
+    try:
+        # What terms were judged by has the coefficients of the last step and states from before it.
+        fit = replace(fitted.fit, workers=session.workers, learn_noise=False, free=False)
+        fitted = replace(fitted, fit=fit, now=_settled(fit, begun))
+        for relation in candidates if fitted.now.finite else ():
             if _allowed(session, fitted, library, quadratic, kept, relation):
                 found.append(relation)
-        except StoppedError:
-            break
+    except StoppedError:
+        pass
     return tuple(found)
 
 
@@ -73,42 +82,56 @@ def _allowed(
     step = FAR * math.sqrt(does / alone) * vector
     allowed = quadratic.price * max(1.0, quadratic.misfit)
     free = sorted({*kept, *vector.nonzero()[:, 0].tolist()} - {lead})
-    return any(
-        _rise(session, fitted, library, sign * step, free, allowed) <= allowed
-        for sign in (1.0, -1.0)
-    )
+    for way in (step, -step):
+        rise = _rise(session, fitted, library, way, free, allowed)
+        # A shift of half the size costs a quarter, as far as rollouts are linear in it.
+        if allowed < rise and (rise <= NEARER**2 * allowed or rise == math.inf):
+            rise = _rise(session, fitted, library, way / NEARER, free, allowed)
+        if rise <= allowed:
+            return True
+    return False
 
 
 def _rise(
     session: Session, fitted: Fitted, library: Library, step: Tensor, free: list[int], enough: float
 ) -> float:
-    """By how much χ² is higher with other coefficients and the states that suit them, of which the
-    data may determine fewer: each lowers χ² by one whatever is true. free: terms whose coefficients
-    may still change a little: those of a relation are not known exactly. inf where it would take
-    far more steps of time: nobody would call that the same equation."""
+    """By how much χ² is higher with other coefficients and the states that suit them, beyond what
+    noise makes of it: the data may determine fewer unknowns there, each of which lowers χ² by one,
+    give or take √2, whatever is true. free: terms whose coefficients may still change a little:
+    those of a relation are not known exactly. inf where it would take far more steps of time:
+    nobody would call that the same equation."""
     setup, now = fitted.setup, fitted.now
-    assert now.reduced is not None
-    before = float(fitted.fit.objectives(now.coefficients, now.seen, now.states).sum())
-    before += float(now.reduced.spread.sum())
     there = now.coefficients + step
     steps = setup.untried(library, fitted.grid, there, now.states.at).substeps
-    if steps > DEAR * fitted.fit.model.inner.substeps:
+    if steps > DEAR * max(QUICK, fitted.fit.model.inner.substeps):
         return math.inf
     dynamics = setup.dynamics(library, fitted.grid, there, now.states.at)
     fit = Fit(Model(dynamics, dynamics, single=False), session.workers, False, free=False)
-    moved, rise = replace(now, coefficients=there, information=None, last=None), math.inf
-    for _ in range(STATES):
-        moved = fit.run(moved, 1, until=0.0)
-        if not moved.finite:
-            return math.inf
-        assert moved.reduced is not None
-        after = float(fit.objectives(there, moved.seen, moved.states).sum()) - before
-        after += float(moved.reduced.spread.sum())
-        settled, rise = after > 0.9 * rise, min(rise, after)
-        if rise <= enough or settled:
-            break
+    moved = _settled(fit, replace(now, coefficients=there))
+    if not moved.finite:
+        return math.inf
+    assert now.reduced is not None and moved.reduced is not None
+    fewer = float(now.reduced.spread.sum() - moved.reduced.spread.sum())
+    # With the same noise, but each with its own prior: waves hidden in one are not in the other.
+    before = float(fitted.fit.objectives(now.coefficients, now.seen, now.states).sum())
+    rise = float(fit.objectives(there, now.seen, moved.states).sum()) - before - fewer
+    rise -= SCATTER * math.sqrt(2 * abs(fewer))
     if rise <= enough:
         return rise
     reduced = replace(fit, free=True).reduce(moved)
     matrix, gradient = reduced.matrix.sum(0)[free][:, free], reduced.gradient.sum(0)[free]
     return rise - float(gradient @ inverse(matrix) @ gradient)
+
+
+def _settled(fit: Fit, begun: Estimate) -> Estimate:
+    """The states that suit some coefficients."""
+    now, least = begun, math.inf
+    for _ in range(STATES):
+        now = fit.run(now, 1, until=0.0)
+        if not now.finite:
+            break
+        total = float(fit.objectives(now.coefficients, now.seen, now.states).sum())
+        if total > least - LITTLE:
+            break
+        least = total
+    return now

@@ -39,7 +39,7 @@ from pdenet.discovery.refine.eliminate import (
     damped,
     reduce_states,
 )
-from pdenet.discovery.refine.information import moved, share_of, solve
+from pdenet.discovery.refine.information import limited, moved, share_of, solve
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, ended, positive
 from pdenet.errors import StoppedError
@@ -293,16 +293,17 @@ class Fit:
         the first: with this share of the change of the coefficients, with that damped, then none,
         then with every trajectory's state as far as it is good for itself."""
         before = reduced.chi2.sum(1) + reduced.prior
+        limit = min(WORSE * float(before.sum()), torch.finfo(torch.float64).max)
         for damping in DAMPINGS if self.free else (math.inf,):
             there, step = self._direction(now, reduced, damping, share)
             states = replace(now.states, at=now.states.at + step)
             after = self.objectives(there, now.seen, states)
-            if float(after.sum()) <= WORSE * float(before.sum()):
+            if float(after.sum()) <= limit:
                 return there, states, damping == 0 or not self.free
         for damping in (CAUTIOUS, math.inf) if self.free else (math.inf,):
             there, step = self._direction(now, reduced, damping, share)
             states, after = self._each(there, now, step, before)
-            if float(after.sum()) <= WORSE * float(before.sum()):
+            if float(after.sum()) <= limit:
                 return there, states, False
         return now.coefficients, now.states, False
 
@@ -315,7 +316,7 @@ class Fit:
             return now.coefficients, reduced.step
         matrix = reduced.matrix.sum(0)
         change = solve(matrix + damping * matrix.diagonal().diag(), reduced.gradient.sum(0))
-        change = share * change
+        change = limited(share * change, now.coefficients)
         along = torch.einsum("j,bj...->b...", change.to(reduced.solved.dtype), reduced.solved)
         return now.coefficients + change, reduced.step - along
 

@@ -11,7 +11,17 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["covariance", "errors", "inverse", "moved", "principal", "share_of", "solve", "visible"]
+__all__ = [
+    "covariance",
+    "errors",
+    "inverse",
+    "limited",
+    "moved",
+    "principal",
+    "share_of",
+    "solve",
+    "visible",
+]
 
 UNSEEN = 1e-10
 """Share of the information on a coefficient, alone, below which a direction counts as unseen."""
@@ -24,6 +34,10 @@ is less: a fit has converged at a tenth of it, and digits beyond the eighth are 
 TURNED, LEAST_SHARE = 0.5, 0.25
 """Cosine between two changes of the coefficients, with its sign turned, from which on the second
 turns back on the first; and the share of it that is made at least."""
+
+MOST_LARGER = 1e3
+"""Factor by which a coefficient grows in one step, at most. Where all that it does is over within a
+frame data say next to nothing of it, and a step of a few standard errors leads to 1e80."""
 
 
 def principal(information: Tensor) -> tuple[Tensor, Tensor] | None:
@@ -74,6 +88,12 @@ def visible(information: Tensor, coefficients: Tensor, share: float = FINEST) ->
     does = (coefficients @ information @ coefficients).clamp_min(0)
     alone = information.diagonal().clamp_min(1e-300)
     return errors(information).maximum(share * (does / alone).sqrt())
+
+
+def limited(change: Tensor, coefficients: Tensor) -> Tensor:
+    """The change, as far as no coefficient that is not zero grows out of all proportion."""
+    most = torch.where(coefficients == 0, math.inf, MOST_LARGER * coefficients.abs())
+    return change.clamp(-most, most)
 
 
 def moved(

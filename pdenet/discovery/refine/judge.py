@@ -32,7 +32,7 @@ from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.saving import Judgement
 from pdenet.discovery.refine.session import Fitted, Session
-from pdenet.discovery.refine.setup import DEAR, LONGEST, MOST_STEPS, SHORTEST, Setup
+from pdenet.discovery.refine.setup import DEAR, LONGEST, MOST_STEPS, QUICK, SHORTEST, Setup
 from pdenet.discovery.refine.trial import (
     ATTEMPT,
     COSTLY,
@@ -55,9 +55,6 @@ VALUES = 2**20
 """Terms are judged on so many trajectories and numbers, or the least number of frames beside; the
 final fit sees all."""
 FRAMES = 16
-
-QUICK = 4
-"""Steps of time for one of the data that are few for any equation: linear ones take only one."""
 
 ROUNDS = 6
 """How often terms are judged, at most."""
@@ -120,7 +117,7 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
     start[simplest.kept] = (quadratic.at + quadratic.best(simplest.kept))[simplest.kept]
     begun = replace(found.fitted, now=replace(found.fitted.now, coefficients=start))
     # Nobody would call an equation simpler that takes far more steps.
-    most = DEAR * found.fitted.fit.model.inner.substeps
+    most = DEAR * max(QUICK, found.fitted.fit.model.inner.substeps)
     grid, at = begun.grid, begun.now.states.at
     if simplest.kept and begun.setup.untried(library, grid, start, at).substeps <= most:
         again = fit_terms(session, begun, proposal, session.config.iterations)

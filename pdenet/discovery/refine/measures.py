@@ -22,6 +22,7 @@ __all__ = [
     "LARGE",
     "SIGNIFICANT",
     "SMALL",
+    "SURPRISING",
     "TOO_LATE",
     "WHAT_TO_TRY",
     "Final",
@@ -29,6 +30,7 @@ __all__ = [
     "finer_than",
     "freedom",
     "is_good",
+    "is_noise",
     "misfit_of",
     "miss",
     "quadratic_of",
@@ -49,6 +51,9 @@ _ENDED = (
     "the time budget ended before an equation was fitted: give fewer trajectories or frames, or"
 )
 TOO_LATE = Advice(f"{_ENDED} more time (budget=)", shell=f"{_ENDED} more time (--budget)")
+
+SURPRISING = 4.0
+"""Standard deviations that noise alone does not reach."""
 
 ABOVE_NOISE = 1.2
 """Variance over that of the noise, which is known to some per cent, from which it is more than
@@ -178,6 +183,19 @@ def why_no_change(setup: Setup) -> str | None:
             "use frames that are further apart, or data with less noise"
         )
     return None
+
+
+def is_noise(final: Final) -> bool:
+    """Whether an equation was fitted to nothing but noise: it lowers χ², beside fields that are
+    constant, by no more than its terms and the unknowns of its states do of noise."""
+    now, setup = final.estimate, final.setup
+    if now.reduced is None or why_no_change(setup) is None:
+        return False
+    unknowns = float(now.reduced.spread.sum())
+    left = chi2_of(now, setup.sigma) * float(freedom(now.seen, now.reduced))
+    lowered = _variation(setup) * float(setup.seen.seen.sum()) - left
+    terms = final.quadratic.price * len(now.coefficients)
+    return lowered < unknowns + SURPRISING * math.sqrt(2 * unknowns) + terms
 
 
 def _variation(setup: Setup, still: bool = False) -> float:

@@ -25,11 +25,13 @@ from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.finish import finish
 from pdenet.discovery.refine.fit import Workers
 from pdenet.discovery.refine.judge import judge, reconsidered
+from pdenet.discovery.refine.measures import is_noise, why_no_change
 from pdenet.discovery.refine.propose import propose
 from pdenet.discovery.refine.saving import Judgement, Kept, checked, restored_judgement
 from pdenet.discovery.refine.session import Session
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.refine.summary import summarise
+from pdenet.errors import DiscoveryError
 from pdenet.events import Event, Listener
 from pdenet.pde import PDE
 from pdenet.problem import Problem
@@ -93,5 +95,8 @@ def refine(
             if same:
                 break
             final = finish(session, proposal, judgement)
+        none = why_no_change(final.setup) if config.choose and is_noise(final) else None
+        if none is not None:
+            raise DiscoveryError(none)
         found = summarise(proposal, judgement, final, data.shape[1])
     return replace(found, seconds={"refine": time.perf_counter() - started})

@@ -18,15 +18,15 @@ from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.session import Fitted
-from pdenet.discovery.refine.setup import MOST_STEPS, Setup
+from pdenet.discovery.refine.setup import HOPELESS, Setup
 from pdenet.errors import CheckpointError
 from pdenet.grid import Grid
 
 __all__ = ["Judgement", "Kept", "checked", "restored", "restored_judgement", "to_save"]
 
-FINER, HALVED, ITERATIONS = 4, 64, 10**6
-"""How much finer than `finest` a grid may be and how much smaller than stable a step of time, and
-how many iterations may have been made: more than any refinement comes to."""
+FINER, ITERATIONS = 4, 10**6
+"""How much finer than `finest` a grid may be and how much smaller than they must be steps of time;
+and how many iterations may have been made: more than any refinement comes to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +195,7 @@ def _check_fit(found: _Saved, setup: Setup, own: int) -> None:
     if outer.shape[0] % shape.shape[0]:
         raise ValueError(f"states on {shape.shape} points have no outer grid of {outer.shape}")
     for name in ("steps", "outer_steps"):
-        found.whole(name, (rows,), 1, HALVED * MOST_STEPS)
+        found.whole(name, (rows,), 1, FINER * HOPELESS)
     waves = setup.waves_on(shape).shape
     found.numbers("coefficients", (own,))
     for name in ("at", "draw"):

@@ -35,9 +35,13 @@ STAGES = 0.25
 TOGETHER = 2**21
 """Numbers of rollouts that are tried at once."""
 
-DOUBLINGS, MOST_STEPS = 3, 256
-"""How often steps are halved because rollouts blow up; and steps from frame to frame, at most:
-products of high derivatives ask for any number of them."""
+DOUBLINGS, MOST_STEPS, HOPELESS = 3, 256, 2**14
+"""How often steps are halved because rollouts blow up; steps from frame to frame, at most, of what
+is tried: products of high derivatives ask for any number of them; and those for which not even an
+equation that was given is solved."""
+
+QUICK = 4
+"""Steps of time for one of the data that are few for any equation: linear ones take only one."""
 
 DEAR = 64
 """Steps of time beside those that lead to a fit, from which a rollout is not tried: neither another
@@ -237,6 +241,12 @@ class Setup:
         their speeds ask for, and twice, four or eight times as many, but not above `most`, where
         they blow up on the way, because fields grow."""
         found = self.untried(library, grid, coefficients, at)
+        if found.substeps > HOPELESS:
+            raise DiscoveryError(
+                f"an explicit solver would take {found.substeps:.2g} steps of time from one frame "
+                f"to the next, where {HOPELESS} are the most: the coefficients are too large for "
+                "these data; begin with another equation"
+            )
         for _ in range(DOUBLINGS):
             lost = self._lost(found, at, coefficients)
             if not any(lost) or 2 * max(found.each) > most:

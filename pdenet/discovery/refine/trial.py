@@ -72,6 +72,9 @@ def first_fit(session: Session, setup: Setup, grid: Grid, proposal: Proposal) ->
         if found is not None and fitted.now.finite and _distance(fitted) < least[1]:
             fitted = fit_terms(session, fitted, proposal, ATTEMPT - PROBE)
         spent += steps * fitted.now.iterations
+        there = fitted.now.coefficients
+        if setup.untried(proposal.library, grid, there, fitted.now.states.at).substeps > MOST_STEPS:
+            continue  # where it went no solver follows
         near, distance = fitted.now.step < NEAR, _distance(fitted)
         if near and (distance < EXPLAINED or misfit_of(fitted.now) < LARGE):
             return fitted

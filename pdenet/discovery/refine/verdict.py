@@ -18,6 +18,7 @@ from pdenet.discovery import noise
 from pdenet.discovery.refine.measures import (
     EXPLAINED,
     SIGNIFICANT,
+    SURPRISING,
     WHAT_TO_TRY,
     Final,
     chi2_of,
@@ -36,9 +37,9 @@ __all__ = ["Doubts", "chi2_error", "family_text", "is_explained", "less_noise", 
 SPIKE = 6.0
 """Standard deviations that noise leaves in two of a thousand million values."""
 
-SURPRISING, LEAST = 4.0, 0.02
-"""Standard deviations above 1 at which χ² says that the equation does not explain the data, and the
-least distance: noise is not known better than to a per cent (`noise`), nor is the prior exact."""
+LEAST = 0.02
+"""Distance from 1 within which χ² says nothing against an equation: noise is not known better than
+to a per cent (`noise`), nor is the prior exact."""
 
 COMPUTED, REPRODUCED = 1e-6, 1e-3
 """Noise below this share of the fields is that of computed data, whose errors are no noise: then

@@ -13,7 +13,7 @@ from torch import Tensor
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.eliminate import Model, States, reduce_states
 from pdenet.discovery.refine.fit import Estimate, Fit, Workers
-from pdenet.discovery.refine.information import covariance, inverse, share_of
+from pdenet.discovery.refine.information import covariance, inverse, limited, share_of
 from pdenet.discovery.refine.information import errors as standard_errors
 from pdenet.discovery.refine.krylov import conjugate_gradients
 from pdenet.discovery.refine.linearised import Linearised
@@ -330,3 +330,9 @@ def test_information_that_is_singular_or_not_finite_is_not_taken_for_knowledge()
         broken[0, 1] = broken[1, 0] = wrong
         assert bool((inverse(broken) == 0).all())
         assert bool(standard_errors(broken).isinf().all())
+
+
+def test_coefficients_do_not_grow_out_of_all_proportion() -> None:
+    change = torch.tensor([1e82, -1e82, 5.0, 7.0], dtype=torch.float64)
+    coefficients = torch.tensor([-2.0, 1e-3, 0.0, 1.0], dtype=torch.float64)
+    assert limited(change, coefficients).tolist() == [2000.0, -1.0, 5.0, 7.0]

@@ -154,6 +154,18 @@ def test_a_travelling_wave_obeys_a_family() -> None:
     assert compare(result.pde, PDE("u_t = -1.5*u_x")).tpr == 1
 
 
+@pytest.mark.parametrize("seed", [1, 11, 12])
+def test_a_family_is_one_whatever_the_noise(seed: int) -> None:
+    """One soliton of Korteweg and de Vries: a member of the family with u_xx takes other waves out
+    of the noise than one without, and χ² of the two scatters."""
+    length, n = 30.0, 128
+    x, t = np.arange(n) / n * length, DT * np.arange(26)[:, None]
+    states = (1 / np.cosh((x - 8 - 2 * t) / np.sqrt(2)) ** 2)[None, :, None]
+    result = found(noisy(states, 0.01, seed), length)
+    assert verdict(result) == "not identifiable"
+    assert compare(result.pde, PDE("u_t = -2*u_x")).tpr == 1
+
+
 def test_a_law_outside_of_the_library_is_not_identified() -> None:
     """u_t = −2 u/(1 + u), pointwise exact: u + log u = c − 2 t."""
     rng = np.random.default_rng(5)
@@ -184,6 +196,23 @@ def test_noise_alone_says_so() -> None:
     data = torch.from_numpy(np.random.default_rng(7).standard_normal((3, 12, 1, 24)))
     with pytest.raises(DiscoveryError, match="nothing but noise"):
         found(data)
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_much_noise_alone_says_so(seed: int) -> None:
+    """A coefficient of what is over within a frame runs away; a term lowers χ² as noise does."""
+    data = torch.from_numpy(np.random.default_rng(seed).standard_normal((8, 31, 1, 64)))
+    with pytest.raises(DiscoveryError, match="nothing but noise"):
+        found(data)
+
+
+def test_a_wave_within_the_noise_is_found() -> None:
+    rng = np.random.default_rng(1)
+    x, t = np.arange(64) / 64 * TAU, DT * np.arange(31)[:, None]
+    noise = rng.standard_normal((8, 31, 1, 64))
+    waves = [0.6 * np.cos(2 * (x - t) + rng.uniform(0, TAU)) for _ in range(8)]
+    result = found(torch.from_numpy(noise + np.array(waves)[:, :, None]))
+    assert compare(result.pde, PDE("u_t = -u_x")).tpr == 1
 
 
 def test_fields_that_stand_still_say_so() -> None:
