@@ -345,16 +345,19 @@ def _gradients(
     states: States,
     residual: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """J_uᵀ r and J_θᵀ r, averaged over u + δ and u − δ."""
+    """J_uᵀ r and J_θᵀ r, averaged over u + δ and u − δ, where the outer model is as far from the
+    inner one as at u: what that leaves out has another sign at u − δ, but for δ² times the
+    difference of their derivatives."""
     waves, weight, frames = model.inner.waves, seen.weight, seen.values.shape[1]
     if not bool(states.draw.abs().amax() > 0):
         start, along = line.gradient(seen.spread(waves, residual * weight)[:, None])
         return start[:, 0], along[:, 0]
+    beyond = residual - seen.residual(waves, line.frames)
     # Both at once.
     model, seen, n = model.twice(), seen.twice(), len(states.at)
     at = torch.cat([states.at + states.draw, states.at - states.draw])
     there = Linearised.of(model.inner, at, coefficients, frames, model.is_single(seen, at))
-    left = model.residual(seen, at, coefficients, there)
+    left = seen.residual(waves, there.frames) + torch.cat([beyond, beyond])
     start, along = there.gradient(seen.spread(waves, left * seen.weight)[:, None])
     return 0.5 * (start[:n] + start[n:])[:, 0], 0.5 * (along[:n] + along[n:])[:, 0]
 

@@ -107,12 +107,12 @@ def _rise(
         return math.inf
     dynamics = setup.dynamics(library, fitted.grid, there, now.states.at)
     fit = Fit(Model(dynamics, dynamics, single=False), session.workers, False, free=False)
-    moved = _settled(fit, replace(now, coefficients=there))
-    if not moved.finite:
+    if not bool(fit.objectives(there, now.seen, now.states).isfinite().all()):
         return math.inf
+    moved = _settled(fit, replace(now, coefficients=there))
     assert now.reduced is not None and moved.reduced is not None
     fewer = float(now.reduced.spread.sum() - moved.reduced.spread.sum())
-    # With the same noise, but each with its own prior: waves hidden in one are not in the other.
+    # Each has a prior of its own: waves that are hidden in one are not in the other.
     before = float(fitted.fit.objectives(now.coefficients, now.seen, now.states).sum())
     rise = float(fit.objectives(there, now.seen, moved.states).sum()) - before - fewer
     rise -= SCATTER * math.sqrt(2 * abs(fewer))
@@ -124,14 +124,16 @@ def _rise(
 
 
 def _settled(fit: Fit, begun: Estimate) -> Estimate:
-    """The states that suit some coefficients."""
-    now, least = begun, math.inf
+    """The states that suit some coefficients: the best, as far from them steps may lead away."""
+    now, best, least = begun, begun, math.inf
     for _ in range(STATES):
         now = fit.run(now, 1, until=0.0)
         if not now.finite:
             break
         total = float(fit.objectives(now.coefficients, now.seen, now.states).sum())
-        if total > least - LITTLE:
+        settled = not total < least - LITTLE
+        if total < least:
+            best, least = now, total
+        if settled:
             break
-        least = total
-    return now
+    return best

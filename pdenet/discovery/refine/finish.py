@@ -12,13 +12,14 @@ from torch import Tensor
 from pdenet.discovery.refine.dynamics import Dynamics, closer
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
-from pdenet.discovery.refine.information import errors, visible
+from pdenet.discovery.refine.information import visible
 from pdenet.discovery.refine.measures import (
     EXPLAINED,
     TOO_LATE,
     Final,
     chi2_of,
     finer_than,
+    is_exact,
     is_good,
     miss,
     quadratic_of,
@@ -158,7 +159,7 @@ def _longer(session: Session, final: Final, work: _Work) -> Final:
     whole, frames = session.setup.data.shape[1], work.frames
     while frames < whole and is_good(final) and not session.late():
         frames = 2 * frames if 4 * frames <= whole else whole
-        if frames * final.fit.model.inner.substeps > LONGEST or _is_exact(final.estimate):
+        if frames * final.fit.model.inner.substeps > LONGEST or is_exact(final.estimate):
             break
         known = Fitted.of(final)
         start = final.estimate.coefficients
@@ -168,13 +169,6 @@ def _longer(session: Session, final: Final, work: _Work) -> Final:
             break
         final = found
     return final
-
-
-def _is_exact(now: Estimate) -> bool:
-    """Whether the data have no noise to speak of: longer windows would say nothing that counts."""
-    if now.information is None:
-        return False
-    return bool((errors(now.information) < visible(now.information, now.coefficients)).all())
 
 
 def _attempts(work: _Work) -> Iterator[_Work]:
@@ -234,7 +228,7 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
         raise DiscoveryError(TOO_LATE.python, shell=TOO_LATE.shell)
     bias = torch.zeros(len(now.coefficients), dtype=torch.float64)
     if near:
-        fit, now, bias = _as_fine_as_needed(session, setup, library, fit, now, step)
+        fit, now, bias = _as_fine_as_needed(session, setup, library, fit, now, step, work.short)
     assert now.reduced is not None
     quadratic = quadratic_of(now, now.reduced, windows)
     return Final(setup, library, grid, fit, now, quadratic, bias)
@@ -269,6 +263,7 @@ def _as_fine_as_needed(
     fit: Fit,
     now: Estimate,
     step: Callable[[Estimate, Model], None],
+    short: bool,
 ) -> tuple[Fit, Estimate, Tensor]:
     """The fit with an outer model so fine that a finer one would change little, and by how much.
 
@@ -281,6 +276,9 @@ def _as_fine_as_needed(
         try:
             near = now.converged or chi2_of(now, now.seen.sigma) < 1 + LITTLE
             times = smaller_by(fit, now) if near else 1
+            if times > 1 and short:  # chaos makes long windows costly, and they say little more
+                now = replace(now, step=math.inf)
+                break
             if times > 1:  # wrong derivatives may keep a fit from converging, too
                 fit = replace(fit, model=fit.model.with_smaller_steps(times))
                 now = _settled(session, fit, now, step)

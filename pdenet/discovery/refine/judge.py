@@ -59,6 +59,9 @@ FRAMES = 16
 ROUNDS = 6
 """How often terms are judged, at most."""
 
+VAIN = 0.5
+"""Share of what would be evidence for terms that they must at least show when they are fitted."""
+
 WORSE = 1.5
 """Factor by which χ² may rise when terms change. Those that leave cost some tens of χ², not half of
 it."""
@@ -229,7 +232,9 @@ def _rounds(
             now, choice = fitted.now, _those(choice, nonzero(fitted.now.coefficients))
             break
         after = fit_terms(session, start, proposal, session.config.iterations, most)
-        worse = finer is None and _is_worse(after, fitted)
+        worse = finer is None and (
+            _is_worse(after, fitted) or _is_vain(after, fitted, quadratic.price)
+        )
         patient = not _is_lost(after, fitted)
         lost = done > 0 and not patient
         fitted = fitted if worse or (lost and finer is not None) else after
@@ -335,6 +340,15 @@ def _is_worse(after: Fitted, before: Fitted) -> bool:
         return False
     limit = WORSE * max(1.0, chi2_of(before.now, before.setup.sigma))
     return not after.now.finite or chi2_of(after.now, after.setup.sigma) > limit
+
+
+def _is_vain(after: Fitted, before: Fitted, price: float) -> bool:
+    """Whether more terms than explain the data already lower χ² by less than a share of what would
+    be evidence for them: the quadratic that asked for them goes far along what the data cannot
+    tell."""
+    more = len(nonzero(after.now.coefficients)) - len(nonzero(before.now.coefficients))
+    known = before.now.finite and chi2_of(before.now, before.setup.shown) < EXPLAINED
+    return more > 0 and known and not _rise(after, before) < -VAIN * more * price
 
 
 def _is_lost(after: Fitted, before: Fitted) -> bool:

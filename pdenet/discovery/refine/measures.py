@@ -10,6 +10,7 @@ from torch import Tensor
 from pdenet.discovery.refine.choose import Judged, Quadratic
 from pdenet.discovery.refine.eliminate import Reduced
 from pdenet.discovery.refine.fit import Estimate, Fit
+from pdenet.discovery.refine.information import errors, visible
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.terms import Library
@@ -29,6 +30,7 @@ __all__ = [
     "chi2_of",
     "finer_than",
     "freedom",
+    "is_exact",
     "is_good",
     "is_noise",
     "misfit_of",
@@ -183,6 +185,13 @@ def why_no_change(setup: Setup) -> str | None:
             "use frames that are further apart, or data with less noise"
         )
     return None
+
+
+def is_exact(now: Estimate) -> bool:
+    """Whether the data have no noise to speak of: longer windows would say nothing that counts."""
+    if now.information is None:
+        return False
+    return bool((errors(now.information) < visible(now.information, now.coefficients)).all())
 
 
 def is_noise(final: Final) -> bool:

@@ -243,9 +243,9 @@ class Setup:
         found = self.untried(library, grid, coefficients, at)
         if found.substeps > HOPELESS:
             raise DiscoveryError(
-                f"an explicit solver would take {found.substeps:.2g} steps of time from one frame "
-                f"to the next, where {HOPELESS} are the most: the coefficients are too large for "
-                "these data; begin with another equation"
+                f"a solver would have to take {counted(found.substeps, 'step')} of time from one "
+                f"frame to the next, and takes {HOPELESS} at most: the coefficients are too large "
+                "for these data; begin with another equation"
             )
         for _ in range(DOUBLINGS):
             lost = self._lost(found, at, coefficients)

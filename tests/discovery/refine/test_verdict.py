@@ -166,6 +166,19 @@ def test_a_family_is_one_whatever_the_noise(seed: int) -> None:
     assert compare(result.pde, PDE("u_t = -2*u_x")).tpr == 1
 
 
+def test_terms_that_explain_nothing_more_do_not_stay() -> None:
+    """A standing soliton of Schroedinger's equation only turns: u_t = −0.72 v says it all, and ten
+    terms, which a quadratic far along their relations asks for, say no more."""
+    a, length, n = 1.2, 20.0, 96
+    x, t = length * np.arange(n) / n, DT * np.arange(41)[:, None]
+    whole = a / np.cosh(a * (x - 10)) * np.exp(0.5j * a**2 * t)
+    states = np.stack([whole.real, whole.imag], 1)[None]
+    problem = Problem(None, Grid((n,), (length,)), periodic(1), ("u", "v"))
+    result = refine(None, noisy(states, 0.01), None, problem, DT, RefineConfig(workers=1))
+    assert verdict(result) == "not identifiable"
+    assert compare(result.pde, PDE("u_t = -0.72*v", "v_t = 0.72*u")).tpr == 1
+
+
 def test_a_law_outside_of_the_library_is_not_identified() -> None:
     """u_t = −2 u/(1 + u), pointwise exact: u + log u = c − 2 t."""
     rng = np.random.default_rng(5)
