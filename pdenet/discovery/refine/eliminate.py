@@ -105,11 +105,6 @@ class Model:
         inner = self.inner.in_steps(tuple(max(steps, least) for steps in self.inner.each))
         return replace(self, inner=inner).in_smaller_steps(other.times)
 
-    def twice(self) -> Model:
-        """Of all trajectories and then all again."""
-        inner, outer = self.inner.twice(), self.outer.twice()
-        return replace(self, inner=inner, outer=inner if self.outer is self.inner else outer)
-
     def is_single(self, seen: Observations, start: Tensor) -> bool:
         """Whether derivatives are of single precision. Of a field that is never seen the data may
         say so little that rounding hides it, and in some units numbers are too small or large."""
@@ -354,7 +349,7 @@ def _gradients(
         return start[:, 0], along[:, 0]
     beyond = residual - seen.residual(waves, line.frames)
     # Both at once.
-    model, seen, n = model.twice(), seen.twice(), len(states.at)
+    model, seen, n = replace(model, inner=model.inner.twice()), seen.twice(), len(states.at)
     at = torch.cat([states.at + states.draw, states.at - states.draw])
     there = Linearised.of(model.inner, at, coefficients, frames, model.is_single(seen, at))
     left = seen.residual(waves, there.frames) + torch.cat([beyond, beyond])

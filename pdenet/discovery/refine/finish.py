@@ -60,6 +60,9 @@ LITTLE = 0.1
 """chi² above 1 for the sake of which a fit that has not converged is not gone on with or tried in
 another way."""
 
+Step = Callable[[Estimate, Model], None]
+"""What is told of every iteration."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Work:
@@ -262,7 +265,7 @@ def _as_fine_as_needed(
     library: Library,
     fit: Fit,
     now: Estimate,
-    step: Callable[[Estimate, Model], None],
+    step: Step,
     short: bool,
 ) -> tuple[Fit, Estimate, Tensor]:
     """The fit with an outer model so fine that a finer one would change little, and by how much.
@@ -276,12 +279,10 @@ def _as_fine_as_needed(
         try:
             near = now.converged or chi2_of(now, now.seen.sigma) < 1 + LITTLE
             times = smaller_by(fit, now) if near else 1
-            if times > 1 and short:  # chaos makes long windows costly, and they say little more
-                now = replace(now, step=math.inf)
-                break
             if times > 1:  # wrong derivatives may keep a fit from converging, too
                 fit = replace(fit, model=fit.model.with_smaller_steps(times))
-                now = _settled(session, fit, now, step)
+                # Chaos makes long windows costly, and they say little more than shorter ones.
+                now = _settled(session, fit, now, step, GROWTH if short else 0)
                 continue
         except StoppedError:
             break
@@ -322,7 +323,7 @@ def _as_fine_as_needed(
     return fit, now, bias.nan_to_num(math.inf).cpu()  # a model that blows up says nothing
 
 
-def _tried(fit: Fit, now: Estimate, step: Callable[[Estimate, Model], None]) -> Estimate:
+def _tried(fit: Fit, now: Estimate, step: Step) -> Estimate:
     """A few iterations from a place that should be near: no more where steps are refused."""
     for _ in range(GROWTH):
         before = math.inf if now.reduced is None else chi2_of(now, now.seen.sigma)
@@ -335,16 +336,15 @@ def _tried(fit: Fit, now: Estimate, step: Callable[[Estimate, Model], None]) -> 
     return now
 
 
-def _settled(
-    session: Session, fit: Fit, now: Estimate, step: Callable[[Estimate, Model], None]
-) -> Estimate:
-    """The fit after so many iterations, and as many again for as long as they halve what chi² has
-    above 1, and that is not little."""
+def _settled(session: Session, fit: Fit, now: Estimate, step: Step, most: int = 0) -> Estimate:
+    """The fit after so many iterations, or those of the settings, and as many again for as long as
+    they halve what chi² has above 1, and that is not little."""
     while True:
         known = now.reduced is not None
         before = chi2_of(now, now.seen.sigma) if known else math.inf
         sigma = now.seen.sigma
-        now = fit.run(now, session.config.iterations, lambda done: step(done, fit.model))
+        count = most or session.config.iterations
+        now = fit.run(now, count, lambda done: step(done, fit.model))
         if now.reduced is None or now.converged or not now.finite or session.late():
             return now
         after = chi2_of(now, sigma)
