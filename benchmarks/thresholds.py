@@ -49,7 +49,7 @@ HOMES = {
     "families": ("FAR", "SCATTER"),
     "setup": ("DEAR", "LONGEST"),
     "trial": ("COSTLY", "NEAR"),
-    "judge": ("WORSE",),
+    "judge": ("WORSE", "VAIN"),
     "information": ("FINEST", "MOST_LARGER"),
     "choose": ("RESOLVED",),
     "linear": ("SEEN",),
