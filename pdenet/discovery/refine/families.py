@@ -32,6 +32,10 @@ FAR, NEARER = 0.5, 2.0
 equation does; and by what factor less in a second try, where the first is too far for rollouts that
 grow, or for what waves that decay take out of the noise."""
 
+TOLD = 4.0
+"""How far above what one more term would have to lower χ² by a shift is by itself, at least: a
+coefficient that is known to a tenth may move a little, and is no family for that."""
+
 SCATTER = 2.0
 """Standard deviations of the difference between two fits of which one determines more unknowns."""
 
@@ -82,10 +86,12 @@ def _allowed(
     step = FAR * math.sqrt(does / alone) * vector
     allowed = quadratic.price * max(1.0, quadratic.misfit)
     free = sorted({*kept, *vector.nonzero()[:, 0].tolist()} - {lead})
-    for way in (step, -step):
+    far = FAR**2 * does > TOLD * allowed
+    nearer = (FAR / NEARER) ** 2 * does > TOLD * allowed
+    for way in (step, -step) if far else ():
         rise = _rise(session, fitted, library, way, free, allowed)
         # A shift of half the size costs a quarter, as far as rollouts are linear in it.
-        if allowed < rise and (rise <= NEARER**2 * allowed or rise == math.inf):
+        if nearer and allowed < rise and (rise <= NEARER**2 * allowed or rise == math.inf):
             rise = _rise(session, fitted, library, way / NEARER, free, allowed)
         if rise <= allowed:
             return True

@@ -65,7 +65,8 @@ WHAT_TO_TRY = (
     "The law may need a coefficient that varies in space (the preset variable-coefficients), a "
     "source that is no polynomial (the preset nonlinear-source, or a function in an equation to "
     "begin with), a field that was not measured, a force that depends on time, or none of these: "
-    "random or nonlocal dynamics have no such equation. A field may also act on the others without "
+    "random or nonlocal dynamics have no such equation. Noise that is alike from frame to frame "
+    "leaves as much, too. A field may also act on the others without "
     "a law of its own: then say that it is given"
 )
 

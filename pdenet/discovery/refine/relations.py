@@ -35,8 +35,9 @@ LEAST = 1e-3
 ROUNDS = 3
 """Of weighted least squares."""
 
-MOST_TERMS = 3
-"""Products on the other side of a relation, at most: with more, anything is related."""
+MOST_TERMS = 4
+"""Products on the other side of a relation, at most: a moving soliton of Schroedinger's equation
+has so many; with more, anything is related."""
 
 MOST_TRIED = 40
 """Products of which all sums of so few are tried, at most."""
