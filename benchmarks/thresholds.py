@@ -46,7 +46,7 @@ HOMES = {
     "start": ("WORTH", "EXPLAINED"),
     "measures": ("EXPLAINED", "LARGE", "SMALL", "SIGNIFICANT", "SURPRISING"),
     "relations": ("HOLDS", "VISIBLE"),
-    "families": ("FAR", "SCATTER"),
+    "families": ("FAR", "SCATTER", "TOLD"),
     "setup": ("DEAR", "LONGEST"),
     "trial": ("COSTLY", "NEAR"),
     "judge": ("WORSE", "VAIN"),
