@@ -138,7 +138,8 @@ def main() -> None:
         for case in options.cases:
             key = {"threshold": threshold, "factor": factor, "case": case, "revision": now}
             shown += kept.of(key, partial(run, case, threshold, factor, options.limit))[0]
-        print(table(shown).splitlines()[-1], flush=True)
+        if not options.table:
+            print(table(shown).splitlines()[-1], flush=True)
     print(table(shown))
 
 
