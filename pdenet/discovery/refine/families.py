@@ -57,8 +57,11 @@ def families(
     try:
         # What terms were judged by has the coefficients of the last step and states from before it.
         fit = replace(fitted.fit, workers=session.workers, learn_noise=False, free=False)
-        fitted = replace(fitted, fit=fit, now=_settled(fit, begun))
-        for relation in candidates if fitted.now.finite else ():
+        now = _settled(fit, begun)
+        if now is None:
+            return ()
+        fitted = replace(fitted, fit=fit, now=now)
+        for relation in candidates:
             if _allowed(session, fitted, library, quadratic, kept, relation):
                 found.append(relation)
     except StoppedError:
@@ -116,6 +119,8 @@ def _rise(
     if not bool(fit.objectives(there, now.seen, now.states).isfinite().all()):
         return math.inf
     moved = _settled(fit, replace(now, coefficients=there))
+    if moved is None:
+        return math.inf
     assert now.reduced is not None and moved.reduced is not None
     fewer = float(now.reduced.spread.sum() - moved.reduced.spread.sum())
     # Each has a prior of its own: waves that are hidden in one are not in the other.
@@ -129,9 +134,10 @@ def _rise(
     return rise - float(gradient @ inverse(matrix) @ gradient)
 
 
-def _settled(fit: Fit, begun: Estimate) -> Estimate:
-    """The states that suit some coefficients: the best, as far from them steps may lead away."""
-    now, best, least = begun, begun, math.inf
+def _settled(fit: Fit, begun: Estimate) -> Estimate | None:
+    """The states that suit some coefficients: the best, as far from them steps may lead away. None
+    where rollouts blow up."""
+    now, best, least = begun, None, math.inf
     for _ in range(STATES):
         now = fit.run(now, 1, until=0.0)
         if not now.finite:

@@ -97,7 +97,7 @@ def finish(
     now, frames = final.estimate, session.setup.data.shape[1]
     known = Fitted.of(final)
     work = _Work(final.library, now.coefficients, judgement, frames, known, short=True)
-    found = _final(session, work)
+    found = _other(session, work, final)
     # What is unknown of given fields adds up on the way.
     limit = 1 + LITTLE + EXPLAINED * max(0.0, chi2_of(now, final.setup.sigma) - 1)
     good = found.estimate.converged and chi2_of(found.estimate, found.setup.sigma) < limit
@@ -128,14 +128,14 @@ def _whole(
         for attempt in _attempts(work):
             if session.late() or is_good(final):
                 break
-            final = min(final, _final(session, attempt), key=miss)
+            final = min(final, _other(session, attempt, final), key=miss)
     finer = _finer(final, final.grid)
     while finer is not None and not session.late():
         frames, known = final.setup.data.shape[1], Fitted.of(final)
         again = replace(work, frames=frames, grid=finer)
         if known.is_near:
             again = replace(again, start=final.estimate.coefficients, known=known)
-        final = min(final, _final(session, again), key=miss)
+        final = min(final, _other(session, again, final), key=miss)
         finer = _finer(final, finer)
     hidden = bool((final.estimate.seen.count == 0).any())
     sure = hidden or not final.estimate.converged
@@ -166,7 +166,8 @@ def _longer(session: Session, final: Final, work: _Work) -> Final:
             break
         known = Fitted.of(final)
         start = final.estimate.coefficients
-        found = _final(session, replace(work, start=start, frames=frames, known=known, short=True))
+        longer = replace(work, start=start, frames=frames, known=known, short=True)
+        found = _other(session, longer, final)
         limit = chi2_of(final.estimate, final.setup.sigma) + LITTLE
         if not found.estimate.converged or chi2_of(found.estimate, found.setup.sigma) > limit:
             break
@@ -191,6 +192,14 @@ def _sure(session: Session, final: Final) -> Final:
     assert now.reduced is not None
     windows = len(now.states.at) // len(session.setup.data)
     return replace(final, estimate=now, quadratic=quadratic_of(now, now.reduced, windows))
+
+
+def _other(session: Session, work: _Work, final: Final) -> Final:
+    """Another fit than this one, or this one where there is no time for it or no solver follows."""
+    try:
+        return _final(session, work)
+    except DiscoveryError:
+        return final
 
 
 def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = None) -> Final:
@@ -222,10 +231,8 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
     near = known is None or known.is_near
     short = work.short or not near
     now = _tried(fit, now, step) if short else _settled(session, fit, now, step)
-    if not now.finite and not (
-        short or session.late()
-    ):  # steps that are stable for the first states alone
-        fit = replace(fit, model=_halved(fit.model))
+    if not (now.finite or short or session.late()):  # steps stable for the first states alone
+        fit = replace(fit, model=fit.model.with_smaller_steps(2))
         now = _settled(session, fit, setup.begin(grid, work.start), step)
     if now.reduced is None:
         raise DiscoveryError(TOO_LATE.python, shell=TOO_LATE.shell)
@@ -235,11 +242,6 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
     assert now.reduced is not None
     quadratic = quadratic_of(now, now.reduced, windows)
     return Final(setup, library, grid, fit, now, quadratic, bias)
-
-
-def _halved(model: Model) -> Model:
-    inner = model.inner.in_smaller_steps(2)
-    return Model(inner, inner)
 
 
 def _states_alone(fit: Fit, now: Estimate) -> Estimate:
@@ -288,11 +290,11 @@ def _as_fine_as_needed(
             break
         inner, outer = fit.model.inner, fit.model.outer
         smaller = outer.in_smaller_steps(2)
-        finer = _on(setup, library, inner, now, outer.waves.grid.refine(2))
-        finer = finer.in_steps(tuple(map(max, finer.each, outer.each)))
         try:
+            finer = _on(setup, library, inner, now, outer.waves.grid.refine(2))
+            finer = finer.in_steps(tuple(map(max, finer.each, outer.each)))
             shifts = shift(fit, now, smaller, finer)
-        except StoppedError:
+        except (StoppedError, DiscoveryError):  # no solver could follow there
             break
         bias = shifts.sum(0)
         assert now.information is not None
@@ -343,8 +345,7 @@ def _settled(session: Session, fit: Fit, now: Estimate, step: Step, most: int = 
         known = now.reduced is not None
         before = chi2_of(now, now.seen.sigma) if known else math.inf
         sigma = now.seen.sigma
-        count = most or session.config.iterations
-        now = fit.run(now, count, lambda done: step(done, fit.model))
+        now = fit.run(now, most or session.config.iterations, lambda done: step(done, fit.model))
         if now.reduced is None or now.converged or not now.finite or session.late():
             return now
         after = chi2_of(now, sigma)

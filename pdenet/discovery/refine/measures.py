@@ -32,12 +32,12 @@ __all__ = [
     "freedom",
     "is_exact",
     "is_good",
-    "is_noise",
     "misfit_of",
     "miss",
     "quadratic_of",
     "reason_of",
     "why_no_change",
+    "why_noise",
     "why_nothing",
 ]
 
@@ -66,8 +66,8 @@ WHAT_TO_TRY = (
     "source that is no polynomial (the preset nonlinear-source, or a function in an equation to "
     "begin with), a field that was not measured, a force that depends on time, or none of these: "
     "random or nonlocal dynamics have no such equation. Noise that is alike from frame to frame "
-    "leaves as much, too. A field may also act on the others without "
-    "a law of its own: then say that it is given"
+    "leaves as much, too. A field may also act on the others without a law of its own: then "
+    "say that it is given"
 )
 
 LARGE = 0.05
@@ -195,17 +195,20 @@ def is_exact(now: Estimate) -> bool:
     return bool((errors(now.information) < visible(now.information, now.coefficients)).all())
 
 
-def is_noise(final: Final) -> bool:
-    """Whether an equation was fitted to nothing but noise: it lowers χ², beside fields that are
-    constant, by no more than its terms and the unknowns of its states do of noise."""
+def why_noise(final: Final) -> str | None:
+    """That an equation was fitted to nothing but noise, in words: it lowers χ², beside fields that
+    are constant, by no more than its terms and the unknowns of its states do of noise. None where
+    it lowers it by more."""
     now, setup = final.estimate, final.setup
-    if now.reduced is None or why_no_change(setup) is None:
-        return False
+    none = why_no_change(setup)
+    if now.reduced is None or none is None:
+        return None
     unknowns = float(now.reduced.spread.sum())
     left = chi2_of(now, setup.sigma) * float(freedom(now.seen, now.reduced))
     lowered = _variation(setup) * float(setup.seen.seen.sum()) - left
     terms = final.quadratic.price * len(now.coefficients)
-    return lowered < unknowns + SURPRISING * math.sqrt(2 * unknowns) + terms
+    chance = unknowns + SURPRISING * math.sqrt(2 * unknowns) + terms
+    return none if lowered < chance else None
 
 
 def _variation(setup: Setup, still: bool = False) -> float:

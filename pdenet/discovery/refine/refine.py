@@ -25,7 +25,7 @@ from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.finish import finish
 from pdenet.discovery.refine.fit import Workers
 from pdenet.discovery.refine.judge import judge, reconsidered
-from pdenet.discovery.refine.measures import is_noise, why_no_change
+from pdenet.discovery.refine.measures import why_noise
 from pdenet.discovery.refine.propose import propose
 from pdenet.discovery.refine.saving import Judgement, Kept, checked, restored_judgement
 from pdenet.discovery.refine.session import Session
@@ -95,7 +95,7 @@ def refine(
             if same:
                 break
             final = finish(session, proposal, judgement)
-        none = why_no_change(final.setup) if config.choose and is_noise(final) else None
+        none = why_noise(final) if config.choose else None
         if none is not None:
             raise DiscoveryError(none)
         found = summarise(proposal, judgement, final, data.shape[1])

@@ -59,15 +59,6 @@ def noisy(states: Tensor, level: float, seed: int = 0) -> Tensor:
     )
 
 
-def test_an_equation_that_no_solver_could_follow_is_refused(
-    burgers: tuple[Tensor, Problem, float],
-) -> None:
-    states, problem, dt = burgers
-    with pytest.raises(DiscoveryError, match="steps of time from one frame to the next"):
-        given = PDE("u_t = -1e12*u*u_x")
-        refine(given, states, None, problem, dt, RefineConfig(workers=1, choose=False))
-
-
 def z_scores(found: DiscoveredEquation) -> list[float]:
     """Errors of the true terms over their standard errors."""
     return [

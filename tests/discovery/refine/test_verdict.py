@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torch import Tensor
 from pdenet.boundary import periodic
 from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine import RefineConfig
+from pdenet.discovery.refine import finish as finish_module
 from pdenet.discovery.refine.refine import refine
 from pdenet.errors import DiscoveryError
 from pdenet.grid import Grid
@@ -109,18 +111,37 @@ def test_what_does_not_change_along_an_axis_says_nothing_of_it() -> None:
     assert set(result.pde.terms()["u"]) == set(PDE("u_t = u_x + u_xx").terms()["u"])
 
 
-def test_long_windows_show_terms_that_short_ones_do_not() -> None:
-    """Nobody sees this diffusion over 25 of 200 frames."""
+def slow_diffusion() -> Tensor:
+    """One trajectory of 200 frames: nobody sees its diffusion over 25."""
     rng, x = np.random.default_rng(2), TAU * np.arange(N) / N
     t = DT * np.arange(200)[:, None]
     states = sum(
         np.cos(k * (x - 0.7 * t) + rng.uniform(0, TAU)) * np.exp(-2.5e-4 * k**2 * t)
         for k in range(1, 6)
     )
-    data = noisy(np.asarray(states)[None, :, None], 0.15)
-    result = found(data)
+    return noisy(np.asarray(states)[None, :, None], 0.15)
+
+
+def test_long_windows_show_terms_that_short_ones_do_not() -> None:
+    result = found(slow_diffusion())
     assert verdict(result) == "identified"
     assert set(result.pde.terms()["u"]) == set(PDE("u_t = u_x + u_xx").terms()["u"])
+
+
+def test_a_fit_is_not_lost_where_a_further_one_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where time ends before the first iteration of a longer window."""
+    real, calls = finish_module._final, list[int]()
+
+    def once(*given: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 1:
+            raise DiscoveryError("no time")
+        return real(*given)
+
+    monkeypatch.setattr(finish_module, "_final", once)
+    result = found(slow_diffusion())
+    assert len(calls) > 1
+    assert PDE("u_t = u_x").terms()["u"].keys() <= result.pde.terms()["u"].keys()
 
 
 def test_waves_of_any_shell_count() -> None:
@@ -252,6 +273,13 @@ def test_fields_that_stand_still_say_so() -> None:
     states = np.broadcast_to(linear(0 * waves(), 4, 2)[:, :1], (4, FRAMES, 1, N))
     with pytest.raises(DiscoveryError, match="do not change by more than their noise"):
         found(noisy(states.copy(), 0.01))
+
+
+def test_an_equation_that_no_solver_could_follow_is_refused() -> None:
+    data, given = noisy(linear(-0.5j * waves(), 4, 0), 0.01), PDE("u_t = -1e12*u*u_x")
+    problem = Problem(None, Grid((N,), (TAU,)), periodic(1), ("u",))
+    with pytest.raises(DiscoveryError, match="steps of time from one frame to the next"):
+        refine(given, data, None, problem, DT, RefineConfig(workers=1, choose=False))
 
 
 def test_random_motion_is_told_from_no_motion() -> None:
