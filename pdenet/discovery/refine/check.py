@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from pdenet.boundary import Periodic
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import DiscoveryError
 from pdenet.pde import PDE
@@ -33,14 +32,6 @@ def check_problem(pde: PDE | None, data: Tensor, problem: Problem, config: Refin
 
 
 def _check_axes(problem: Problem) -> None:
-    for axis, ends in zip(problem.grid.axes, problem.boundaries, strict=True):
-        if not all(isinstance(end, Periodic) for end in ends):
-            told = f"{axis} has walls, and a refinement needs periodic axes: a network "
-            told += "reads equations between walls"
-            raise DiscoveryError(
-                f"{told}, discover(data, refine=False)",
-                shell=f"{told}, 'pdenet discover DATA.h5 -o RUN --no-refine'",
-            )
     for axis, points in zip(problem.grid.axes, problem.grid.shape, strict=True):
         if points < FEWEST:
             raise DiscoveryError(

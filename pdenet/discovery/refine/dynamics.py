@@ -27,6 +27,7 @@ from torch import Tensor
 
 from pdenet.discovery.product import Product, values_of
 from pdenet.discovery.refine.driving import Driving, Moment
+from pdenet.discovery.refine.latent import Latent, Pull
 from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.terms import Library
 from pdenet.pde.jet import Jet
@@ -109,6 +110,8 @@ class Dynamics:
     kept: int = 2**27
     dealiased: bool = False
     driving: Driving | None = None
+    latent: Latent | None = None
+    pull: Pull | None = None
 
     def part(self, rows: slice) -> Dynamics:
         """Of some trajectories, with as many steps as they need."""
@@ -134,7 +137,19 @@ class Dynamics:
         waves = Waves(self.waves.grid, self.waves.like.float())
         bases = {basis: values.float() for basis, values in self.library.bases.items()}
         driving = None if self.driving is None else self.driving.to(torch.complex64)
-        return replace(self, waves=waves, library=self.library.with_bases(bases), driving=driving)
+        latent = None if self.latent is None else self.latent.to(waves)
+        pull = None if self.pull is None else self.pull.to(waves.like)
+        library = self.library.with_bases(bases)
+        return replace(
+            self, waves=waves, library=library, driving=driving, latent=latent, pull=pull
+        )
+
+    def begun(self, at: Tensor) -> tuple[Dynamics, Tensor]:
+        """The same with what unknowns (.., field, *waves) draw fields towards, and the states."""
+        if self.latent is None:
+            return self, at
+        start, pull = self.latent.pull(at)
+        return replace(self, pull=pull), start
 
     @property
     def complex(self) -> torch.dtype:
@@ -146,7 +161,16 @@ class Dynamics:
         """The derivatives of the state that occur in N, or where there are none the first field."""
         nonlinear = self.library.only([jet is None for jet in self.linear_jets])
         found = tuple(jet for jet in nonlinear.jets if jet.field in self.library.fields)
-        return found or (Jet(self.library.fields[0], (0,) * self.library.ndim),)
+        plain = tuple(Jet(name, (0,) * self.library.ndim) for name in self.library.fields)
+        if self.latent is not None:
+            return found + tuple(jet for jet in plain if jet not in found)
+        return found or plain[:1]
+
+    @cached_property
+    def plain(self) -> list[int]:
+        """The places of the fields themselves among the jets."""
+        jets = self.own_jets
+        return [jets.index(Jet(f, (0,) * self.library.ndim)) for f in self.library.fields]
 
     @cached_property
     def given_jets(self) -> tuple[Jet, ...]:
@@ -259,6 +283,7 @@ class Dynamics:
 
     def is_moderate(self, states: Tensor) -> bool:
         """Whether single precision has room around the sizes of all jets and terms."""
+        states = self.begun(states)[1]
         jets = self.all_values(states, (0, 0.0))
         value_of = self.monomials(jets)
         terms = zip(self.library.terms, self.linear_jets, strict=True)
@@ -281,6 +306,7 @@ class Dynamics:
         finite is left, which is looked at after 1, 2, 4, 8, .. frames, the rest is as it is then.
         """
         dynamics, values = self.at(coefficients)
+        dynamics, start = dynamics.begun(start)
         found, done = [start[:, None]], 1
         while done < frames:
             count = min(done, frames - done)
@@ -322,7 +348,10 @@ class Dynamics:
             moment = (frame, step / self.substeps)
             jets = self.all_values(modes, moment)
             see(modes, jets, moment)
-            return self.waves.modes(self.nonlinear(jets, coefficients))
+            change = self.nonlinear(jets, coefficients)
+            if self.pull is not None:
+                change += self.pull.towards(*moment) - self.pull.rate * jets[:, self.plain]
+            return self.waves.modes(change)
 
         u, found = start, [start]
         for n in range(first, first + frames - 1):
@@ -346,6 +375,8 @@ class Dynamics:
         for (equation, jet), parts in self.slopes.items():
             each = [coefficients[j] * value_of(product) for j, product in parts]
             found.append((equation, jet, sum(each[1:], each[0])[:, None]))
+        if self.latent is not None:
+            found += [(f, jet, -self.latent.rate[None, None]) for f, jet in enumerate(self.plain)]
         return found
 
     def speeds(self, jets: Tensor, coefficients: Sequence[float]) -> list[float]:
@@ -376,6 +407,7 @@ class Dynamics:
         """How many substeps keep the rollout of each trajectory stable. growth: by how much fields
         grow on the way, (trajectory,)."""
         dynamics, values = self.at(coefficients)
+        start = self.begun(start)[1]
         turning = float(dynamics.linear(values).imag.abs().amax()) * self.dt
         found = []
         each = [

@@ -35,14 +35,14 @@ model).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.information import principal
-from pdenet.discovery.refine.krylov import combined, conjugate_gradients
+from pdenet.discovery.refine.krylov import Subspace, combined, conjugate_gradients
 from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells
@@ -54,6 +54,10 @@ __all__ = [
     "damped",
     "reduce_states",
 ]
+
+KEPT = 2**28
+"""Bytes that directions in which the normal equations of states are known may take, of all
+trajectories that are solved for together."""
 
 LOST = 0.03
 """Share of the information along an axis that rough solutions may get wrong."""
@@ -122,12 +126,41 @@ class Model:
 
 
 @dataclass(frozen=True, eq=False)
+class Known:
+    """Directions of the unknowns of some trajectories, and what J_uᵀ J_u makes of them,
+    (trajectory, direction, field, *waves) both."""
+
+    directions: Tensor
+    images: Tensor
+
+    def part(self, rows: slice) -> Known:
+        """Of some trajectories."""
+        return Known(self.directions[rows], self.images[rows])
+
+    def times(self, factor: Tensor) -> Known:
+        """With other noise: the images of each trajectory times a number."""
+        factor = factor.reshape([-1] + [1] * (self.images.dim() - 1))
+        return Known(self.directions, self.images * factor)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Known | None]) -> Known | None:
+        """Of all trajectories; None where one of them has none, or another number of them."""
+        known = [each for each in parts if each is not None]
+        if len(known) < len(parts) or not known:
+            return None
+        most = min(each.directions.shape[1] for each in known)
+        pairs = ((each.directions[:, -most:], each.images[:, -most:]) for each in known)
+        return cls(*(torch.cat(each) for each in zip(*pairs, strict=True)))
+
+
+@dataclass(frozen=True, eq=False)
 class States:
     """Initial states of some trajectories, and what is known of them.
 
     at: (trajectory, field, *waves). draw: δ, zero at first. variance: S of every wave, inf where
     there is no prior. solved: X_θ of the last iteration, (trajectory, term, field, *waves). white,
-    wave: the white noise ε at the points of the data and η of the waves that make the draw.
+    wave: the white noise ε at the points of the data and η of the waves that make the draw. known:
+    of their normal equations.
     """
 
     at: Tensor
@@ -136,10 +169,19 @@ class States:
     solved: Tensor
     white: Tensor
     wave: Tensor
+    known: Known | None = None
 
     def part(self, rows: slice) -> States:
         """Of some trajectories."""
-        return States(*(getattr(self, each.name)[rows] for each in fields(self)))
+        tensors = (self.at, self.draw, self.variance, self.solved, self.white, self.wave)
+        found = States(*(each[rows] for each in tensors))  # type: ignore[arg-type]
+        return replace(found, known=self.known and self.known.part(rows))
+
+    def of(self, fields: int) -> States:
+        """The initial states alone, without what happens around a window."""
+        every = (self.at, self.draw, self.variance, self.wave)
+        at, draw, variance, wave = (each[:, :fields] for each in every)
+        return States(at, draw, variance, self.solved[:, :, :fields], self.white, wave)
 
     def only(self, terms: Tensor) -> States:
         """With X_θ of the given terms; -1 stands for one that was not there."""
@@ -167,16 +209,24 @@ class Reduced:
     chi2: Tensor
     prior: Tensor
     spread: Tensor
+    known: Known | None = None
+
+    @property
+    def _tensors(self) -> tuple[Tensor, ...]:
+        found = (self.matrix, self.gradient, self.step, self.solved, self.draw, self.pull)
+        return (*found, self.chi2, self.prior, self.spread)
 
     @property
     def finite(self) -> bool:
         """Whether all of it is."""
-        return all(bool(getattr(self, each.name).isfinite().all()) for each in fields(self))
+        return all(bool(each.isfinite().all()) for each in self._tensors)
 
     @classmethod
     def joined(cls, parts: Sequence[Reduced]) -> Reduced:
         """Of all trajectories."""
-        return cls(*(torch.cat([getattr(p, each.name) for p in parts]) for each in fields(cls)))
+        every = zip(*(part._tensors for part in parts), strict=True)
+        found = cls(*(torch.cat(each) for each in every))  # type: ignore[arg-type]
+        return replace(found, known=Known.joined([part.known for part in parts]))
 
 
 def reduce_states(
@@ -206,18 +256,22 @@ def reduce_states(
     start = pull - states.at / states.variance
     axes, known = _axes(information if terms else None, terms, residual)
     right = torch.cat([combined(axes, coupling), systems.drawn(), start[:, None]], 1)
-    bound = tolerance**2 * waves.inner(right, systems.precondition(right))
-    bound[:, :terms] = torch.minimum(bound[:, :terms], LOST * known / len(seen.values))
     solved = combined(axes, states.solved[:, :terms])
-    begun = [solved, states.draw[:, None], torch.zeros_like(start)[:, None]]
+    begun = torch.cat([solved, states.draw[:, None], torch.zeros_like(start)[:, None]], 1)
+    kept = _Kept(systems)
+    begun = kept.begin(right, begun)
+    near = begun if kept.on else systems.precondition(right)
+    bound = tolerance**2 * waves.inner(right, near).clamp_min(0)
+    bound[:, :terms] = torch.minimum(bound[:, :terms], LOST * known / len(seen.values))
     found, left = conjugate_gradients(
         systems.apply,
         right,
-        torch.cat(begun, 1),
-        systems.precondition,
+        begun,
+        kept.precondition,
         waves.gram,
         iterations,
         bound,
+        kept.keep,
     )
     back = torch.linalg.inv(axes)
     solved, draw, step = combined(back, found[:, :terms]), found[:, terms], found[:, terms + 1]
@@ -235,7 +289,8 @@ def reduce_states(
         pull=pull,
         chi2=_squares(residual),
         prior=inner(states.at / states.variance, states.at),
-        spread=_squares(systems.observed(draw[:, None])[:, 0]),
+        spread=_spread(systems, draw),
+        known=kept.result(),
     )
 
 
@@ -248,6 +303,47 @@ def _axes(information: Tensor | None, terms: int, like: Tensor) -> tuple[Tensor,
         return one, torch.full_like(one[:, :1].flatten(), torch.inf)
     values, axes = known
     return axes, values.clamp_min(0)
+
+
+class _Kept:
+    """What solving the systems at one place tells of those at the next: around a window there are
+    many directions that the data determine and no simple preconditioner knows."""
+
+    def __init__(self, systems: _Systems) -> None:
+        self.systems, known = systems, systems.states.known
+        self.on = systems.model.inner.latent is not None
+        self.gram = systems.model.inner.waves.gram
+        self.known: Subspace | None = None
+        if known is not None:
+            images = known.images + systems.prior(known.directions)
+            self.known = Subspace(known.directions, images, self.gram)
+        self.found: list[tuple[Tensor, Tensor]] = []
+
+    def begin(self, right: Tensor, start: Tensor) -> Tensor:
+        if self.known is None:
+            return start
+        return start + self.known.project(right - self.systems.apply(start))
+
+    def precondition(self, x: Tensor) -> Tensor:
+        if self.known is None:
+            return self.systems.precondition(x)
+        return self.known.precondition(x, self.systems.precondition)
+
+    def keep(self, direction: Tensor, image: Tensor) -> None:
+        if self.on:
+            self.found.append((direction, image))
+
+    def result(self) -> Known | None:
+        if not self.found:
+            return self.systems.states.known
+        if self.known is not None:
+            self.found.insert(0, (self.known.directions, self.known.images))
+        directions, images = (torch.cat(each, 1) for each in zip(*self.found, strict=True))
+        most = max(16, KEPT // (2 * directions[:, 0].numel() * 16))
+        if directions.shape[1] > most:
+            both = Subspace(directions, images, self.gram)
+            directions, images = both.leading(most, self.systems.precondition)
+        return Known(directions, images - self.systems.prior(directions))
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,8 +365,10 @@ class _Systems:
         line = Linearised.of(model.inner, states.at, coefficients, frames, single)
         weight = seen.weight[:, None].to(line.along.real.dtype)
         diagonal = damped(model.inner, coefficients, seen)
-        found = cls(model, seen, states, line, weight, diagonal)
         hidden = (seen.count == 0).reshape([*seen.count.shape] + [1] * (states.at.dim() - 2))
+        if model.inner.latent is not None:
+            diagonal, hidden = _with_latent(diagonal, hidden, states)
+        found = cls(model, seen, states, line, weight, diagonal)
         if bool(hidden.any()):
             probe = states.wave * hidden
             image = found.transposed(found.observed(probe[:, None]))[:, 0]
@@ -300,11 +398,23 @@ class _Systems:
 
     def apply(self, x: Tensor) -> Tensor:
         """H x."""
-        return self.transposed(self.observed(x)) + _prior(self.model, self.seen, self.states, x)
+        return self.transposed(self.observed(x)) + self.prior(x)
+
+    def prior(self, x: Tensor) -> Tensor:
+        """P x."""
+        return _prior(self.model, self.seen, self.states, x)
 
     def precondition(self, x: Tensor) -> Tensor:
         """About H⁻¹ x."""
         return self.inverse * x
+
+
+def _with_latent(diagonal: Tensor, hidden: Tensor, states: States) -> tuple[Tensor, Tensor]:
+    """The same with the unknowns around the window, of which nothing is known beforehand."""
+    more = states.at.shape[1] - diagonal.shape[1]
+    zero = diagonal[:, :1].expand(-1, more, *[-1] * (diagonal.dim() - 2)) * 0
+    true = torch.zeros_like(hidden[:, :1]).expand(-1, more, *[-1] * (hidden.dim() - 2))
+    return torch.cat([diagonal, zero], 1), torch.cat([hidden, true], 1)
 
 
 def _gain(shells: Shells, probe: Tensor, image: Tensor) -> Tensor:
@@ -318,13 +428,24 @@ def _prior(model: Model, seen: Observations, states: States, x: Tensor) -> Tenso
     field by field."""
     precision, waves = 1 / states.variance, model.inner.waves
     found = precision[:, None] * x
-    for field in range(x.shape[2]) if not model.sized else ():
+    for field in range(seen.count.shape[1]) if not model.sized else ():
         size = torch.zeros_like(states.at)
         size[:, field] = (precision * states.at)[:, field]
         unseen = (seen.count[:, field] == 0) / waves.inner(size, states.at).clamp_min(1e-300)
         share = unseen[:, None] * waves.inner(size[:, None], x)
         found = found - share.reshape([*share.shape] + [1] * (x.dim() - 2)) * size[:, None]
     return found
+
+
+def _spread(systems: _Systems, draw: Tensor) -> Tensor:
+    """Squared residuals that δ adds, (trajectory, field). Around a window δ may not be solved for
+    to the end, and what is left is large where it matters most: εᵀ J_u δ has the same mean and is
+    never too large."""
+    moved = systems.observed(draw[:, None])[:, 0]
+    if systems.model.inner.latent is None:
+        return _squares(moved)
+    product = (moved * systems.states.white * systems.seen.seen).movedim(2, 1)
+    return product.flatten(2).sum(2, dtype=torch.float64).clamp_min(0)
 
 
 def _squares(residual: Tensor) -> Tensor:

@@ -78,6 +78,10 @@ STUCK, STILL = 3, 0.99
 """So many iterations in a row, of which none could be made whole and each left more than this share
 of chi², end a fit: where rollouts are far from linear nothing more comes of it."""
 
+SAME = 1.0
+"""Step in standard errors up to which what is known of the normal equations of states is used for
+the next ones."""
+
 WORSE = 1.01
 """Factor by which a step may raise chi²: what the draws average is not chi² itself."""
 
@@ -273,13 +277,21 @@ class Fit:
         if self.free:
             states = replace(states, solved=reduced.solved)
         states = replace(states, variance=self._spectrum(now, states, reduced.pull))
+        seen = self._noise(now.seen, reduced)
+        # J'J of directions is whitened by the noise.
+        ratio = (now.seen.sigma / seen.sigma).square().mean(1)
         step = 0.0
         if self.free and information is not None:
             step = moved(wanted, information, now.coefficients, now.information)
+        known = reduced.known if step < SAME and whole else None
+        states = replace(states, known=known and known.times(ratio))
+        if self.model.inner.latent is not None and not (step < SAME and whole):
+            # Far from the optimum they are of other states than these.
+            states = replace(states, draw=torch.zeros_like(states.draw))
         return Estimate(
             coefficients=there,
             states=states,
-            seen=self._noise(now.seen, reduced),
+            seen=seen,
             reduced=reduced,
             sigma=now.seen.sigma,
             information=information,
@@ -370,7 +382,12 @@ class Fit:
     def _spectrum(self, now: Estimate, states: States, pull: Tensor) -> Tensor:
         """S from the states: what they hold, over the share of them that the data determine, as far
         as the spectrum stands above the noise (`ended`)."""
-        dynamics, before, size = self.model.inner, states.variance, self.model.inner.waves.grid.size
+        dynamics, size = self.model.inner, self.model.inner.waves.grid.size
+        fields = len(dynamics.library.fields)
+        rest = states.variance[:, fields:]
+        now = replace(now, states=now.states.of(fields))
+        states, pull = states.of(fields), pull[:, :fields]
+        before = states.variance
         shells = Shells(dynamics.waves, directions=True)
         seen = damped(dynamics, now.coefficients, now.seen)
         hidden = (now.seen.count == 0)[..., None]
@@ -386,7 +403,8 @@ class Fit:
         noise = torch.where(seen > 0, 1 / seen.clamp_min(1e-300), 0.0)
         most = CHANGE * torch.maximum(before, noise)
         found = torch.minimum(torch.maximum(found, before / CHANGE), most)
-        return positive(torch.where(before.isinf(), before, found), dynamics.waves.grid.ndim)
+        found = positive(torch.where(before.isinf(), before, found), dynamics.waves.grid.ndim)
+        return torch.cat([found, rest], 1)
 
     def _noise(self, seen: Observations, reduced: Reduced) -> Observations:
         if not self.learn_noise:

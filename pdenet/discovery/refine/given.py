@@ -42,7 +42,7 @@ from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells
 from pdenet.discovery.refine.waves import Waves
 
-__all__ = ["Given"]
+__all__ = ["Given", "combined", "shapes_of"]
 
 BRIDGED, FINER = 0.1, 10.0
 """Noise beside the size of a field with which gaps are filled first, and by how much smaller it is
@@ -109,7 +109,9 @@ class Given:
         for rows in _stretches(shape[2]):
             noise, wave = white[0][:, rows], self.waves.modes(white[1][:, rows])
             mask = torch.ones_like(noise) if self.seen is None else self.seen[:, rows]
-            problem = _Problem(self.waves, _shapes(wave), self.gain[:, rows], mask)
+            problem = _Problem(
+                self.waves, shapes_of(wave.shape[1]).to(wave), self.gain[:, rows], mask
+            )
             parts.append(scale * problem.solved(noise, wave))
         return torch.cat(parts, 1)
 
@@ -121,9 +123,8 @@ def _stretches(frames: int) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(ends)]
 
 
-def _shapes(like: Tensor) -> Tensor:
+def shapes_of(frames: int) -> Tensor:
     """The shapes in time, (frame, shape), from the smoothest on."""
-    frames = like.shape[1]
     second = torch.zeros(max(0, frames - 2), frames, dtype=torch.float64)
     for row in range(len(second)):
         second[row, row : row + 3] = torch.tensor([1.0, -2.0, 1.0], dtype=torch.float64)
@@ -132,10 +133,10 @@ def _shapes(like: Tensor) -> Tensor:
     line = torch.arange(frames, dtype=torch.float64) - (frames - 1) / 2
     for place, shape in enumerate([level, line][: min(2, frames)]):
         vectors[:, place] = shape / shape.norm()
-    return vectors.to(like)
+    return vectors
 
 
-def _combined(matrix: Tensor, modes: Tensor) -> Tensor:
+def combined(matrix: Tensor, modes: Tensor) -> Tensor:
     """A matrix times (trajectory, column, field, *waves)."""
     found: Tensor = torch.einsum("ij,nj...->ni...", matrix, modes)
     return found
@@ -145,16 +146,16 @@ def _filtered(seen: Observations, waves: Waves) -> tuple[Tensor, Tensor]:
     """ĉ at the frames, and g."""
     shells = Shells(waves)
     complete = filled(seen, waves, shells).values
-    shapes = _shapes(waves.modes(complete[:1]))
+    shapes = shapes_of(complete.shape[1]).to(waves.modes(complete[:1]))
     if bool((seen.seen > 0).all()):
-        modes = _combined(shapes.T, waves.modes(complete))
+        modes = combined(shapes.T, waves.modes(complete))
         gain = _gain(modes, seen.sigma, shells)
-        return _combined(shapes, gain * modes), gain
+        return combined(shapes, gain * modes), gain
     size = complete.movedim(2, 1).flatten(2).std(2)
     level, least = BRIDGED * size, seen.sigma.maximum(RESOLVED * size)
     while True:
         level = level.maximum(least)
-        gain = _gain(_combined(shapes.T, waves.modes(complete)), level, shells)
+        gain = _gain(combined(shapes.T, waves.modes(complete)), level, shells)
         frames = _Problem(waves, shapes, gain, seen.seen).solved(seen.values)
         if bool((level <= least).all()):
             return frames, gain
@@ -214,11 +215,11 @@ class _Problem:
 
     def _frames(self, x: Tensor) -> Tensor:
         modes = self.gain.sqrt() * x[:, 0].unflatten(1, self.gain.shape[1:3])
-        return _combined(self.shapes, modes)
+        return combined(self.shapes, modes)
 
     def _seen(self, values: Tensor) -> Tensor:
         modes = self.waves.modes(values * self.seen)
-        return self.gain.sqrt() * _combined(self.shapes.T, modes)
+        return self.gain.sqrt() * combined(self.shapes.T, modes)
 
     def _apply(self, x: Tensor) -> Tensor:
         there = self._seen(self.waves.points(self._frames(x))).flatten(1, 2)[:, None]

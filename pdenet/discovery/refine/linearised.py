@@ -12,13 +12,14 @@ Source: Hager, Numer. Math. 87 (2000) 247-282 (the discrete adjoint of Runge–K
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.driving import Moment
 from pdenet.discovery.refine.dynamics import Dynamics, Stage
+from pdenet.discovery.refine.latent import Pull
 
 __all__ = ["Linearised"]
 
@@ -55,6 +56,8 @@ class Linearised:
         """A rollout from states (batch, field, *waves) with everything that its derivative needs.
         single: the derivative's precision."""
         exact, values = whole.at(coefficients)
+        exact, start = exact.begun(start)
+        whole = replace(whole, pull=exact.pull)
         whole, dynamics = (whole.single, exact.single) if single else (whole, exact)
         real, stages = dynamics.waves.like.dtype, list[Stage]()
         size = real.itemsize * whole.waves.grid.size * (len(exact.jets) + 2 * len(exact.slopes))
@@ -83,23 +86,26 @@ class Linearised:
 
     def tangent(self, start: Tensor) -> Tensor:
         """The change of the frames with the initial state."""
-        return self._forward(start, lambda stage: None)
+        latent, start = self.dynamics.latent, start.to(self.along.dtype)
+        start, pull = (start, None) if latent is None else latent.pull(start)
+        return self._forward(start, lambda stage: None, pull)
 
     def sensitivities(self, terms: Sequence[int]) -> Tensor:
         """The change of the frames with the coefficients of some terms."""
         batch, _, *rest = self.along.shape
         zero = self.along.new_zeros((batch, len(terms), *rest))
-        return self._forward(zero, lambda stage: self._sources(stage, terms))
+        return self._forward(zero, lambda stage: self._sources(stage, terms), None)
 
-    def _forward(self, start: Tensor, source: Callable[[Stage], Tensor | None]) -> Tensor:
+    def _forward(
+        self, w: Tensor, source: Callable[[Stage], Tensor | None], pull: Pull | None
+    ) -> Tensor:
         h = self.dynamics.dt / self.dynamics.substeps
         half = self.dynamics.exponential(self.coefficients)
 
         def rate(stage: Stage, w: Tensor) -> Tensor:
-            change, more = self._apply(stage, w), source(stage)
+            change, more = self._apply(stage, w, pull), source(stage)
             return change if more is None else change + more
 
-        w = start.to(self.along.dtype)
         found = [w]
         for frame in range(self.frames.shape[1] - 1):
             stages = self._stages(frame)
@@ -145,12 +151,15 @@ class Linearised:
         return self.whole.all_values(stage.modes, stage.moment)
 
     def _backward(self, frames: Tensor, see: Callable[[Stage, Tensor, Tensor], None]) -> Tensor:
-        h = self.dynamics.dt / self.dynamics.substeps
+        h, latent = self.dynamics.dt / self.dynamics.substeps, self.dynamics.latent
         half = self.dynamics.exponential(self.coefficients).adjoint
+        pull = None if latent is None else latent.none(frames[:, :, 0].to(self.along.dtype))
 
         def rate(stage: Stage, w: Tensor) -> Tensor:
             points = self.dynamics.waves.points(w)
             see(stage, w, points)
+            if pull is not None:
+                pull.add_transposed(*stage.moment, points)
             return self._transposed(stage, points)
 
         frames = frames.to(self.along.dtype)
@@ -167,15 +176,19 @@ class Linearised:
                 first = rate(one, h / 6 * half(once) + h / 2 * second)
                 w = total + second + first
             w = w + frames[:, :, frame]
+        if latent is not None and pull is not None:
+            w = latent.joined(w, pull)
         return w.to(self.frames.dtype)
 
-    def _apply(self, stage: Stage, w: Tensor) -> Tensor:
+    def _apply(self, stage: Stage, w: Tensor, pull: Pull | None) -> Tensor:
         """N'(U) w as waves."""
         dynamics = self.dynamics
         jets = dynamics.values(w)
         change = jets.new_zeros((*jets.shape[:2], len(dynamics.library.fields), *jets.shape[3:]))
         for equation, jet, slope in stage.slopes:
             change[:, :, equation].addcmul_(slope, jets[:, :, jet])
+        if pull is not None:
+            change += pull.towards(*stage.moment)
         return dynamics.waves.modes(change)
 
     def _transposed(self, stage: Stage, points: Tensor) -> Tensor:

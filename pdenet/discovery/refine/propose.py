@@ -48,7 +48,9 @@ def propose(session: Session, pde: PDE | None) -> Proposal:
     order = max(
         [session.config.order, *(jet.order for jet in (given.jets if given is not None else ()))]
     )
-    ranked = rank_terms(setup.seen, setup.waves, setup.dt, order, setup.fields, setup.acting)
+    ranked = rank_terms(
+        setup.seen, setup.waves, setup.dt, order, setup.fields, setup.acting, setup.taper
+    )
     session.on_event(Phase("terms from the data", 1.0, f"{len(ranked.library.terms)} candidates"))
     if given is None:
         _check_laws(setup.fields, ranked)

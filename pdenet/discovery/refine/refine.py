@@ -55,6 +55,7 @@ def refine(
     config: RefineConfig | None = None,
     on_event: Listener = _silent,
     kept: Kept | None = None,
+    outside: Tensor | None = None,
 ) -> DiscoveredEquation:
     """The equation by maximum likelihood through its rollouts.
 
@@ -77,7 +78,9 @@ def refine(
 
     with Workers.of(data.device, config.workers, late) as workers:
         config = replace(config, workers=workers.count)
-        session = Session(Setup.of(data, problem, dt, config), workers, on_event, kept.save, late)
+        session = Session(
+            Setup.of(data, problem, dt, config, outside), workers, on_event, kept.save, late
+        )
         proposal = propose(session, pde)
         saved = checked(kept, session.setup, len(proposal.library.terms))
         if saved is not None:

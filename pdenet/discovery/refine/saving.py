@@ -230,7 +230,11 @@ def _check_choice(found: _Saved, terms: int) -> None:
 def restored(now: Estimate, saved: Mapping[str, Tensor]) -> Estimate:
     """A fit where it was saved."""
     states = replace(
-        now.states, **{name: saved[name] for name in ("at", "draw", "variance", "solved")}
+        now.states,
+        at=saved["at"],
+        draw=saved["draw"],
+        variance=saved["variance"],
+        solved=saved["solved"],
     )
     return replace(
         now,

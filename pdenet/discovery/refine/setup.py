@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from pdenet.boundary import Periodic, periodic
 from pdenet.discovery.noise import noise_of
 from pdenet.discovery.refine.check import acting_in
 from pdenet.discovery.refine.config import RefineConfig
@@ -17,10 +18,12 @@ from pdenet.discovery.refine.eliminate import States
 from pdenet.discovery.refine.filling import filled
 from pdenet.discovery.refine.fit import Estimate
 from pdenet.discovery.refine.given import Given
+from pdenet.discovery.refine.latent import Latent, first_guess
 from pdenet.discovery.refine.observe import Observations
-from pdenet.discovery.refine.prior import Shells, spectrum_of_data, unresolved
+from pdenet.discovery.refine.prior import Shells, positive, spectrum_of_data, unresolved
 from pdenet.discovery.refine.resolution import resolved_frames
 from pdenet.discovery.refine.waves import Waves
+from pdenet.discovery.refine.window import Window
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError
 from pdenet.grid import Grid
@@ -83,11 +86,25 @@ class Setup:
     given: bool
     origins: tuple[tuple[int, int], ...]
     acting: Given | None = None
+    window: Window | None = None
 
     @classmethod
-    def of(cls, data: Tensor, problem: Problem, dt: float, config: RefineConfig) -> Setup:
-        """Of all fields of the data, with the noise that the user says, or the data show."""
-        found = noise_of(data, (True,) * problem.grid.ndim)
+    def of(
+        cls,
+        data: Tensor,
+        problem: Problem,
+        dt: float,
+        config: RefineConfig,
+        outside: Tensor | None = None,
+    ) -> Setup:
+        """Of all fields of the data, with the noise that the user says, or the data show. outside:
+        where the equation does not hold, (*space)."""
+        window = Window.of(problem, outside)
+        found = noise_of(data, [isinstance(ends[0], Periodic) for ends in problem.boundaries])
+        if window is not None:
+            data = window.placed(data)
+            ends = periodic(problem.grid.ndim)
+            problem = replace(problem, grid=window.box, boundaries=ends, pde=None)
         shown, sigma = found.sigma, found.sigma
         if config.noise is not None:
             first = data[:, 0].flatten(2)
@@ -108,6 +125,7 @@ class Setup:
             found.doubt[:, own],
             config.noise is not None,
             origins,
+            window=window,
         )
         if not acting:
             return setup
@@ -123,6 +141,11 @@ class Setup:
     def fields(self) -> tuple[str, ...]:
         """Those that have an equation, in the order of the data."""
         return tuple(name for name in self.problem.fields if name not in self.config.given)
+
+    @property
+    def taper(self) -> Tensor | None:
+        """A function that is zero outside the window, for weak forms; None where there is none."""
+        return None if self.window is None else self.window.taper.to(self.sigma)
 
     @property
     def waves(self) -> Waves:
@@ -267,8 +290,16 @@ class Setup:
             kept=stages,
             dealiased=finer,
             driving=driving,
+            latent=self._latent(grid),
         )
         return found.in_steps(found.steps_for(at, coefficients, self._growth()))
+
+    def _latent(self, grid: Grid) -> Latent | None:
+        """How what is unknown around a window acts on a grid."""
+        if self.window is None:
+            return None
+        rate = self.window.rate(grid).to(self.sigma)
+        return Latent.of(self.waves_on(grid), rate, self.dt, self.data.shape[1])
 
     def _growth(self) -> Tensor:
         """How much larger fields become than they are in the first frame, (trajectory,)."""
@@ -301,9 +332,15 @@ class Setup:
         floor = self.sigma.square().reshape([*self.sigma.shape] + [1] * grid.ndim)
         gain = (1 / (1 + floor / seen.share(waves) / variance)).nan_to_num(1.0)
         at = own.resampled(own.modes(first.values[:, 0]), waves) * gain
+        if self.window is not None:
+            more, sizes = first_guess(filled(seen, own, Shells(own)).values, self.sigma, own)
+            share = grid.size / self.problem.grid.size
+            at = torch.cat([at, own.resampled(more, waves)], 1)
+            sizes = own.resampled(sizes, waves).real * share
+            variance = torch.cat([variance, positive(sizes, grid.ndim)], 1)
         generator = torch.Generator().manual_seed(self.config.seed)
         white = torch.randn(self.data.shape, generator=generator, dtype=torch.float64)
-        points = (*self.data.shape[:1], self.data.shape[2], *grid.shape)
+        points = (*at.shape[:2], *grid.shape)
         wave = torch.randn(points, generator=generator, dtype=torch.float64)
         solved = at.new_zeros((at.shape[0], len(coefficients), *at.shape[1:]))
         states = States(
@@ -336,9 +373,12 @@ class Setup:
             now.states.variance.clone(),
             now.seen.sigma.clone(),
         )
-        at[mine] = before.resampled(known.states.at[theirs], after)
+        # What was found around a window of other frames has other shapes in time.
+        same = at.shape[1] == known.states.at.shape[1]
+        kept = slice(None) if same else slice(0, self.data.shape[2])
+        at[mine, kept] = before.resampled(known.states.at[theirs][:, kept], after)
         sigma[mine] = known.seen.sigma[theirs]
         if own.shape == grid.shape:
-            variance[mine] = known.states.variance[theirs]
+            variance[mine, kept] = known.states.variance[theirs][:, kept]
         states = replace(now.states, at=at, variance=variance)
         return replace(now, states=states, seen=replace(now.seen, sigma=sigma))

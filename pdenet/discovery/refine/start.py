@@ -145,11 +145,12 @@ def rank_terms(
     order: int,
     fields: tuple[str, ...],
     acting: Given | None = None,
+    taper: Tensor | None = None,
 ) -> Ranked:
     """The terms of every field's equation, from data (trajectory, frame, field, *space).
 
     order: of derivatives, at most; it is no higher than the data ask for. acting: fields without an
-    equation that act in these.
+    equation that act in these. taper: of a window, as in `weak_form`.
     """
     complete, sigma = filled(seen, waves, Shells(waves)).values, seen.sigma
     given = () if acting is None else acting.names
@@ -166,7 +167,7 @@ def rank_terms(
         )
         if (highest, cubic) != CLASSES[0] and (highest > order or len(products) > MOST_PRODUCTS):
             return None
-        form = weak_form(complete[rows], sigma[rows], waves, dt, fields, products, given)
+        form = weak_form(complete[rows], sigma[rows], waves, dt, fields, products, given, taper)
         chosen = tuple(_choose(form, f) for f in range(len(fields)))
         return _Rung(highest, cubic, form, chosen, tuple(same.values()))
 
@@ -180,7 +181,8 @@ def rank_terms(
         own = [k for k in places if rung.form.products[k].jets[0].field in fields]
         jets = [rung.form.products[k].jets[0] for k in own]
         linear = rung.form.gain.new_zeros(len(fields), len(rung.form.products))
-        linear[:, own] = linear_equations(complete, sigma, waves, dt, fields, jets)
+        if taper is None:  # waves of a window are not those of its fields
+            linear[:, own] = linear_equations(complete, sigma, waves, dt, fields, jets)
         found = _ranked(rung, linear, related, _words(tried))
         return replace(found, steady=tuple(still.items()))
 

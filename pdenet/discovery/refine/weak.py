@@ -239,11 +239,14 @@ def weak_form(
     fields: tuple[str, ...],
     products: tuple[Product, ...],
     given: tuple[str, ...] = (),
+    taper: Tensor | None = None,
 ) -> WeakForm:
     """Both sides of the equations of all fields.
 
     complete: data without gaps, (trajectory, frame, name, *space), of the fields and then of those
-    that are given and have no equation. sigma: their noise, (trajectory, name).
+    that are given and have no equation. sigma: their noise, (trajectory, name). taper: a function
+    that both sides are multiplied by where the equation holds in a window alone, zero outside of
+    it, (*space): test functions are then waves times it.
     """
     names = (*fields, *given)
     least = RESOLVED * complete.movedim(2, 1).flatten(2).std(2)
@@ -263,10 +266,13 @@ def weak_form(
         power = (modes * gain).flatten(2).abs().square().sum((0, 1)) * weight.square()
         chosen = power.topk(min(WAVES, len(power))).indices
         columns, sampled = [], []
+        tested = modes if taper is None else waves.modes(complete[row] * taper)
         for number, frame in enumerate(modes * gain):
             values = waves.points(frame.index_select(0, owners) * symbols)
             value_of = values_of(values[None].flatten(2), jets, {})
             made = torch.cat([value_of(product) for product in products])
+            if taper is not None:
+                made = made * taper.flatten()
             columns.append(waves.modes(made.unflatten(1, waves.grid.shape)).flatten(1)[:, chosen])
             if number % every == 0:
                 sampled.append(values)
@@ -274,7 +280,7 @@ def weak_form(
         parts.append(
             (
                 torch.einsum("mt,tpk->pmk", bump, torch.stack(columns)),
-                torch.einsum("mt,tfk->fmk", slope, modes.flatten(2)[..., chosen]),
+                torch.einsum("mt,tfk->fmk", slope, tested.flatten(2)[..., chosen]),
                 gain[0].flatten(1)[:, chosen],
                 weight[chosen],
                 symbols.flatten(1)[:, chosen],

@@ -1,0 +1,169 @@
+"""What happens around a window: unknown fields towards which the states are drawn there.
+
+Where the equation does not hold, u_t = N(u) + λ χ(x) (v(x, t) − u), χ the rate of `window`. With
+the right v that is any evolution at all, so that nothing is assumed about what is around the window
+or comes in through its edge; and what leaves the window is forgotten within a few steps. v is a
+part of what is unknown of a trajectory, as its initial state is: cubic B-splines of time with a
+knot at every frame, waves in space. Its prior takes it for a field like the one inside:
+independent coefficients of the shapes in time (from constant on to ever faster waves) and waves in
+space, with the variance that the data, continued smoothly around the window, show.
+
+With the unknowns of a trajectory stacked along the axis of the fields, (1 + frames + 2) times
+`fields`, the initial state first, all that is done to an initial state is done to both.
+
+Sources: Nordström, Nordin, Henningson, SIAM J. Sci. Comput. 20 (1999) 1365-1393 (fringe regions);
+Trémolet, Q. J. R. Meteorol. Soc. 132 (2006) 2483-2504 (unknown forcing as a control variable);
+de Boor, A Practical Guide to Splines (1978).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pdenet.discovery.refine.given import combined, shapes_of
+from pdenet.discovery.refine.prior import Shells
+from pdenet.discovery.refine.waves import Waves
+
+__all__ = ["Latent", "Pull", "spline_weights"]
+
+RATE = 3.0
+"""λ times the time between frames."""
+
+
+def spline_weights(part: float) -> tuple[float, float, float, float]:
+    """Of the four cubic B-splines between two knots, at this part of the way."""
+    rest = 1 - part
+    return (
+        rest**3 / 6,
+        (3 * part**3 - 6 * part**2 + 4) / 6,
+        (3 * rest**3 - 6 * rest**2 + 4) / 6,
+        part**3 / 6,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Pull:
+    """What fields are drawn towards, at the points of the grid.
+
+    rate: λ χ, (*space). knots: coefficients of the splines of v, (.., knot, field, *space).
+    """
+
+    rate: Tensor
+    knots: Tensor
+
+    def to(self, like: Tensor) -> Pull:
+        """The same in another precision."""
+        return Pull(self.rate.to(like), self.knots.to(like))
+
+    def towards(self, frame: int, part: float) -> Tensor:
+        """λ χ v at a time, (.., field, *space)."""
+        return self.rate * self._mean(frame, spline_weights(part))
+
+    def _mean(self, frame: int, weights: tuple[float, ...]) -> Tensor:
+        axis = self.knots.dim() - self.rate.dim() - 2
+        each = [self.knots.select(axis, frame + k) for k in range(len(weights))]
+        found = weights[0] * each[0]
+        for weight, values in zip(weights[1:], each[1:], strict=True):
+            found = found.add(values, alpha=weight)
+        return found
+
+    def add_transposed(self, frame: int, part: float, points: Tensor) -> None:
+        """The transpose of `towards`: adds to the knots."""
+        axis = self.knots.dim() - self.rate.dim() - 2
+        along = self.rate * points
+        for k, weight in enumerate(spline_weights(part)):
+            self.knots.select(axis, frame + k).add_(along, alpha=weight)
+
+
+@dataclass(frozen=True, eq=False)
+class Latent:
+    """How unknown fields act around a window.
+
+    rate: λ χ on the grid of the states, (*space). shapes: of v in time, (knot, shape), orthonormal.
+    """
+
+    waves: Waves
+    rate: Tensor
+    shapes: Tensor
+
+    @classmethod
+    def of(cls, waves: Waves, rate: Tensor, dt: float, frames: int) -> Latent:
+        """On a grid. rate: χ there."""
+        shapes = shapes_of(frames + 2)
+        return cls(waves, (RATE / dt * rate).to(waves.like), shapes.to(waves.like))
+
+    def to(self, waves: Waves) -> Latent:
+        """The same in another precision."""
+        return Latent(waves, self.rate.to(waves.like), self.shapes.to(waves.like))
+
+    @property
+    def times(self) -> int:
+        """How many coefficients there are for each wave."""
+        return len(self.shapes)
+
+    def split(self, at: Tensor) -> tuple[Tensor, Tensor]:
+        """States and shapes (.., field, *waves), (.., shape, field, *waves) of all unknowns."""
+        axis = at.dim() - self.waves.grid.ndim - 1
+        fields = at.shape[axis] // (1 + self.times)
+        rest = at.narrow(axis, fields, self.times * fields)
+        return at.narrow(axis, 0, fields), rest.unflatten(axis, (self.times, fields))
+
+    def pull(self, at: Tensor) -> tuple[Tensor, Pull]:
+        """States, and what they are drawn towards."""
+        start, shapes = self.split(at)
+        axis = shapes.dim() - self.waves.grid.ndim - 2
+        knots = _along(self.shapes.to(shapes.dtype), shapes, axis)
+        return start, Pull(self.rate, self.waves.points(knots))
+
+    def none(self, vectors: Tensor) -> Pull:
+        """Of vectors (.., field, *waves) of states: knots to add to."""
+        space = self.waves.grid.shape
+        lead = vectors.shape[: vectors.dim() - len(space) - 1]
+        shape = (*lead, self.times, vectors.shape[len(lead)], *space)
+        return Pull(self.rate, vectors.real.new_zeros(shape))
+
+    def joined(self, start: Tensor, pull: Pull) -> Tensor:
+        """The transpose of `pull`: all unknowns."""
+        axis = start.dim() - self.waves.grid.ndim - 1
+        modes = self.waves.modes(pull.knots)
+        shapes = _along(self.shapes.T.to(modes.dtype), modes, axis)
+        return torch.cat([start, shapes.flatten(axis, axis + 1).to(start.dtype)], axis)
+
+
+def _along(matrix: Tensor, values: Tensor, axis: int) -> Tensor:
+    """A matrix times an axis."""
+    found: Tensor = torch.tensordot(values, matrix, ([axis], [1])).movedim(-1, axis)
+    return found
+
+
+def first_guess(complete: Tensor, sigma: Tensor, waves: Waves) -> tuple[Tensor, Tensor]:
+    """v and its variance from data without gaps, (trajectory, shape x field, *waves) both.
+
+    complete: (trajectory, frame, field, *space), sigma: (trajectory, field).
+    """
+    frames = complete.shape[1]
+    shells, shapes = Shells(waves), shapes_of(frames + 2).to(complete)
+    through = torch.linalg.pinv(collocation(frames).to(complete))
+    modes = combined(
+        (shapes.T @ through).to(waves.modes(complete[:1]).dtype), waves.modes(complete)
+    )
+    power = shells.mean(modes.abs().square() / waves.grid.size)
+    count = (3 * shells.waves_in()).clamp_min(1)
+    flat = power.movedim(1, -1).flatten(0, -2)[:, None]
+    near = torch.nn.functional.avg_pool1d(flat, 3, 1, 1, count_include_pad=False)[:, 0]
+    near = near.unflatten(0, (power.shape[0], *power.shape[2:])).movedim(-1, 1)
+    floor = sigma[:, None, :, None].square()
+    variance = torch.maximum(near - floor, (2 / count).sqrt() * floor)
+    return modes.flatten(1, 2), shells.spread(variance).flatten(1, 2)
+
+
+def collocation(frames: int) -> Tensor:
+    """The splines at the frames, (frame, knot)."""
+    found = torch.zeros(frames, frames + 2, dtype=torch.float64)
+    weights = torch.tensor(spline_weights(0.0)[:3], dtype=torch.float64)
+    for frame in range(frames):
+        found[frame, frame : frame + 3] = weights
+    return found

@@ -1,0 +1,112 @@
+"""The window that was measured, in a periodic box that is larger than it.
+
+The equation holds inside the window; of what is around it nothing is known. States live on a box
+that repeats itself, the window and a pad of some points along every axis that is not periodic: a
+field that is smooth up to the edge of the window has a smooth continuation through the pad. There,
+and where a mask says that the equation does not hold, fields are drawn towards unknown ones
+(`latent`) at the rate
+
+    χ(x) = sin²(π/2 min(1, d/w)),
+
+d the distance to the nearest point of the window, w the width of the edge.
+
+Source: Nordström, Nordin, Henningson, SIAM J. Sci. Comput. 20 (1999) 1365-1393 (fringe regions).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.fft import next_fast_len
+from scipy.ndimage import distance_transform_edt, map_coordinates
+from torch import Tensor
+
+from pdenet.boundary import Periodic
+from pdenet.grid import Grid
+from pdenet.problem import Problem
+
+__all__ = ["Window"]
+
+PAD = 12
+"""Points of a pad, at least: the box takes as many as a fast transform has."""
+
+EDGE = 4.0
+"""Points over which the rate rises from none to all of it."""
+
+TAPER = 1 / 6
+"""Share of the shortest side of the window over which test functions fall to zero at its edge."""
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A window in its box.
+
+    box: the periodic grid of the states, of the spacing of the data. inside: the points of the box
+    where the equation holds, (*space).
+    """
+
+    box: Grid
+    inside: Tensor
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, problem: Problem, outside: Tensor | None = None) -> Window | None:
+        """Of the grid of a problem; None where all axes are periodic and nothing is outside."""
+        grid = problem.grid
+        walled = [not isinstance(ends[0], Periodic) for ends in problem.boundaries]
+        if not any(walled) and (outside is None or not bool(outside.any())):
+            return None
+        shape = tuple(
+            _even(n + PAD) if wall else n for n, wall in zip(grid.shape, walled, strict=True)
+        )
+        lengths = tuple(n * step for n, step in zip(shape, grid.spacing, strict=True))
+        inside = torch.zeros(shape, dtype=torch.bool)
+        there = tuple(slice(0, n) for n in grid.shape)
+        inside[there] = True if outside is None else ~outside.cpu()
+        return cls(Grid(shape, lengths, grid.origin), inside, grid.shape)
+
+    def placed(self, data: Tensor) -> Tensor:
+        """Data (.., *window) in the box, NaN around them and where the equation does not hold."""
+        found = data.new_full((*data.shape[: -self.box.ndim], *self.box.shape), math.nan)
+        where: tuple[Any, ...] = (..., *(slice(0, n) for n in self.shape))
+        found[where] = data
+        return torch.where(self.inside.to(data.device), found, math.nan)
+
+    @cached_property
+    def _away(self) -> np.ndarray:
+        """Steps to the nearest point inside, on the box, which repeats itself."""
+        return self._distance(~self.inside.numpy())
+
+    def _distance(self, there: np.ndarray) -> np.ndarray:
+        """Steps to the nearest point that is not there."""
+        reach = [min(n, max(self.box.shape)) for n in self.box.shape]
+        wide = np.pad(there, [(r, r) for r in reach], mode="wrap")
+        found = distance_transform_edt(wide)
+        return np.asarray(
+            found[tuple(slice(r, r + n) for r, n in zip(reach, there.shape, strict=True))]
+        )
+
+    def rate(self, grid: Grid) -> Tensor:
+        """χ on the box or a grid finer than it, (*space)."""
+        factor = grid.shape[0] // self.box.shape[0]
+        places = np.meshgrid(*(np.arange(n) / factor for n in grid.shape), indexing="ij")
+        away = map_coordinates(self._away, places, order=1, mode="grid-wrap")
+        share = np.minimum(1.0, away / EDGE)
+        return torch.from_numpy(np.sin(np.pi / 2 * share) ** 2)
+
+    @cached_property
+    def taper(self) -> Tensor:
+        """A smooth function that is zero outside, for test functions, on the box."""
+        width = max(EDGE, TAPER * min(self.shape))
+        share = np.clip(self._distance(self.inside.numpy()) / width, 0, 1)
+        return torch.from_numpy(np.sin(np.pi / 2 * share) ** 2)
+
+
+def _even(least: int) -> int:
+    """The smallest even number of points from this one on whose transform is fast."""
+    return 2 * int(next_fast_len(-(-least // 2)))
