@@ -2,8 +2,8 @@
 
 Point i of an axis lies at x_i = origin + i Δx. Without an endpoint (periodic axes) Δx = L/N and
 the point at L is the point at 0; with one (walls, open ends) Δx = L/(N - 1), and the first and the
-last point lie on the walls, or where the data end. Arrays on the grid are indexed "ij": index i of the first space axis is the x
-coordinate.
+last point lie on the walls, or where the data end. Arrays on the grid are indexed "ij": index i of
+the first space axis is the x coordinate.
 """
 
 import math
@@ -33,7 +33,7 @@ class Grid:
     origin: coordinates of the first point; zeros when None. In one dimension each of the three may
         be a plain number, Grid(64, 2 * math.pi).
     endpoint: whether the last point lies at origin + length (walls, open) or one step before
-        (periodic);        one flag for each axis, or one for all. It is kept as one flag for each axis.
+        (periodic); one flag for each axis, or one for all. It is kept as one flag for each axis.
 
     Raises GridError when the numbers do not describe a grid.
     """

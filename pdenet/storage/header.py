@@ -210,12 +210,16 @@ def interpret(found: Scan) -> Header:
 
 
 def _missing(values: Mapping[str, Any]) -> bool:
-    missing = bool(values.get("/pdenet@missing", False))
-    version = values.get("/pdenet@format_version", FORMAT_VERSION)
-    if version != OUTSIDE_VERSION and missing != (version == MISSING_VERSION):
+    said = values.get("/pdenet@missing")
+    version, missing = values.get("/pdenet@format_version", FORMAT_VERSION), bool(said)
+    right = (
+        said is not None if version == OUTSIDE_VERSION else missing == (version == MISSING_VERSION)
+    )
+    if not right:
         raise DataError(
-            f"/pdenet@format_version is {version} and /pdenet@missing {missing}: files that may "
-            f"lack values are of version {MISSING_VERSION} and no others, write it again"
+            f"/pdenet@format_version is {version} and /pdenet@missing {said}: files that may lack "
+            f"values are of version {MISSING_VERSION}, and those of version {OUTSIDE_VERSION} say "
+            "whether they may; write it again"
         )
     return missing
 

@@ -55,9 +55,9 @@ class Item:
     """One thing in a file.
 
     address: where it is. kind: what it holds ("field" is a large real dataset, "mask" true or false
-    for every point of the grid, "codes" small integers). shape: one symbol of `SYMBOLS` for each axis. need: "always" in every file that can
-    be read, "native" in every file with a group /pdenet, else "optional". names: the name in
-    braces that this item lists, if it lists one.
+    for every point of the grid, "codes" small integers). shape: one symbol of `SYMBOLS` for each
+    axis. need: "always" in every file that can be read, "native" in every file with a group
+    /pdenet, else "optional". names: the name in braces that this item lists, if it lists one.
     """
 
     address: str
@@ -164,7 +164,7 @@ SCHEMA: tuple[Item, ...] = (
         "flag",
         (),
         "optional",
-        "true: values may be missing, which are NaN; absent where there are none",
+        "true: values may be missing, which are NaN; in files of version 1 it is absent",
     ),
     Item("/pdenet@fields", "text", ("*",), "native", "the fields in the order of the equations"),
     Item(

@@ -16,8 +16,8 @@ from pdenet.problem import Problem
 from pdenet.storage import split
 from pdenet.storage.atomic import PartialFile, check_target, writing
 from pdenet.storage.finite import DIVERGED, require_finite, without_mask
-from pdenet.storage.outside import checked_mask
 from pdenet.storage.header import describe, json_text
+from pdenet.storage.outside import checked_mask
 from pdenet.storage.schema import LONGEST, OUTSIDE_VERSION, SCHEMA, Place, places
 from pdenet.words import counted
 
@@ -172,7 +172,7 @@ class Writer:
             self._make_room(mask.nbytes)
             group = self._file["pdenet"]
             group.create_dataset("outside", data=mask, fletcher32=True)
-            group.attrs["format_version"] = OUTSIDE_VERSION
+            group.attrs.update({"format_version": OUTSIDE_VERSION, "missing": self._missing})
 
     def __exit__(
         self,
