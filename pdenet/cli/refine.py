@@ -63,6 +63,7 @@ def _refined(
             resume=resume,
             device=options["device"],
             on_event=monitor,
+            boundary=options["boundary"],
         )
     seconds = {"refine": time.perf_counter() - started}
     if output is not None and state is not None:

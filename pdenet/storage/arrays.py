@@ -16,7 +16,7 @@ from pdenet.storage.outside import checked_mask
 from pdenet.storage.write import create
 from pdenet.words import counted
 
-__all__ = ["write_arrays"]
+__all__ = ["named_fields", "write_arrays"]
 
 _FIELDS = ("u", "v", "w", "p", "q")
 
@@ -70,14 +70,7 @@ def write_arrays(
     if mask is not None:
         states, options["missing"] = _blank(states, mask, missing=options["missing"])
     states = _real(states, mask, missing=options["missing"])
-    # One name is taken for itself, not for its letters.
-    fields = (fields,) if isinstance(fields, str) else fields
-    names = known.fields if known is not None else tuple(fields or _FIELDS[: states.shape[2]])
-    if len(names) != states.shape[2]:
-        raise DataError(
-            f"states have {counted(states.shape[2], 'field')}, but the names are {names}: name "
-            "each field"
-        )
+    names = named_fields(known.fields if known is not None else fields, states.shape[2])
     problem = known or Problem(None, grid, open_ends(grid.endpoints), names)
     with create(
         path,
@@ -91,6 +84,18 @@ def write_arrays(
             writer.exclude(mask)
         writer.append(states)
     return Path(path)
+
+
+def named_fields(fields: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    """The names of `count` fields; u, v, w, .. where None. Raises DataError for another number."""
+    # One name is taken for itself, not for its letters.
+    fields = (fields,) if isinstance(fields, str) else fields
+    names = tuple(fields or _FIELDS[:count])
+    if len(names) != count:
+        raise DataError(
+            f"states have {counted(count, 'field')}, but the names are {names}: name each field"
+        )
+    return names
 
 
 def _blank(states: np.ndarray, mask: np.ndarray, *, missing: bool) -> tuple[np.ndarray, bool]:

@@ -220,21 +220,7 @@ class Data:
     def require_complete(self) -> None:
         """Raise DataError, which says what to do, where the file may have missing values, points
         outside, or ends of axes that a network cannot be trained between."""
-        self._require_simple()
-        if self.missing:
-            told = (
-                f"{self.path} has missing values, and training needs every one: fit an equation to"
-            )
-            raise DataError(
-                f"{told} it with pdenet.refine(None, {str(self.path)!r})",
-                shell=f"{told} it with 'pdenet refine {self.path}'",
-            )
-
-    def _require_simple(self) -> None:
-        problem = self.problem
-        obstacle = why_not_simple(problem.boundaries, problem.grid.axes)
-        if self.outside is not None and not obstacle:
-            obstacle = f"{counted(int(self.outside.sum()), 'point')} of the grid are outside"
+        obstacle = self.obstacle()
         if obstacle:
             told = (
                 f"{self.path}: {obstacle}, and training needs periodic axes or walls with one "
@@ -245,6 +231,23 @@ class Data:
                 f"{told} pdenet.refine(None, {str(self.path)!r})",
                 shell=f"{told} 'pdenet refine {self.path}'",
             )
+        if self.missing:
+            told = (
+                f"{self.path} has missing values, and training needs every one: fit an equation to"
+            )
+            raise DataError(
+                f"{told} it with pdenet.refine(None, {str(self.path)!r})",
+                shell=f"{told} it with 'pdenet refine {self.path}'",
+            )
+
+    def obstacle(self) -> str:
+        """Why no network can be trained on these data, in words: ends of axes between which it has
+        no filters, or points outside; "" where it can."""
+        problem = self.problem
+        told = why_not_simple(problem.boundaries, problem.grid.axes)
+        if self.outside is not None and not told:
+            told = f"{int(self.outside.sum())} of {problem.grid.size} points are outside"
+        return told
 
     def _rows(self, trajectories: slice | Sequence[int] | np.ndarray) -> list[int]:
         if isinstance(trajectories, slice):

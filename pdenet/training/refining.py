@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from pdenet.boundary import endpoints
 from pdenet.dataset import load
@@ -40,12 +41,14 @@ class Fitted:
 
     train, held_out: (n, frames, field, *space), NaN where missing; held_out is None where a file
     has too few trajectories to hold any out. problem: without the equation that made the data.
+    outside: true where the equation does not hold, bool (*space); None where it holds everywhere.
     """
 
     train: Trajectory
     held_out: Trajectory | None
     problem: Problem
     dt: float
+    outside: Tensor | None = None
 
     @classmethod
     def of(cls, data: Data, train: Trajectory, validation: Trajectory) -> Fitted:
@@ -58,7 +61,9 @@ class Fitted:
         if not any(map(len, sets)):
             raise DataError("the data hold no value at all: all of them are missing")
         held_out = sets[1] if len(sets) > 1 else None
-        return cls(sets[0], held_out, replace(data.problem, pde=None), data.dt)
+        mask = data.outside
+        outside = None if mask is None else torch.from_numpy(mask.copy()).to(train.device)
+        return cls(sets[0], held_out, replace(data.problem, pde=None), data.dt, outside)
 
     @classmethod
     def read(cls, data: Data, device: torch.device) -> Fitted:
@@ -134,6 +139,7 @@ def refined(
         config,
         on_event or _silent,
         kept,
+        outside=fitted.outside,
     )
     spent = time.perf_counter() - started
     if found is None:

@@ -209,7 +209,7 @@ def test_other_ends_than_the_file_says(path: Path):
             data.require_complete()
         data.assume({"y": JOINED})
         assert data.problem == before and data.outside.sum() == 4
-        with pytest.raises(DataError, match=r"4 points of the grid are outside.*pdenet\.refine\("):
+        with pytest.raises(DataError, match=r"4 of 32 points are outside.*pdenet\.refine\("):
             data.require_complete()
         with pytest.raises(GridError, match="2 numbers, the data have 6 frames"):
             data.assume({"x": (Dirichlet((0.0, 1.0)), Open())})

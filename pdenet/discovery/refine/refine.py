@@ -55,6 +55,8 @@ def refine(
     config: RefineConfig | None = None,
     on_event: Listener = _silent,
     kept: Kept | None = None,
+    *,
+    outside: Tensor | None = None,
 ) -> DiscoveredEquation:
     """The equation by maximum likelihood through its rollouts.
 
@@ -62,6 +64,7 @@ def refine(
     train, held_out: trajectories (n, frames, field, *space) in float64, NaN where missing. Both are
     fitted: terms are judged on trajectories that are left out in turn.
     kept: what is kept of it while it goes on.
+    outside: true where the equation does not hold, bool (*space); None where it holds everywhere.
 
     Raises DiscoveryError for axes with walls, coefficients that depend on time, fewer data than
     unknowns, and states that the memory cannot hold.
