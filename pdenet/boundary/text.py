@@ -19,6 +19,7 @@ from pdenet.boundary.conditions import (
     numbers_of,
 )
 from pdenet.errors import GridError
+from pdenet.words import counted
 
 __all__ = ["gather", "join", "parse", "to_text"]
 
@@ -95,7 +96,7 @@ def to_text(boundary: Boundary) -> str:
 
 def _number(value: Values) -> str:
     if isinstance(value, tuple):
-        return f"({len(value)} values, {min(value):g} to {max(value):g})"
+        return f"({counted(len(value), 'value')}, {min(value):g} to {max(value):g})"
     return f"{value:g}"
 
 

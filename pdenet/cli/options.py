@@ -280,7 +280,8 @@ def ends(function: Command) -> Command:
         multiple=True,
         help="What is known at the ends of the axes, or of one, in place of what the file says: "
         "open, x:open, x:periodic, y:dirichlet=0,open for lower and upper, neumann=0, "
-        "robin=COEFFICIENT/VALUE, x:u:dirichlet=0 for one field; may be repeated.",
+        "robin=2/0.5 for a derivative outwards of 0.5 - 2u, x:u:dirichlet=0 for one field; may be "
+        "repeated.",
     )(function)
 
 

@@ -72,7 +72,15 @@ def _refined(
         note(f"equation: {output}")
     result = result_of(found, data, seconds, noise=config.noise)
     if report is not None:
-        write_report(None, result, found, report, data=data, settings={"refine": vars(config)})
+        write_report(
+            None,
+            result,
+            found,
+            report,
+            data=data,
+            settings={"refine": vars(config)},
+            boundary=options["boundary"],
+        )
         note(f"report: {report}")
     return result
 
