@@ -95,6 +95,18 @@ def test_too_few_trajectories_hold_none_out(tmp_path, trajectories, held_out):
         assert (Fitted.read(data, torch.device("cpu")).held_out is not None) == held_out
 
 
+@pytest.mark.parametrize("outside", [None, np.arange(8) < 3])
+def test_points_outside_are_a_mask(tmp_path, outside):
+    states = np.random.default_rng(0).normal(size=(5, 4, 1, 8))
+    write_arrays(tmp_path / "hole.h5", states, Grid(8, 1.0), 0.1, outside=outside)
+    with open_data(tmp_path / "hole.h5") as data:
+        read = Fitted.read(data, torch.device("cpu")).outside
+    if outside is None:
+        assert read is None
+    else:
+        assert read.dtype == torch.bool and read.tolist() == outside.tolist()
+
+
 def test_missing_values_are_nan(tmp_path):
     states = np.random.default_rng(0).normal(size=(5, 4, 1, 8))
     states[:, :, :, ::3] = np.nan
