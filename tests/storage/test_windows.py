@@ -200,6 +200,7 @@ def test_a_stored_mask_is_checked(holed: Path, wrong: np.ndarray):
 def test_other_ends_than_the_file_says(path: Path):
     with open_data(path) as data:
         before = data.problem
+        assert data.obstacle() == ""
         data.assume({"y": (Open(), Dirichlet(1.0))}, np.eye(8, 4, dtype=bool))
         grid = data.problem.grid
         assert data.problem.boundaries == (JOINED, (Open(), Dirichlet(1.0)))
@@ -209,6 +210,7 @@ def test_other_ends_than_the_file_says(path: Path):
             data.require_complete()
         data.assume({"y": JOINED})
         assert data.problem == before and data.outside.sum() == 4
+        assert data.obstacle() == "4 of 32 points are outside"
         with pytest.raises(DataError, match=r"4 of 32 points are outside.*pdenet\.refine\("):
             data.require_complete()
         with pytest.raises(GridError, match="2 numbers, the data have 6 frames"):
