@@ -38,10 +38,11 @@ that was not observed at all is NaN everywhere. Only such a file is of version {
 pdenet reads all others and refuses this one by its version. NaN in any other file is an error, an
 infinity in every file. `pdenet refine` can use data with missing values, training cannot.
 
-Where the equation does not hold, in a hole, an obstacle or beyond an irregular edge, `/pdenet/outside`
-is true. Such a file is of version {outside}, and says in `/pdenet@missing` whether values may be missing.
+Where the equation does not hold, in a hole, an obstacle or beyond an irregular edge,
+`/pdenet/outside` is true. Such a file is of version {outside}, and says in `/pdenet@missing` whether
+values may be missing.
 
-In a foreign file an end that is not PERIODIC is open: what holds at a WALL the layout does not say.
+In a foreign file an end that is not PERIODIC is open: the layout does not say what holds at a WALL.
 
 Fields are stored in chunks of one trajectory, some frames and the whole space, shuffled, lightly
 compressed (gzip) and with checksums. A file appears under its name when it is complete; a writer
