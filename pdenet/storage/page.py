@@ -39,7 +39,7 @@ pdenet reads all others and refuses this one by its version. NaN in any other fi
 infinity in every file. `pdenet refine` can use data with missing values, training cannot.
 
 Where the equation does not hold, in a hole, an obstacle or beyond an irregular edge,
-`/pdenet/outside` is true. Such a file is of version {outside}, and says in `/pdenet@missing` whether
+`/pdenet/outside` is true. Such a file is of version {outside}, and `/pdenet@missing` says whether
 values may be missing.
 
 In a foreign file an end that is not PERIODIC is open: the layout does not say what holds at a WALL.

@@ -210,10 +210,12 @@ print(refused)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["native", "foreign", "gaps"])
-def test_flipped_bytes_and_cuts_never_do_more_than_a_refusal(path: Path, gappy: Path, kind: str):
-    if kind == "gaps":
-        path = gappy
+@pytest.mark.parametrize("kind", ["native", "foreign", "gaps", "hole"])
+def test_flipped_bytes_and_cuts_never_do_more_than_a_refusal(
+    path: Path, gappy: Path, holed: Path, kind: str
+):
+    if kind in ("gaps", "hole"):
+        path = gappy if kind == "gaps" else holed
     elif kind == "foreign":
         # The oldest layout, which most files in the world have, has no checksums.
         with h5py.File(path) as new, h5py.File(path.with_suffix(".old"), "w") as old:
