@@ -1,8 +1,8 @@
 """Data in, equation out: the three steps of a discovery, and all of them in one call.
 
 `train` makes a run folder from a data file, `extract` reads the equation of a run and refines it
-where that pays, `discover` does both, from a file or from arrays. `refine` sharpens an equation
-that is known already, or finds one in the data without a network.
+where that pays, `discover` does both, from a file or from arrays. `refine`, from `pdenet.sharpen`,
+sharpens an equation that is known already, or finds one in the data without a network.
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from dataclasses import fields as fields_of
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from pdenet.arrays import Source, as_file, removed_if_refused, told_apart
-from pdenet.discovery import DiscoveredEquation, load_equation, read_out
-from pdenet.discovery.refine.config import RefineConfig
+from pdenet.arrays import Source, as_file, is_array, removed_if_refused
+from pdenet.discovery import DiscoveredEquation, read_out, save_equation
 from pdenet.errors import CheckpointError, ConfigError, DataError, DiscoveryError
 from pdenet.events import Listener
 from pdenet.grid import Grid
@@ -31,8 +29,9 @@ from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
 from pdenet.problem import Problem
 from pdenet.progress import listening
-from pdenet.storage import Data, open_data, require_periodic
-from pdenet.storage.claim import claimed_file, claimed_folder
+from pdenet.sharpen import assume, refine
+from pdenet.storage import Data, open_data
+from pdenet.storage.claim import claimed_folder
 from pdenet.threads import threads_for
 from pdenet.training import refining
 from pdenet.training.answer import asked, keep_answer
@@ -245,80 +244,6 @@ def _refined_run(
         return found
 
 
-def refine(
-    equation: PDE | Source | None,
-    data: Source | None = None,
-    *,
-    config: RefineConfig | None = None,
-    state: Path | str | None = None,
-    resume: bool = False,
-    device: str = "auto",
-    on_event: Listener | Literal[False] | None = None,
-    **settings: Any,
-) -> DiscoveredEquation:
-    """Fit an equation by maximum likelihood through its rollouts, and choose its terms.
-
-    equation: a PDE or its text, the file of an equation as `extract` writes it, or None to find the
-    terms in the data alone, as `refine(data)` does too. data: a file or an array as for `discover`,
-    which may lack values (NaN, or masked). Its training and validation trajectories are fitted;
-    terms are judged on trajectories that are left out in turn.
-    state: a file in which the refinement is kept while it goes on; it stays until it is removed.
-    resume: go on from what is kept there.
-    on_event: called with every event. By default progress is shown on stderr, where that is a
-    terminal or a notebook; on_event=False shows nothing.
-    settings: grid=, dt= and fields= of an array, as for `discover`; and entries of `RefineConfig`
-    instead of those of `config`, such as order=3, or given=("v",) for a field that was measured,
-    acts on the others and has no equation of its own.
-    Returns what `print` shows whole; `.pde` is the equation, `.refinement.verdict` the verdict.
-    Raises DataError, EquationError, ConfigError, CheckpointError, OutputError, DeviceError, and
-    DiscoveryError for what cannot be refined: walls, fewer data than unknowns, too little memory.
-    """
-    equation, data = told_apart(equation, data)
-    if resume and state is None:
-        raise ConfigError("resume goes on from the state of a refinement: say where it is (state=)")
-    about = {name: settings.pop(name, None) for name in ("grid", "dt", "fields")}
-    config = _changed(config or RefineConfig(), settings)
-    with tempfile.TemporaryDirectory() as scratch:
-        path = as_file(data, Path(scratch), **about, gaps=True)
-        with open_data(path) as opened:
-            require_periodic(opened)
-            begun = _begun(equation, opened.problem, config.given)
-            fitted = Fitted.read(opened, device_named(device))
-            digest = opened.digest() if state is not None else ""
-    if begun is not None:
-        config = replace(config, given=config.given or begun.pde.given)
-        fitted.check(begun.pde)
-    with listening(on_event) as listener:
-        if state is None:
-            return refined(begun, fitted, config, listener)
-        kept = RefinementState(Path(state), digest, begun.pde if begun else None, config)
-        with claimed_file(kept.path):
-            return refined(begun, fitted, config, listener, kept, resume=resume)
-
-
-def _changed(config: RefineConfig, settings: Mapping[str, Any]) -> RefineConfig:
-    """The configuration with some entries changed. Raises ConfigError for one that is unknown."""
-    known = [entry.name for entry in fields_of(config)]
-    unknown = sorted(settings.keys() - set(known))
-    if unknown:
-        raise ConfigError(
-            f"there is no {unknown[0]}=: a refinement has {', '.join(known)}, and an array grid, "
-            "dt and fields"
-        )
-    return replace(config, **settings)
-
-
-def _begun(
-    equation: PDE | Path | str | None, problem: Problem, given: tuple[str, ...]
-) -> DiscoveredEquation | None:
-    """The equation that a refinement begins with; text has an equals sign, which no file needs."""
-    if isinstance(equation, str) and "=" in equation:
-        equation = PDE.from_text(equation, problem.grid.axes, given=given)
-    if isinstance(equation, PDE):
-        return DiscoveredEquation(equation, {})
-    return None if equation is None else load_equation(Path(equation))
-
-
 def discover(
     source: Source,
     *,
@@ -336,8 +261,8 @@ def discover(
     source: a file in the format of `pdenet.storage`, or states of shape
       (trajectory, frame, field, *space), for which grid and dt are needed: an array, lists, a
       torch tensor.
-    grid: the points of a periodic domain, or a `pdenet.problem.Problem`, which says what holds at
-      walls. dt: the time between frames, or the times of all frames.
+    grid: the points, or a `pdenet.problem.Problem`, which also says what holds at the ends of the
+      axes. dt: the time between frames, or the times of all frames.
     fields: names of the fields of an array, ("u", "v", "w", ..) by default.
     output: folder of the run; without it nothing is kept.
     truth: to compare with, a PDE or its text; that of the file by default.
@@ -345,16 +270,18 @@ def discover(
       terminal or a notebook; on_event=False shows nothing.
     settings: entries of `TrainingConfig` instead of those of `config`, such as seed=1, budget=600
       (seconds for all of it, of which training has half at most), or refine=False for the equation
-      as it is read from the network.
+      as it is read from the network; and what is known of the data beside their values:
+      boundary=: what holds at the ends of axes, as text ("open", "x:open", "y:dirichlet=0,open", or
+      a list of such), a condition of `pdenet.boundary` for all sides, or {axis: text, condition or
+      (lower, upper)}. By default an axis of an array is periodic where it closes and open where it
+      does not, and a file says it itself.
+      outside=: true at the points where the equation does not hold, of the grid's shape.
+    Where an end is open, or points are outside, no network is trained, and the equation is that of
+    `refine(None, data, ..)`.
     Raises the errors of `train` and `extract`.
     """
     config = config or TrainingConfig()
-    walls = [name for name in settings if name.startswith("bound")]
-    if walls:
-        raise ConfigError(
-            f"there is no {walls[0]}=: what holds at the ends of the axes belongs to the problem, "
-            "grid=Problem(None, Grid(.., endpoint=True), boundaries, fields) in place of the grid"
-        )
+    about = {name: settings.pop(name, None) for name in ("boundary", "outside")}
     if "given" in settings:
         raise ConfigError(
             "a network learns an equation for every field, and what is given has none: "
@@ -366,15 +293,80 @@ def discover(
     with scratch as folder, claimed_folder(Path(folder)), listening(on_event) as listener:
         run = Path(folder)
         with removed_if_refused(source, run):
-            path = as_file(source, run, grid, dt, fields)
+            path = as_file(source, run, grid, dt, fields, **about)
             known = _truth(path, truth)
             started, budget = time.perf_counter(), Budget(config.budget)
+            if not _can_be_learned(path, source, about, config):
+                found = _without_network(path, source, about, config, listener)
+                seconds = {"refine": time.perf_counter() - started}
+                if output is not None:
+                    save_equation(found, run / "equation.json")
+                return _discovery(found, known, seconds)
             train(path, run, config, budget=budget.part().left(), on_event=listener)
         trained = time.perf_counter()
         found = extract(run, data=path, budget=budget.left(), on_event=listener)
         seconds = {"train": trained - started, "extract": time.perf_counter() - trained}
+    return _discovery(found, known, seconds)
+
+
+def _discovery(
+    found: DiscoveredEquation, known: PDE | None, seconds: Mapping[str, float]
+) -> Discovery:
     comparison = compare(found.pde, known) if known is not None else None
     return Discovery(found.pde, found.stderr, comparison, seconds, found)
+
+
+def _can_be_learned(
+    path: Path, source: Source, about: Mapping[str, Any], config: TrainingConfig
+) -> bool:
+    """Whether a network can be trained on the data; where it cannot, that is said.
+
+    Raises ConfigError where something was asked for that only a network can do, or that only the
+    file can say.
+    """
+    with open_data(path) as opened:
+        assume(opened, source, about)
+        obstacle = opened.obstacle()
+    if not obstacle:
+        if not is_array(source) and any(value is not None for value in about.values()):
+            raise ConfigError(
+                "a network is trained on what the file says: write its data anew, with "
+                "write_arrays(path, states, Problem(None, grid, boundaries, fields), dt)"
+            )
+        return True
+    network = config.network
+    asked = ["refine=False"] * (config.refine.when == "never")
+    asked += ["coefficients that vary"] * (network.coefficients is not None)
+    asked += ["a source of unknown shape"] * (network.source is not None)
+    if asked:
+        raise ConfigError(
+            f"{obstacle}, and no network can be trained there, which {asked[0]} needs: leave it "
+            "out, or call refine(None, data, ..), which needs none"
+        )
+    _log.warning(
+        "%s, and no network can be trained there: the equation is found in the data alone, as "
+        "refine(None, data, ..) does it",
+        obstacle,
+    )
+    return False
+
+
+def _without_network(
+    path: Path,
+    source: Source,
+    about: Mapping[str, Any],
+    config: TrainingConfig,
+    listener: Listener | None,
+) -> DiscoveredEquation:
+    """The equation of data between whose ends no network can be trained."""
+    return refine(
+        None,
+        path,
+        config=config.refine.value(config.seed, config.budget),
+        device=config.device,
+        on_event=listener or False,
+        **({} if is_array(source) else about),
+    )
 
 
 def _truth(path: Path, truth: PDE | str | None) -> PDE | None:

@@ -1,9 +1,9 @@
 """A uniform Cartesian grid in one, two or three space dimensions.
 
 Point i of an axis lies at x_i = origin + i Δx. Without an endpoint (periodic axes) Δx = L/N and
-the point at L is the point at 0; with one (walls) Δx = L/(N - 1), and the first and the last point
-lie on the walls. Arrays on the grid are indexed "ij": index i of the first space axis is the x
-coordinate.
+the point at L is the point at 0; with one (walls, open ends) Δx = L/(N - 1), and the first and the
+last point lie on the walls, or where the data end. Arrays on the grid are indexed "ij": index i of
+the first space axis is the x coordinate.
 """
 
 import math
@@ -32,8 +32,8 @@ class Grid:
     lengths: length of the domain along each axis, in the units of the coordinates.
     origin: coordinates of the first point; zeros when None. In one dimension each of the three may
         be a plain number, Grid(64, 2 * math.pi).
-    endpoint: whether the last point lies at origin + length (walls) or one step before (periodic);
-        one flag for each axis, or one for all. It is kept as one flag for each axis.
+    endpoint: whether the last point lies at origin + length (walls, open) or one step before
+        (periodic); one flag for each axis, or one for all. It is kept as one flag for each axis.
 
     Raises GridError when the numbers do not describe a grid.
     """
@@ -125,6 +125,19 @@ class Grid:
         factor = _factor(factor)
         ends = zip(self.shape, self.endpoints, strict=True)
         return replace(self, shape=tuple((n - last) * factor + last for n, last in ends))
+
+    def with_endpoint(self, endpoint: bool | tuple[bool, ...]) -> "Grid":
+        """The same points with other ends: an axis of n points Δx apart is (n − 1) Δx long with an
+        endpoint, and n Δx without one.
+
+        endpoint: one flag for each axis, or one for all. Raises GridError where they do not fit.
+        """
+        flags = _flags(endpoint, self.ndim)
+        axes = zip(self.lengths, self.spacing, self.shape, flags, self.endpoints, strict=True)
+        lengths = tuple(
+            length if has == had else dx * (n - has) for length, dx, n, has, had in axes
+        )
+        return replace(self, lengths=lengths, endpoint=flags)
 
     def coarsen(self, factor: int) -> "Grid":
         """Every `factor`-th point of this grid.

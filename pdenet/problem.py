@@ -4,9 +4,16 @@ This is what a data file stores and what a network learns from.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from pdenet.boundary import Boundaries, check_boundaries, endpoints, periodic
+from pdenet.boundary import (
+    Boundaries,
+    Ends,
+    PerField,
+    check_boundaries,
+    endpoints,
+    periodic,
+)
 from pdenet.errors import EquationError, GridError
 from pdenet.grid import Grid
 from pdenet.pde.definition import PDE
@@ -19,8 +26,8 @@ __all__ = ["Problem", "boundaries_on"]
 def boundaries_on(grid: Grid, boundaries: Boundaries | None) -> Boundaries:
     """The boundaries of a grid, checked; None stands for periodic ones.
 
-    The first and the last point of an axis with walls lie on the walls, so it has an endpoint; a
-    periodic axis has none. Raises GridError that names the axis where this is not so.
+    The first and the last point of an axis lie on its walls, or where the data end, so it has an
+    endpoint; a periodic axis has none. Raises GridError that names the axis where this is not so.
     """
     checked = periodic(grid.ndim) if boundaries is None else boundaries
     checked = check_boundaries(checked, grid.ndim)
@@ -29,12 +36,12 @@ def boundaries_on(grid: Grid, boundaries: Boundaries | None) -> Boundaries:
         if has != wants:
             asked = wants if len(set(wanted)) == 1 else wanted
             raise GridError(
-                f"{axis} has walls, and its last point lies on one of them: make the grid with "
+                f"{axis} has walls or open ends, and its last point lies there: make the grid with "
                 f"endpoint={asked}"
                 if wants
                 else f"{axis} is periodic, and a point at its far end is the first one again: "
-                f"leave it out and make the grid with endpoint={asked}; or, where there are walls, "
-                "say what holds there with Problem(None, grid, boundaries, fields)"
+                f"leave it out and make the grid with endpoint={asked}; or, where it does not "
+                "close, say what holds at its ends with Problem(None, grid, boundaries, fields)"
             )
     return checked
 
@@ -61,6 +68,7 @@ class Problem:
         if len(set(fields)) != len(fields):
             raise EquationError(f"fields {fields} must have different names")
         boundaries = boundaries_on(self.grid, self.boundaries)
+        _check_names(boundaries, fields)
         if self.pde is not None and self.pde.ndim != self.grid.ndim:
             raise GridError(
                 f"the equation has {counted(self.pde.ndim, 'space dimension')}, the grid "
@@ -81,7 +89,31 @@ class Problem:
         object.__setattr__(self, "boundaries", boundaries)
         object.__setattr__(self, "units", dict(self.units))
 
+    def with_ends(self, ends: Mapping[str, Ends]) -> "Problem":
+        """The same points with other conditions at some axes, by name.
+
+        The grid gets or loses an endpoint where an axis stops or begins to be periodic. Raises
+        GridError for what does not fit.
+        """
+        pairs = zip(self.grid.axes, self.boundaries, strict=True)
+        boundaries = check_boundaries(
+            tuple(ends.get(axis, pair) for axis, pair in pairs), self.grid.ndim
+        )
+        grid = self.grid.with_endpoint(endpoints(boundaries))
+        return replace(self, grid=grid, boundaries=boundaries)
+
     @classmethod
     def periodic(cls, pde: PDE, grid: Grid, units: Mapping[str, str] | None = None) -> "Problem":
         """The problem of a known PDE on a periodic grid."""
         return cls(pde, grid, periodic(grid.ndim), pde.fields, units or {})
+
+
+def _check_names(boundaries: Boundaries, fields: tuple[str, ...]) -> None:
+    """Raise GridError for a condition of a field that is not there."""
+    for end in (end for pair in boundaries for end in pair if isinstance(end, PerField)):
+        for name, _ in end.conditions:
+            if name not in fields:
+                raise GridError(
+                    f"there is no field {name!r:.40} to have a condition: fields are "
+                    f"{', '.join(fields)}"
+                )

@@ -8,12 +8,13 @@ import torch
 
 from pdenet.boundary import Boundaries, check_boundaries, endpoints, periodic
 from pdenet.errors import ConfigError, DeviceError
-from pdenet.grid import LARGEST, Grid
+from pdenet.grid import AXES, LARGEST, Grid
 from pdenet.storage.schema import LONGEST
 from simulators.initial import FourierInitial
 from simulators.rhs import UPWIND, Order
 from simulators.stencils import ORDERS
 from simulators.stepping import SCHEMES
+from simulators.walls import check_kinds
 
 __all__ = ["Numerics", "SimulationConfig", "resolve_device"]
 
@@ -120,6 +121,7 @@ class SimulationConfig(Numerics):
             raise ConfigError(f"a grid has at most {LONGEST} points along an axis: {self.shape}")
         if self.boundaries is not None:
             check_boundaries(self.boundaries, len(self.shape))
+            check_kinds(self.boundaries[: len(AXES)], AXES[: len(self.shape)])
         if self.dtype not in _DTYPES:
             raise ConfigError(f"dtype is float64 or float32, given {self.dtype!r}")
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pdenet.boundary import Boundaries, Dirichlet, Neumann, Periodic, endpoints
+from pdenet.boundary import Boundaries, Dirichlet, Neumann, Periodic, constant, endpoints
 from pdenet.errors import ConfigError, GridError
 from pdenet.grid import Grid
 from pdenet.problem import boundaries_on
@@ -165,14 +165,16 @@ def _lift(grid: Grid, boundaries: Boundaries) -> Tensor:
     ):
         x = length * s
         if isinstance(lower, Dirichlet) and isinstance(upper, Dirichlet):
-            level, line = lower.value, (upper.value - lower.value) * s
+            level = constant(lower.value)
+            line = (constant(upper.value) - level) * s
         elif isinstance(lower, Dirichlet) and isinstance(upper, Neumann):
-            level, line = lower.value, upper.derivative * x
+            level, line = constant(lower.value), constant(upper.derivative) * x
         elif isinstance(lower, Neumann) and isinstance(upper, Dirichlet):
-            level, line = upper.value, lower.derivative * (length - x)
+            level, line = constant(upper.value), constant(lower.derivative) * (length - x)
         elif isinstance(lower, Neumann) and isinstance(upper, Neumann):
-            bend = (upper.derivative + lower.derivative) / (2 * length)
-            line = bend * x**2 - lower.derivative * x
+            slope = constant(lower.derivative)
+            bend = (constant(upper.derivative) + slope) / (2 * length)
+            line = bend * x**2 - slope * x
         else:
             continue
         total = total + _along(line, axis, grid.ndim)

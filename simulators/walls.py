@@ -37,7 +37,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pdenet.boundary import Boundaries, Boundary, Dirichlet, Neumann, Periodic
+from pdenet.boundary import (
+    Boundaries,
+    Boundary,
+    Dirichlet,
+    Neumann,
+    Periodic,
+    constant,
+    why_not_simple,
+)
 from pdenet.errors import GridError
 from pdenet.grid import Grid
 from pdenet.pde.definition import PDE
@@ -47,6 +55,7 @@ from simulators.stencils import Stencil, fornberg
 __all__ = [
     "Closure",
     "Extent",
+    "check_kinds",
     "check_orders",
     "check_size",
     "closures",
@@ -94,8 +103,20 @@ def closures(boundaries: Boundaries, order: int) -> tuple[Closure | None, ...]:
     )
 
 
+def check_kinds(boundaries: Boundaries, axes: Sequence[str]) -> None:
+    """Raise GridError for conditions that no solver here knows: open ends, Robin, values in time,
+    other conditions for each field."""
+    obstacle = why_not_simple(boundaries, axes)
+    if obstacle:
+        raise GridError(
+            f"{obstacle}, and a simulation needs periodic axes or walls with one fixed value or "
+            "derivative: use periodic, dirichlet or neumann"
+        )
+
+
 def check_orders(pde: PDE, boundaries: Boundaries) -> None:
-    """Raise GridError for derivatives of more than second order towards a wall, or too few axes.
+    """Raise GridError for derivatives of more than second order towards a wall, too few axes, or
+    conditions that no solver here knows.
 
     With such a derivative the equation needs more than one condition at each end.
     """
@@ -105,6 +126,7 @@ def check_orders(pde: PDE, boundaries: Boundaries) -> None:
             f"give a grid with {counted(pde.ndim, 'axis', 'axes')}"
         )
         raise GridError(f"{told}, or the equation coordinates=('x', 'y') or alike", shell=told)
+    check_kinds(boundaries, pde.coordinates)
     for jet in pde.jets:
         for axis, count, ends in zip(pde.coordinates, jet.index, boundaries, strict=True):
             if count > 2 and not isinstance(ends[0], Periodic):
@@ -133,7 +155,7 @@ def ghosts(
             # The last point's value follows from du/dx = -g at the wall, x pointing inwards.
             last = line[-1] / slope[-1]
             line = tuple(w - last * s for w, s in zip(line[:-1], slope[:-1], strict=True))
-            offset = -float(last) * condition.derivative
+            offset = -float(last) * constant(condition.derivative)
         lines.append([float(weight) for weight in line])
         offsets.append(offset)
     return np.array(lines), np.array(offsets)
@@ -204,7 +226,7 @@ def hold(u: Tensor, boundaries: Boundaries) -> None:
     for axis, ends in enumerate(boundaries, start=first):
         for place, end in zip((0, -1), ends, strict=True):
             if isinstance(end, Dirichlet):
-                u.select(axis, place).fill_(end.value)
+                u.select(axis, place).fill_(constant(end.value))
 
 
 def rest(out: Tensor, boundaries: Boundaries) -> None:

@@ -86,3 +86,14 @@ def test_nonsense_is_refused_in_one_line(make):
     with pytest.raises(GridError) as error:
         make()
     assert "\n" not in str(error.value)
+
+
+@given(st.integers(2, 40), st.floats(0.1, 10), st.booleans(), st.booleans())
+def test_other_ends_leave_the_points_where_they_are(n, length, had, has):
+    grid = Grid(n, length, (0.5,), endpoint=had)
+    other = grid.with_endpoint(has)
+    assert other.endpoints == (has,) and other.shape == grid.shape
+    np.testing.assert_allclose(other.coordinates(), grid.coordinates(), rtol=1e-12)
+    assert grid.with_endpoint(had) == grid and grid.with_endpoint((had,)) == grid
+    with pytest.raises(GridError, match="does not fit 1 axis"):
+        grid.with_endpoint((True, False))

@@ -46,6 +46,7 @@ TABLE: dict[str, tuple[float, frozenset[str]]] = {
     "discovery": (6, NUMERICS | {"sympy"}),
     "training": (7, frozenset({"numpy", "torch", "pydantic", "safetensors", "tomli"})),
     "progress": (7.5, frozenset({"rich"})),
+    "sharpen": (7.7, frozenset({"numpy"})),
     "report": (8, frozenset({"numpy", "matplotlib", "jinja2", "sympy"})),
     "estimator": (8, frozenset({"numpy", "torch"})),
     "cli": (9, frozenset({"numpy", "torch", "click", "rich"})),

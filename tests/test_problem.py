@@ -2,7 +2,7 @@
 
 import pytest
 
-from pdenet.boundary import Dirichlet, Neumann, Periodic, periodic
+from pdenet.boundary import Dirichlet, Neumann, Open, PerField, Periodic, periodic
 from pdenet.errors import EquationError, GridError
 from pdenet.grid import Grid
 from pdenet.pde import PDE
@@ -59,3 +59,21 @@ def test_axes_with_walls_have_an_endpoint_and_others_have_none():
 def test_parts_that_do_not_agree_are_refused(parts, message):
     with pytest.raises((GridError, EquationError), match=message):
         Problem(*parts)
+
+
+def test_other_conditions_at_some_axes():
+    problem = Problem.periodic(HEAT, GRID)
+    window = problem.with_ends({"y": (Open(), Dirichlet(1.0))})
+    assert window.boundaries == (ENDS, (Open(), Dirichlet(1.0)))
+    assert window.grid.endpoints == (False, True) and window.grid.spacing == GRID.spacing
+    assert window.with_ends({"y": ENDS}) == problem and problem.with_ends({}) == problem
+    with pytest.raises(GridError, match="periodic at both ends"):
+        problem.with_ends({"y": (Open(), Periodic())})
+
+
+def test_a_condition_is_of_a_field_that_is_there():
+    line = Grid(5, 1.0, endpoint=True)
+    mixed = PerField((("v", Dirichlet()),))
+    assert Problem(None, line, ((mixed, Open()),), ("u", "v")).boundaries == ((mixed, Open()),)
+    with pytest.raises(GridError, match="no field 'v' to have a condition: fields are u"):
+        Problem(None, line, ((mixed, Open()),), ("u",))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pdenet import Grid, discover, refine
-from pdenet.boundary import Dirichlet
+from pdenet.boundary import Dirichlet, periodic
 from pdenet.errors import DataError
 from pdenet.estimator import train
 from pdenet.problem import Problem
@@ -184,18 +184,22 @@ def test_every_way_in_refuses_a_window(tmp_path):
     states = noisy(waves(48, count=4, frames=9, slope=1, highest=4, seed=5, length=0.4), 1e-3)
     grid = Grid(48, 0.4)
     path = write_arrays(tmp_path / "window.h5", states, grid, 0.1)
+    said = {"grid": grid, "dt": 0.1, "boundary": "periodic"}
     ways = [
-        lambda: refine(None, states, grid=grid, dt=0.1),
+        lambda: refine(None, states, **said),
+        lambda: refine(None, states, **{**said, "grid": Problem(None, grid, periodic(1), ("u",))}),
         lambda: refine(None, path),
         lambda: refine("u_t = u_x", path),
-        lambda: discover(states, grid=grid, dt=0.1, output=tmp_path / "run"),
+        lambda: discover(states, **said, output=tmp_path / "run"),
         lambda: discover(path, output=tmp_path / "run"),
         lambda: train(path, tmp_path / "run"),
     ]
     for way in ways:
         with pytest.raises(DataError, match=r"not periodic along x.*u jumps.*window") as caught:
             way()
-        assert "Problem(" in str(caught.value) and "Problem(" not in caught.value.shell
+        assert "boundary='x:open')" in str(caught.value) and "--" not in str(caught.value)
+        assert "--boundary x:open'" in caught.value.shell
+        assert "boundary='" not in caught.value.shell
     assert list(tmp_path.iterdir()) == [path]
 
 

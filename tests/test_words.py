@@ -141,6 +141,7 @@ def test_numbers_agree_with_their_nouns():
 ONLY_PYTHON = {
     "pdenet/arrays.py",
     "pdenet/estimator.py",
+    "pdenet/sharpen.py",
     "pdenet/grid.py",
     "pdenet/problem.py",
     "pdenet/storage/arrays.py",

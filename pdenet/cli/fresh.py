@@ -238,6 +238,11 @@ def require_same_problem(other: Data, data: Data) -> None:
                 f"'{other.path}' has the {name} {value}, but the training on '{data.path}' had "
                 f"{wanted[name]}: give data like those of the training"
             )
+    if other.outside is not None:
+        raise DataError(
+            f"'{other.path}' has points outside, where no equation holds, and a prediction goes "
+            "through all of them: give data like those of the training"
+        )
 
 
 def _description(problem: Problem) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pdenet.cli.runs import MEMBERS, read_log, read_record
 from pdenet.discovery import load_equation
 from pdenet.storage import Data, open_data
 from pdenet.training.run import read_run
+from pdenet.words import counted
 
 __all__ = ["describe_data", "describe_run", "work"]
 
@@ -31,6 +32,7 @@ def describe_data(path: Path) -> dict[str, Any]:
                 axis: [to_text(side) for side in pair]
                 for axis, pair in zip(grid.axes, problem.boundaries, strict=True)
             },
+            "outside": _outside(data),
             "trajectories": data.trajectories,
             "frames": data.frames,
             "dt": data.dt if data.frames > 1 else None,
@@ -41,6 +43,13 @@ def describe_data(path: Path) -> dict[str, Any]:
             "split": {name: len(members) for name, members in data.split.items()},
             "metadata": {name: item for name, item in data.metadata.items() if name != "noise"},
         }
+
+
+def _outside(data: Data) -> str | None:
+    """How many points are outside; None where the equation holds everywhere."""
+    if data.outside is None:
+        return None
+    return f"{int(data.outside.sum())} of {counted(data.problem.grid.size, 'point')}"
 
 
 def _gaps(data: Data) -> dict[str, float] | None:

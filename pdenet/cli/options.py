@@ -31,6 +31,7 @@ __all__ = [
     "Whole",
     "budget",
     "common",
+    "ends",
     "given",
     "learning",
     "machine",
@@ -138,7 +139,7 @@ class Whole(click.IntRange):
 
 
 class _Boundary(click.ParamType[tuple[str, tuple[Boundary, Boundary]]]):
-    name = "[AXIS:]KIND[=VALUE]"
+    name = "[AXIS:[FIELD:]]KIND[=VALUE]"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, tuple[Boundary, Boundary]]:
         if isinstance(value, tuple):
@@ -269,6 +270,19 @@ def budget(what: str, minutes: int) -> Callable[[Command], Command]:
         metavar="MINUTES",
         help=f"Time {what}; what is known after it is the result. [{minutes}]",
     )
+
+
+def ends(function: Command) -> Command:
+    """--boundary, what holds at the ends of the axes of data, in place of what their file says."""
+    return click.option(
+        "--boundary",
+        type=BOUNDARY,
+        multiple=True,
+        help="What is known at the ends of the axes, or of one, in place of what the file says: "
+        "open, x:open, x:periodic, y:dirichlet=0,open for lower and upper, neumann=0, "
+        "robin=2/0.5 for a derivative outwards of 0.5 - 2u, x:u:dirichlet=0 for one field; may be "
+        "repeated.",
+    )(function)
 
 
 def learning(function: Command) -> Command:

@@ -63,6 +63,7 @@ def _refined(
             resume=resume,
             device=options["device"],
             on_event=monitor,
+            boundary=options["boundary"],
         )
     seconds = {"refine": time.perf_counter() - started}
     if output is not None and state is not None:
@@ -71,7 +72,15 @@ def _refined(
         note(f"equation: {output}")
     result = result_of(found, data, seconds, noise=config.noise)
     if report is not None:
-        write_report(None, result, found, report, data=data, settings={"refine": vars(config)})
+        write_report(
+            None,
+            result,
+            found,
+            report,
+            data=data,
+            settings={"refine": vars(config)},
+            boundary=options["boundary"],
+        )
         note(f"report: {report}")
     return result
 

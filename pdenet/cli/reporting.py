@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pdenet.boundary import Boundaries
+from pdenet.boundary import Boundaries, Given, chosen
 from pdenet.cli.named import named_equation
 from pdenet.cli.results import Result
 from pdenet.cli.rollouts import predict, predict_with_network, relative_errors
@@ -163,10 +163,12 @@ def write_report(
     *,
     data: Path | None,
     settings: Mapping[str, Any] | None = None,
+    boundary: Given | None = None,
 ) -> Path:
     """Write the report of a run, in the form that the suffix of `output` names.
 
     run: None for an equation that no network was trained for; settings: those of the command then.
+    boundary: what holds at ends of axes in place of what the file of the data says.
     result: what is printed; found: the read-out that it is from.
     Raises CheckpointError if the data that the run was trained on are gone.
     """
@@ -178,6 +180,7 @@ def write_report(
     if run is not None:
         config = read_record(run, "config.json")
     with open_data(data) as opened:
+        opened.assume(chosen(boundary, opened.problem.grid.axes))
         evidence = _evidence(run, config, result, found, opened)
     return build(evidence).write(output, overwrite=True)
 
@@ -221,11 +224,11 @@ def _evidence(
 def _predictions(run: Path | None, found: DiscoveredEquation, data: Data) -> dict[str, Any]:
     """The entries of the evidence that compare predictions with trajectories no training saw.
 
-    Without values there is no first frame to start from, and of a given field no next one: then
-    nothing is predicted.
+    Without values there is no first frame to start from, of a given field no next one, and beyond
+    an open end no solver knows how to go on: then nothing is predicted.
     """
     grid, boundaries = data.problem.grid, data.problem.boundaries
-    if data.missing or found.pde.given:
+    if data.missing or found.pde.given or data.obstacle():
         none = np.zeros((0, len(data.fields), *grid.shape))
         return {"observed": none, "predicted": none, "times": np.zeros(0)}
     held_out = data.split["test"][:MOST_PREDICTED]

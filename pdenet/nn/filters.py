@@ -25,8 +25,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pdenet.boundary import Boundaries, endpoints, periodic
+from pdenet.boundary import Boundaries, endpoints, periodic, why_not_simple
 from pdenet.errors import ConfigError, GridError
+from pdenet.grid import AXES
 from pdenet.nn.moments import Constraint, Parity, along_axes, constraint, vandermonde
 from pdenet.nn.padding import pad_walls
 from pdenet.pde.jet import Jet
@@ -234,6 +235,12 @@ class FilterBank(nn.Module):
             raise ConfigError(f"the fields are {self.fields}; give each name once")
         if not 1 <= self.ndim <= 3 or not all(0 < dx < math.inf for dx in self.spacing):
             raise ConfigError(f"the spacing is {self.spacing}; give 1 to 3 positive numbers")
+        obstacle = why_not_simple(self.boundaries[: len(AXES)], AXES[: len(self.boundaries)])
+        if obstacle:
+            raise GridError(
+                f"{obstacle}, and filters need periodic axes or walls with one fixed value or "
+                "derivative: use Periodic, Dirichlet or Neumann"
+            )
         if len(self.boundaries) != self.ndim:
             raise ConfigError(
                 f"boundaries of {counted(len(self.boundaries), 'axis', 'axes')} were given for "

@@ -20,7 +20,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pdenet.boundary import Boundaries, Boundary, Dirichlet, Neumann, Periodic, endpoints
+from pdenet.boundary import (
+    Boundaries,
+    Boundary,
+    Dirichlet,
+    Neumann,
+    Periodic,
+    constant,
+    endpoints,
+)
 from pdenet.errors import GridError
 from pdenet.words import counted
 
@@ -85,15 +93,19 @@ def _reflected(mirror: Tensor, axis: int, wall: Boundary, step: float) -> Tensor
     step: spacing, negative at the lower end; 0 for differences of states.
     """
     if isinstance(wall, Dirichlet):
-        return 2 * wall.value - mirror if step else -mirror
-    assert isinstance(wall, Neumann)
+        return 2 * constant(wall.value) - mirror if step else -mirror
+    if not isinstance(wall, Neumann):
+        raise GridError(
+            f"{wall} says nothing of the points beyond it, and a filter needs them: use Periodic, "
+            "Dirichlet or Neumann"
+        )
     if not step or not wall.derivative:
         return mirror
     width = mirror.shape[axis]
     away = torch.arange(1, width + 1, dtype=mirror.dtype, device=mirror.device)
     away = away if step > 0 else away.flip(0)
     shape = [width if place == axis else 1 for place in range(mirror.dim())]
-    return mirror + 2 * abs(step) * wall.derivative * away.reshape(shape)
+    return mirror + 2 * abs(step) * constant(wall.derivative) * away.reshape(shape)
 
 
 def held_points(boundaries: Boundaries, shape: Sequence[int], like: Tensor) -> Tensor | None:
@@ -115,6 +127,6 @@ def hold(u: Tensor, boundaries: Boundaries) -> Tensor:
         for end, point in zip(ends, (0, u.shape[u.dim() - ndim + axis] - 1), strict=True):
             if isinstance(end, Dirichlet):
                 place = u.dim() - ndim + axis
-                value = torch.full_like(u.select(place, point), end.value)
+                value = torch.full_like(u.select(place, point), constant(end.value))
                 u = u.select_scatter(value, place, point)
     return u

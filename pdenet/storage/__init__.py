@@ -3,9 +3,9 @@
 The format is the table in `pdenet.storage.schema`; data/README.md shows it.
 """
 
-from pdenet.storage.arrays import write_arrays
+from pdenet.storage.arrays import named_fields, write_arrays
 from pdenet.storage.page import format_page
-from pdenet.storage.periodic import require_periodic
+from pdenet.storage.periodic import looked_at, require_periodic, seam_in_words
 from pdenet.storage.read import Data, check, open_data
 from pdenet.storage.write import Writer, create
 
@@ -15,7 +15,10 @@ __all__ = [
     "check",
     "create",
     "format_page",
+    "looked_at",
+    "named_fields",
     "open_data",
     "require_periodic",
+    "seam_in_words",
     "write_arrays",
 ]

@@ -1,21 +1,22 @@
 """Store arrays that somebody already has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pdenet.boundary import periodic
+from pdenet.boundary import open_ends
 from pdenet.errors import DataError
-from pdenet.grid import Grid
+from pdenet.grid import LARGEST, Grid
 from pdenet.problem import Problem
 from pdenet.storage.finite import without_mask
 from pdenet.storage.header import check_times
+from pdenet.storage.outside import checked_mask
 from pdenet.storage.write import create
 from pdenet.words import counted
 
-__all__ = ["write_arrays"]
+__all__ = ["named_fields", "write_arrays"]
 
 _FIELDS = ("u", "v", "w", "p", "q")
 
@@ -34,59 +35,88 @@ def write_arrays(
     dt: float | Sequence[float] | np.ndarray,
     *,
     fields: Sequence[str] | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    overwrite: bool = False,
-    missing: bool = False,
+    outside: Any = None,
+    **options: Any,
 ) -> Path:
     """Write trajectories (trajectory, frame, field, *space) to a file; returns its path.
 
-    grid: the points of a periodic domain, or the whole problem, which also says what holds at walls
-    and the true equation where it is known; then fields are not given. dt: time between two frames,
-    or the times of all frames. fields: their names, u, v, w, .. by default. missing: NaN, and what
-    a masked array masks, stands for a missing value. float32 stays float32, every other real number
-    becomes float64. Raises DataError where the shapes do not fit, a value is not finite, complex or
-    NetCDF's sign for no value, GridError where the grid has points at both ends, OutputError as
-    `create`.
+    grid: the points, periodic along axes without an endpoint and open along others; or the whole
+    problem, which also says what holds at walls and the true equation where it is known; then
+    fields are not given. dt: time between two frames, or the times of all frames. fields: their
+    names, u, v, w, .. by default. outside: true at the points where the equation does not hold,
+    of the grid's shape; what cannot be a value there is missing.
+    options: metadata, overwrite and missing of `create`; with missing=True NaN, and what a masked
+    array masks, stands for a missing value. float32 stays float32, every other real number becomes
+    float64. Raises DataError where the shapes do not fit, a value is not finite, complex or
+    NetCDF's sign for no value, GridError where boundaries do not fit, OutputError as `create`.
     """
-    states = _real(np.asanyarray(states), missing=missing)
+    options.setdefault("missing", False)
+    states = np.asanyarray(states)
     known = grid if isinstance(grid, Problem) else None
     if known is not None and fields is not None:
         raise DataError("a problem has fields of its own: leave out fields=")
     grid = grid.grid if isinstance(grid, Problem) else grid
     if not isinstance(grid, Grid):
         raise DataError(
-            f"grid is of type {type(grid).__name__}: give Grid(points, length) of a periodic "
-            "domain, such as Grid(64, 1.0) or Grid((64, 64), (1.0, 1.0)), or a Problem"
+            f"grid is of type {type(grid).__name__}: give Grid(points, length), such as "
+            "Grid(64, 1.0) or Grid((64, 64), (1.0, 1.0)), or a Problem"
         )
     if states.ndim != grid.ndim + 3 or states.shape[3:] != grid.shape:
         raise DataError(
             f"states have shape {states.shape}, a grid of shape {grid.shape} needs (trajectory, "
             f"frame, field, {', '.join(grid.axes)}): {_how(states.shape, grid.shape)}"
         )
-    # One name is taken for itself, not for its letters.
-    fields = (fields,) if isinstance(fields, str) else fields
-    names = known.fields if known is not None else tuple(fields or _FIELDS[: states.shape[2]])
-    if len(names) != states.shape[2]:
-        raise DataError(
-            f"states have {counted(states.shape[2], 'field')}, but the names are {names}: name "
-            "each field"
-        )
-    problem = known or Problem(None, grid, periodic(grid.ndim), names)
+    mask = checked_mask(outside, grid.shape)
+    if mask is not None:
+        states, options["missing"] = _blank(states, mask, missing=options["missing"])
+    states = _real(states, mask, missing=options["missing"])
+    names = named_fields(known.fields if known is not None else fields, states.shape[2])
+    problem = known or Problem(None, grid, open_ends(grid.endpoints), names)
     with create(
         path,
         problem,
         trajectories=states.shape[0],
         times=_times(dt, states.shape[1]),
         dtype="float32" if states.dtype == np.float32 else "float64",
-        metadata=metadata,
-        overwrite=overwrite,
-        missing=missing,
+        **options,
     ) as writer:
+        if mask is not None:
+            writer.exclude(mask)
         writer.append(states)
     return Path(path)
 
 
-def _real(states: np.ndarray, *, missing: bool) -> np.ndarray:
+def named_fields(fields: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    """The names of `count` fields; u, v, w, .. where None. Raises DataError for another number."""
+    # One name is taken for itself, not for its letters.
+    fields = (fields,) if isinstance(fields, str) else fields
+    names = tuple(fields or _FIELDS[:count])
+    if len(names) != count:
+        raise DataError(
+            f"states have {counted(count, 'field')}, but the names are {names}: name each field"
+        )
+    return names
+
+
+def _blank(states: np.ndarray, mask: np.ndarray, *, missing: bool) -> tuple[np.ndarray, bool]:
+    """The states with NaN outside where there is no value, or none that can be one; and whether
+    values are missing then. What is wrong elsewhere is still refused."""
+    if states.dtype.kind not in "biuf":
+        return states, missing
+    masked = np.ma.getmaskarray(states)
+    if not missing and (masked | np.isnan(states.astype(float)))[..., ~mask].any():
+        return states, missing
+    real = np.array(without_mask(states))
+    values = real[..., mask].astype(float)
+    marks = ~(np.abs(values) < LARGEST)
+    if not marks.any():
+        return states, missing
+    real = real if real.dtype.kind == "f" else real.astype(float)
+    real[..., mask] = np.where(marks, np.nan, values)
+    return real, True
+
+
+def _real(states: np.ndarray, outside: np.ndarray | None, *, missing: bool) -> np.ndarray:
     """The states as real numbers, NaN where they are masked."""
     if states.dtype.kind == "c":
         parts = states[np.isfinite(states)].imag
@@ -112,7 +142,7 @@ def _real(states: np.ndarray, *, missing: bool) -> np.ndarray:
             f"{int(fill.sum())} of {real.size} values are {NO_VALUE:.6g}, which NetCDF stores "
             "where there is no value: set them to NaN and write with missing=True"
         )
-    _refuse_marks(real)
+    _refuse_marks(real if outside is None else real[..., ~outside])
     return real
 
 

@@ -10,14 +10,25 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pdenet.boundary import Boundaries, Boundary, Periodic, from_json, periodic, to_json
+from pdenet.boundary import (
+    Boundaries,
+    Boundary,
+    Open,
+    PerField,
+    Periodic,
+    check_frames,
+    endpoints,
+    from_json,
+    open_ends,
+    to_json,
+)
 from pdenet.errors import DataError, PDENetError
 from pdenet.grid import AXES, Grid
 from pdenet.pde import PDE
 from pdenet.problem import Problem
 from pdenet.storage import split
 from pdenet.storage.scan import Scan
-from pdenet.storage.schema import FORMAT_VERSION, MISSING_VERSION, SCHEMA
+from pdenet.storage.schema import FORMAT_VERSION, MISSING_VERSION, OUTSIDE_VERSION, SCHEMA
 from pdenet.words import counted
 
 __all__ = ["Column", "Header", "check_times", "describe", "interpret"]
@@ -47,6 +58,7 @@ class Header:
     codes: np.ndarray
     metadata: Mapping[str, Any]
     missing: bool
+    outside: np.ndarray | None
     foreign: bool
     left_out: Mapping[str, str]
     renamed: Mapping[str, str]
@@ -102,7 +114,7 @@ def describe(
     values |= _varying("/dimensions/time", times, time=True)
     for axis, points, ends in zip(grid.axes, grid.coordinates(), problem.boundaries, strict=True):
         values |= _varying(f"/dimensions/{axis}", points)
-        values |= _boundary(axis, len(points), ends)
+        values |= _ends(axis, len(points), ends)
     for parameter, value in parameters.items():
         values[f"/@{parameter}"] = value
         values |= _varying(f"/scalars/{parameter}", value)
@@ -117,19 +129,29 @@ def _varying(path: str, value: Any, *, time: bool = False) -> dict[str, Any]:
     return {path: value, f"{path}@sample_varying": False, f"{path}@time_varying": time}
 
 
-def _boundary(axis: str, points: int, ends: Sequence[Boundary]) -> dict[str, Any]:
-    kind = "periodic" if isinstance(ends[0], Periodic) else "wall"
-    path = f"/boundary_conditions/{axis}_{kind}"
-    mask = np.zeros(points, bool)
-    mask[[0, -1]] = True
-    return {
-        f"{path}@bc_type": kind.upper(),
-        f"{path}@associated_dims": (axis,),
-        f"{path}@associated_fields": (),
-        f"{path}@sample_varying": False,
-        f"{path}@time_varying": False,
-        f"{path}/mask": mask,
-    }
+def _ends(axis: str, points: int, ends: Sequence[Boundary]) -> dict[str, Any]:
+    """One group for each type of condition; the mask says at which ends it holds."""
+    values: dict[str, Any] = {}
+    for place, end in zip((0, -1), ends, strict=True):
+        kind = _bc_type(end)
+        path = f"/boundary_conditions/{axis}_{kind}"
+        mask = values.setdefault(f"{path}/mask", np.zeros(points, bool))
+        mask[place] = True
+        values |= {
+            f"{path}@bc_type": kind.upper(),
+            f"{path}@associated_dims": (axis,),
+            f"{path}@associated_fields": (),
+            f"{path}@sample_varying": False,
+            f"{path}@time_varying": False,
+        }
+    return values
+
+
+def _bc_type(end: Boundary) -> str:
+    """The Well's word for a condition; what only some fields know is a wall there."""
+    if isinstance(end, PerField):
+        return "wall" if any(not isinstance(s, Open) for _, s in end.conditions) else "open"
+    return "periodic" if isinstance(end, Periodic) else "open" if isinstance(end, Open) else "wall"
 
 
 def interpret(found: Scan) -> Header:
@@ -155,7 +177,7 @@ def interpret(found: Scan) -> Header:
     check_times(times, "/dimensions/time")
     columns = _columns(found, axes)
     boundaries = _boundaries(found, axes)
-    grid = _grid(found, axes)
+    grid = _grid(found, axes, endpoints(boundaries))
     pde = _equation(values) if found.native else None
     fields = tuple(column.name for column in columns)
     units = values["/pdenet@units"] if found.native else {}
@@ -163,6 +185,7 @@ def interpret(found: Scan) -> Header:
         raise DataError("/pdenet@units must be a JSON object of texts")
     try:
         problem = Problem(pde, grid, boundaries, fields, units)
+        check_frames(boundaries, len(times))
     except PDENetError as error:
         raise DataError(f"fields, grid and equation do not agree: {error}") from error
     codes = values.get("/pdenet/split")
@@ -179,6 +202,7 @@ def interpret(found: Scan) -> Header:
         codes,
         _metadata(values),
         _missing(values),
+        _outside(values),
         not found.native,
         found.left_out,
         {c.name: c.stored for c in columns if c.stored},
@@ -186,14 +210,32 @@ def interpret(found: Scan) -> Header:
 
 
 def _missing(values: Mapping[str, Any]) -> bool:
-    missing = bool(values.get("/pdenet@missing", False))
-    version = values.get("/pdenet@format_version", FORMAT_VERSION)
-    if missing != (version == MISSING_VERSION):
+    said = values.get("/pdenet@missing")
+    version, missing = values.get("/pdenet@format_version", FORMAT_VERSION), bool(said)
+    right = (
+        said is not None if version == OUTSIDE_VERSION else missing == (version == MISSING_VERSION)
+    )
+    if not right:
         raise DataError(
-            f"/pdenet@format_version is {version} and /pdenet@missing {missing}: files that may "
-            f"lack values are of version {MISSING_VERSION} and no others, write it again"
+            f"/pdenet@format_version is {version} and /pdenet@missing {said}: files that may lack "
+            f"values are of version {MISSING_VERSION}, and those of version {OUTSIDE_VERSION} say "
+            "whether they may; write it again"
         )
     return missing
+
+
+def _outside(values: Mapping[str, Any]) -> np.ndarray | None:
+    outside: np.ndarray | None = values.get("/pdenet/outside")
+    version = values.get("/pdenet@format_version", FORMAT_VERSION)
+    if (outside is not None) != (version == OUTSIDE_VERSION):
+        raise DataError(
+            f"/pdenet@format_version is {version} and /pdenet/outside is "
+            f"{'missing' if outside is None else 'there'}: files with points outside are of "
+            f"version {OUTSIDE_VERSION} and no others, write it again"
+        )
+    if outside is not None and outside.all():
+        raise DataError("/pdenet/outside is true at every point: nothing is left to be used")
+    return outside
 
 
 def check_times(times: np.ndarray, place: str) -> None:
@@ -247,21 +289,16 @@ def _boundaries(found: Scan, axes: Sequence[str]) -> Boundaries:
             return tuple((from_json(low), from_json(high)) for low, high in stored)
         except (PDENetError, TypeError, ValueError, LookupError, AttributeError) as error:
             raise DataError(f"/pdenet@boundaries cannot be read: {error}") from error
+    # What holds at a wall, or at an end that is not named, the layout does not say: it is open.
     joined: set[str] = set()
     for name in found.names.get("boundary", ()):
         path = f"/boundary_conditions/{name}"
         if found.values[f"{path}@bc_type"].lower() == "periodic":
             joined |= set(found.values[f"{path}@associated_dims"])
-    if not set(axes) <= joined:
-        open_axes = [axis for axis in axes if axis not in joined]
-        raise DataError(
-            f"/boundary_conditions says that {', '.join(open_axes)} is not periodic, and not which "
-            "values hold there: only periodic foreign files can be read"
-        )
-    return periodic(len(axes))
+    return open_ends([axis not in joined for axis in axes])
 
 
-def _grid(found: Scan, axes: Sequence[str]) -> Grid:
+def _grid(found: Scan, axes: Sequence[str], endpoint: tuple[bool, ...]) -> Grid:
     values = found.values
     points = [values[f"/dimensions/{axis}"] for axis in axes]
     shape = tuple(len(x) for x in points)
@@ -273,8 +310,9 @@ def _grid(found: Scan, axes: Sequence[str]) -> Grid:
             grid = Grid(shape, lengths, origin, tuple(flags.tolist()))
         else:
             steps = [(x[-1] - x[0]) / max(len(x) - 1, 1) for x in points]
-            lengths = tuple(float(dx * len(x)) for dx, x in zip(steps, points, strict=True))
-            grid = Grid(shape, lengths, tuple(float(x[0]) for x in points))
+            counts = [n - last for n, last in zip(shape, endpoint, strict=True)]
+            lengths = tuple(float(dx * n) for dx, n in zip(steps, counts, strict=True))
+            grid = Grid(shape, lengths, tuple(float(x[0]) for x in points), endpoint)
     except PDENetError as error:
         raise DataError(f"/dimensions describes no grid: {error}") from error
     for axis, x, expected, dx in zip(axes, points, grid.coordinates(), grid.spacing, strict=True):

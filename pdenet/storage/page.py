@@ -1,6 +1,13 @@
 """The format on one page, made from the schema."""
 
-from pdenet.storage.schema import FORMAT_VERSION, MISSING_VERSION, SCHEMA, SYMBOLS, Item
+from pdenet.storage.schema import (
+    FORMAT_VERSION,
+    MISSING_VERSION,
+    OUTSIDE_VERSION,
+    SCHEMA,
+    SYMBOLS,
+    Item,
+)
 
 __all__ = ["format_page"]
 
@@ -31,6 +38,12 @@ that was not observed at all is NaN everywhere. Only such a file is of version {
 pdenet reads all others and refuses this one by its version. NaN in any other file is an error, an
 infinity in every file. `pdenet refine` can use data with missing values, training cannot.
 
+Where the equation does not hold, in a hole, an obstacle or beyond an irregular edge,
+`/pdenet/outside` is true. Such a file is of version {outside}, and `/pdenet@missing` says whether
+values may be missing.
+
+In a foreign file an end that is not PERIODIC is open: the layout does not say what holds at a WALL.
+
 Fields are stored in chunks of one trajectory, some frames and the whole space, shuffled, lightly
 compressed (gzip) and with checksums. A file appears under its name when it is complete; a writer
 that is stopped leaves what was there before.
@@ -57,4 +70,9 @@ def format_page() -> str:
         for item in SCHEMA
     ]
     head = _HEAD.format(version=FORMAT_VERSION, symbols=symbols)
-    return head + "\n".join(rows) + "\n" + _TAIL.format(missing=MISSING_VERSION)
+    return (
+        head
+        + "\n".join(rows)
+        + "\n"
+        + _TAIL.format(missing=MISSING_VERSION, outside=OUTSIDE_VERSION)
+    )

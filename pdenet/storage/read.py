@@ -10,6 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from pdenet.boundary import Ends, check_frames, why_not_simple
 from pdenet.errors import Advice, DataError
 from pdenet.problem import Problem
 from pdenet.storage import split
@@ -17,6 +18,7 @@ from pdenet.storage.finite import DIVERGED, require_finite
 from pdenet.storage.foreign import WELL, hdf5_kind, how_to_bring
 from pdenet.storage.hdf5 import one_line, open_file, reading
 from pdenet.storage.header import Header, interpret
+from pdenet.storage.outside import checked_mask
 from pdenet.storage.scan import Scan, scan
 from pdenet.words import counted
 
@@ -98,6 +100,8 @@ class Data:
 
     problem: the equation (None if unknown), grid, boundaries, fields and units.
     missing: whether the file says that values may be missing; where they are, fields hold NaN.
+    outside: true at the points where the equation does not hold, bool (*space); None where it holds
+    everywhere.
     foreign: whether another program made the file. left_out: what it then holds that is no field
     here, and why. renamed: what fields are called there, where that is no name of a field.
     times: of the frames, shape (frames,). split: the trajectories of "train", "validation" and
@@ -111,6 +115,7 @@ class Data:
         self.times = header.times
         self.metadata: Mapping[str, Any] = header.metadata
         self.missing = header.missing
+        self.outside: np.ndarray | None = header.outside
         self.foreign = header.foreign
         self.left_out, self.renamed = header.left_out, header.renamed
         self.split: Mapping[str, np.ndarray] = split.members(header.codes)
@@ -199,8 +204,33 @@ class Data:
             parts += np.isnan(states[0]).mean(axis=(0, *range(2, states.ndim - 1)))
         return dict(zip(self.fields, (parts / self.trajectories).tolist(), strict=True))
 
+    def assume(self, ends: Mapping[str, Ends], outside: object = None) -> None:
+        """Take other conditions at some axes, and other points outside, than the file says.
+
+        ends: the conditions at the lower and the upper end, by axis. outside: of the grid's shape;
+        None leaves what the file says. The file stays as it is.
+        Raises GridError and DataError for what does not fit the data.
+        """
+        if ends:
+            self.problem = self.problem.with_ends(ends)
+            check_frames(self.problem.boundaries, self.frames)
+        if outside is not None:
+            self.outside = checked_mask(outside, self.problem.grid.shape)
+
     def require_complete(self) -> None:
-        """Raise DataError, which says what to do, where the file may have missing values."""
+        """Raise DataError, which says what to do, where the file may have missing values, points
+        outside, or ends of axes that a network cannot be trained between."""
+        obstacle = self.obstacle()
+        if obstacle:
+            told = (
+                f"{self.path}: {obstacle}, and training needs periodic axes or walls with one "
+                "fixed value or derivative, and every point: find an equation without a network, "
+                "with"
+            )
+            raise DataError(
+                f"{told} pdenet.refine(None, {str(self.path)!r})",
+                shell=f"{told} 'pdenet refine {self.path}'",
+            )
         if self.missing:
             told = (
                 f"{self.path} has missing values, and training needs every one: fit an equation to"
@@ -209,6 +239,15 @@ class Data:
                 f"{told} it with pdenet.refine(None, {str(self.path)!r})",
                 shell=f"{told} it with 'pdenet refine {self.path}'",
             )
+
+    def obstacle(self) -> str:
+        """Why no network can be trained on these data, in words: ends of axes between which it has
+        no filters, or points outside; "" where it can."""
+        problem = self.problem
+        told = why_not_simple(problem.boundaries, problem.grid.axes)
+        if self.outside is not None and not told:
+            told = f"{int(self.outside.sum())} of {problem.grid.size} points are outside"
+        return told
 
     def _rows(self, trajectories: slice | Sequence[int] | np.ndarray) -> list[int]:
         if isinstance(trajectories, slice):
@@ -238,7 +277,8 @@ class Data:
                 out[position, :, index] = values
 
     def digest(self) -> str:
-        """SHA-256 of the names, shapes and values of the fields, however they are packed."""
+        """SHA-256 of the names, shapes and values of the fields, however they are packed, and of
+        the points outside where there are some."""
         code = hashlib.sha256()
         with reading(self.path):
             for column in self._columns:
@@ -248,6 +288,8 @@ class Data:
                 for row in range(self.trajectories):
                     chosen = (row, ..., *column.component)
                     code.update(dataset[chosen].astype(dtype).tobytes())
+        if self.outside is not None:
+            code.update(b"outside\n" + self.outside.tobytes())
         return code.hexdigest()
 
     def close(self) -> None:

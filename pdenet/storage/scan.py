@@ -13,6 +13,7 @@ from pdenet.storage.records import as_json
 from pdenet.storage.schema import (
     FORMAT_VERSION,
     MISSING_VERSION,
+    OUTSIDE_VERSION,
     SCHEMA,
     SYMBOLS,
     Place,
@@ -21,14 +22,19 @@ from pdenet.storage.schema import (
 
 __all__ = ["Scan", "scan"]
 
-_LIKE = {"integer": "iu", "real": "iuf", "flag": "biu", "codes": "iu", "field": "f"}
-_CALLED = {"integer": "whole numbers", "real": "numbers", "flag": "true or false"}
+_LIKE = {"integer": "iu", "real": "iuf", "flag": "biu", "codes": "iu", "mask": "biu", "field": "f"}
+_CALLED = {
+    "integer": "whole numbers",
+    "real": "numbers",
+    "flag": "true or false",
+    "mask": "true or false",
+}
 _FLAGS = {
     "along an axis": "dim_varying",
     "in every trajectory": "sample_varying",
     "at every time": "time_varying",
 }
-_VERSIONS = (FORMAT_VERSION, MISSING_VERSION)
+_VERSIONS = (FORMAT_VERSION, MISSING_VERSION, OUTSIDE_VERSION)
 _NAME = 100  # longest name that is followed
 
 
@@ -54,7 +60,7 @@ def scan(file: h5py.File) -> Scan:
             given = "missing" if version is None else repr(version.tolist())
             found.problems.append(
                 f"/pdenet@format_version is {given}, this pdenet reads "
-                f"{FORMAT_VERSION} and {MISSING_VERSION}: update pdenet or simulate it again"
+                f"{FORMAT_VERSION} to {OUTSIDE_VERSION}: update pdenet or simulate it again"
             )
             return found
     for item in SCHEMA:
@@ -88,6 +94,7 @@ def _visit(file: h5py.File, place: Place, found: Scan) -> None:
         return
     if item.kind != "group":
         _fits(value.shape, place, found)
+        value = np.asarray(value[()]) if item.kind == "mask" else value
         value = value if item.kind == "field" else _plain(value, place)
     found.values[place.address] = value
     if item.names:
@@ -98,16 +105,17 @@ def _visit(file: h5py.File, place: Place, found: Scan) -> None:
 
 
 def _object(node: Node, place: Place) -> Any:
-    """A group, the dataset of a field, or the values of a small dataset."""
+    """A group, the dataset of a field or mask, or the values of a small dataset."""
     kind = place.item.kind
     if isinstance(node, h5py.Group) != (kind == "group"):
         raise DataError(f"{place.path} must be a {'group' if kind == 'group' else 'dataset'}")
     if kind == "group":
         return node
-    if kind != "field":
+    if kind not in ("field", "mask"):
         return small(node, place.path)
     if node.shape is None or node.dtype.kind not in _LIKE[kind]:
-        raise DataError(f"{place.path} holds {node.dtype}: real floating-point numbers are needed")
+        wanted = _CALLED.get(kind, "real floating-point numbers")
+        raise DataError(f"{place.path} holds {node.dtype}: {wanted} are needed")
     honest(node, place.path)
     return node
 
@@ -171,7 +179,7 @@ def _plain(value: np.ndarray, place: Place) -> Any:
         raise DataError(f"{place.address} holds {value.dtype}: {wanted} expected")
     if kind == "integer":
         return int(value.item())
-    if kind == "flag":
+    if kind in ("flag", "mask"):
         if not np.isin(value, (0, 1)).all():
             raise DataError(f"{place.address} must be true or false")
         return value.astype(bool) if value.shape else bool(value.item())

@@ -17,6 +17,7 @@ __all__ = [
     "FORMAT_VERSION",
     "LONGEST",
     "MISSING_VERSION",
+    "OUTSIDE_VERSION",
     "SCHEMA",
     "SYMBOLS",
     "Item",
@@ -26,15 +27,17 @@ __all__ = [
     "places",
 ]
 
-# A program that does not know of missing values would take them for damage, so only files that may
-# have some are of the newer version; all others stay readable by it.
+# A program that does not know of missing values would take them for damage, and one that does not
+# know of points outside would use them, so only files that may have some are of the newer versions;
+# all others stay readable by it.
 FORMAT_VERSION = 1
 MISSING_VERSION = 2
+OUTSIDE_VERSION = 3
 
 LONGEST = 1 << 20
 """Most trajectories, frames and points along an axis, for what is read and what is written."""
 
-Kind = Literal["group", "text", "json", "integer", "real", "flag", "codes", "field"]
+Kind = Literal["group", "text", "json", "integer", "real", "flag", "codes", "mask", "field"]
 Need = Literal["always", "native", "optional"]
 
 SYMBOLS: Mapping[str, str] = {
@@ -51,10 +54,10 @@ SYMBOLS: Mapping[str, str] = {
 class Item:
     """One thing in a file.
 
-    address: where it is. kind: what it holds ("field" is a large real dataset, "codes" small
-    integers). shape: one symbol of `SYMBOLS` for each axis. need: "always" in every file that can
-    be read, "native" in every file with a group /pdenet, else "optional". names: the name in
-    braces that this item lists, if it lists one.
+    address: where it is. kind: what it holds ("field" is a large real dataset, "mask" true or false
+    for every point of the grid, "codes" small integers). shape: one symbol of `SYMBOLS` for each
+    axis. need: "always" in every file that can be read, "native" in every file with a group
+    /pdenet, else "optional". names: the name in braces that this item lists, if it lists one.
     """
 
     address: str
@@ -119,14 +122,14 @@ SCHEMA: tuple[Item, ...] = (
     Item("/dimensions/{axis}", "real", ("N",), "always", "coordinates, equally spaced"),
     Item("/dimensions/{axis}@sample_varying", "flag", (), "native", "false"),
     Item("/dimensions/{axis}@time_varying", "flag", (), "native", "false"),
-    Item("/boundary_conditions", "group", (), "always", "one group for each axis", "boundary"),
-    Item("/boundary_conditions/{boundary}", "group", (), "always", "the ends of one axis"),
+    Item("/boundary_conditions", "group", (), "always", "the ends of the axes", "boundary"),
+    Item("/boundary_conditions/{boundary}", "group", (), "always", "ends of one axis"),
     Item(
         "/boundary_conditions/{boundary}@bc_type",
         "text",
         (),
         "always",
-        "PERIODIC or WALL; the values at a wall are in /pdenet@boundaries",
+        "PERIODIC, WALL or OPEN; the values at a wall are in /pdenet@boundaries",
     ),
     Item("/boundary_conditions/{boundary}@associated_dims", "text", ("*",), "always", "the axis"),
     Item("/boundary_conditions/{boundary}@associated_fields", "text", ("*",), "native", "empty"),
@@ -137,7 +140,7 @@ SCHEMA: tuple[Item, ...] = (
         "flag",
         ("*",),
         "native",
-        "true at the first and the last point of the axis",
+        "true at the first and the last point of the axis, where the condition is of this type",
     ),
     Item("/scalars", "group", (), "native", "the parameters once more, as datasets"),
     Item("/scalars@field_names", "text", ("*",), "native", "their names", "scalar"),
@@ -153,14 +156,15 @@ SCHEMA: tuple[Item, ...] = (
         "integer",
         (),
         "native",
-        f"{FORMAT_VERSION}, or {MISSING_VERSION} where values may be missing",
+        f"{FORMAT_VERSION}, or {MISSING_VERSION} where values may be missing, or "
+        f"{OUTSIDE_VERSION} where there are points outside",
     ),
     Item(
         "/pdenet@missing",
         "flag",
         (),
         "optional",
-        "true: values may be missing, which are NaN; absent where there are none",
+        "true: values may be missing, which are NaN; in files of version 1 it is absent",
     ),
     Item("/pdenet@fields", "text", ("*",), "native", "the fields in the order of the equations"),
     Item(
@@ -179,10 +183,18 @@ SCHEMA: tuple[Item, ...] = (
         "flag",
         ("D",),
         "native",
-        "for each axis whether the last point lies at origin + length (walls) or one step before "
-        "(periodic); one flag in older files, for all axes",
+        "for each axis whether the last point lies at origin + length (walls, open) or one step "
+        "before (periodic); one flag in older files, for all axes",
     ),
-    Item("/pdenet@boundaries", "json", (), "native", "the condition at both ends of each axis"),
+    Item(
+        "/pdenet@boundaries",
+        "json",
+        (),
+        "native",
+        "the condition at both ends of each axis: an object with kind periodic, open, dirichlet "
+        "(value), neumann (derivative), robin (coefficient, value) or per field (fields); a list "
+        "in place of a number holds one for each frame",
+    ),
     Item("/pdenet@units", "json", (), "native", "units by name; may be empty"),
     Item(
         "/pdenet@noise",
@@ -203,6 +215,14 @@ SCHEMA: tuple[Item, ...] = (
         ("B",),
         "native",
         "set of each trajectory: 0 train, 1 validation, 2 test, -1 every set (fewer than three)",
+    ),
+    Item(
+        "/pdenet/outside",
+        "mask",
+        ("S",),
+        "optional",
+        "true where the equation does not hold: a hole, an obstacle; absent where it holds "
+        "everywhere",
     ),
 )
 

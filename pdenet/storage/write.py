@@ -10,13 +10,15 @@ from typing import Any
 import h5py
 import numpy as np
 
+from pdenet.boundary import check_frames
 from pdenet.errors import Advice, DataError, OutputError
 from pdenet.problem import Problem
 from pdenet.storage import split
 from pdenet.storage.atomic import PartialFile, check_target, writing
 from pdenet.storage.finite import DIVERGED, require_finite, without_mask
 from pdenet.storage.header import describe, json_text
-from pdenet.storage.schema import LONGEST, SCHEMA, Place, places
+from pdenet.storage.outside import checked_mask
+from pdenet.storage.schema import LONGEST, OUTSIDE_VERSION, SCHEMA, Place, places
 from pdenet.words import counted
 
 __all__ = ["Writer", "create"]
@@ -52,12 +54,14 @@ def create(
     The file appears when the block ends without an error and everything was written; until then,
     and after any error, whatever was at `path` stays as it was.
     Raises OutputError where the file cannot be made or `path` exists and not `overwrite`;
-    DataError where the numbers do not describe a file.
+    DataError where the numbers do not describe a file, GridError where a boundary condition has
+    values in time and not one for each frame.
 
     >>> with create("data.h5", problem, trajectories=2, times=times) as writer:
     ...     writer.append(states)  # (n, frames, field, *space)
     """
     times = np.asarray(times, dtype=np.float64)
+    check_frames(problem.boundaries, len(times.ravel()))
     if trajectories < 1:
         raise DataError(f"{counted(trajectories, 'trajectory')} cannot be stored: give at least 1")
     if times.ndim != 1 or len(times) < 2 or not np.isfinite(times).all():
@@ -150,6 +154,26 @@ class Writer:
                 dataset[rows, columns] = np.ascontiguousarray(block[:, :, index])
         self._done[rows, columns] = True
 
+    def exclude(self, outside: np.ndarray) -> None:
+        """Say at which points the equation does not hold: true in a hole, an obstacle, beyond an
+        irregular edge; of the grid's shape. What fields hold there is stored as it is given.
+
+        Raises DataError for another shape, for anything but true and false, and where no point is
+        left; OutputError where it cannot be written.
+        """
+        if self._file is None:
+            raise OutputError(f"{self.path} is not open: exclude inside `with create(...)`")
+        mask = checked_mask(outside, self._problem.grid.shape)
+        if "outside" in self._file["pdenet"]:
+            raise DataError("the points outside are said already: say them once")
+        if mask is None:
+            return
+        with writing(self.path):
+            self._make_room(mask.nbytes)
+            group = self._file["pdenet"]
+            group.create_dataset("outside", data=mask, fletcher32=True)
+            group.attrs.update({"format_version": OUTSIDE_VERSION, "missing": self._missing})
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -228,8 +252,8 @@ class Writer:
                 self._set(place)
 
     def _is_said(self, place: Place) -> bool:
-        """Whether the file gets this place: an optional attribute only where it has a value."""
-        optional = place.item.need == "optional" and place.attribute
+        """Whether the file gets this place: what is optional only where it has a value."""
+        optional = place.item.need == "optional" and place.item.kind != "group"
         return not optional or place.address in self._values
 
     def _make(self, place: Place) -> None:

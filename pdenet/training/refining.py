@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
-from pdenet.boundary import endpoints
 from pdenet.dataset import load
 from pdenet.discovery import DiscoveredEquation
 from pdenet.discovery.refine.config import RefineConfig
@@ -38,14 +38,14 @@ them, and is some minutes on two cores for so many."""
 class Fitted:
     """What an equation is refined on.
 
-    train, held_out: (n, frames, field, *space), NaN where missing; held_out is None where a file
-    has too few trajectories to hold any out. problem: without the equation that made the data.
+    states: (n, frames, field, *space), NaN where missing. problem: without the equation that made
+    the data. outside: true where the equation does not hold, bool (*space); None where it holds everywhere.
     """
 
-    train: Trajectory
-    held_out: Trajectory | None
+    states: Trajectory
     problem: Problem
     dt: float
+    outside: Tensor | None = None
 
     @classmethod
     def of(cls, data: Data, train: Trajectory, validation: Trajectory) -> Fitted:
@@ -57,8 +57,9 @@ class Fitted:
             sets = [each for each in map(_measured, (train, validation)) if len(each)]
         if not any(map(len, sets)):
             raise DataError("the data hold no value at all: all of them are missing")
-        held_out = sets[1] if len(sets) > 1 else None
-        return cls(sets[0], held_out, replace(data.problem, pde=None), data.dt)
+        mask = data.outside
+        outside = None if mask is None else torch.from_numpy(mask.copy()).to(train.device)
+        return cls(torch.cat(sets), replace(data.problem, pde=None), data.dt, outside)
 
     @classmethod
     def read(cls, data: Data, device: torch.device) -> Fitted:
@@ -119,7 +120,7 @@ def refined(
             "values are known: give an equation with a formula in its place"
         )
     started = time.perf_counter()
-    device = fitted.train.device
+    device = fitted.states.device
     kept = None
     if state is not None:
         saved = state.load() if resume else None
@@ -127,13 +128,13 @@ def refined(
         kept = Kept(here, state.save, str(state.path))
     result = refine(
         None if found is None else found.pde.numeric(),
-        fitted.train,
-        fitted.held_out,
+        fitted.states,
         fitted.problem,
         fitted.dt,
         config,
         on_event or _silent,
         kept,
+        outside=fitted.outside,
     )
     spent = time.perf_counter() - started
     if found is None:
@@ -161,9 +162,6 @@ def refined(
 
 def why_not(problem: Problem, config: TrainingConfig) -> str:
     """Why the equation of a run cannot be refined, in words; "" where it can."""
-    for axis, walled in zip(problem.grid.axes, endpoints(problem.boundaries), strict=True):
-        if walled:
-            return f"{axis} has walls, and a refinement needs periodic axes"
     if config.network.coefficients is not None:
         return "its coefficients may vary in space, and a refinement fits numbers"
     if config.network.source is not None:

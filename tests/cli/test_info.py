@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
+from pdenet.boundary import Open, PerField, Robin
 from pdenet.cli import main
 from pdenet.discovery import DiscoveredEquation, save_equation
 from pdenet.discovery.refine.result import Alternative, Decision, Refinement
@@ -58,6 +59,21 @@ def test_info_measures_what_is_missing(tmp_path, capsys):
     assert main(["info", str(path)]) == 0
     lines = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
     assert lines["missing.p"].strip() == "0.2" and lines["missing.q"].strip() == "1"
+
+
+def test_info_says_what_is_known_of_the_ends_and_what_is_outside(tmp_path, capsys):
+    ends = (Open(), PerField((("u", Robin(2.0, 0.5)),)))
+    problem = Problem(None, Grid(16, 1.0, endpoint=True), (ends,), ("u",))
+    states = np.random.default_rng(0).normal(size=(5, 4, 1, 16))
+    write_arrays(tmp_path / "a.h5", states, problem, 0.1, outside=np.arange(16) == 3)
+    assert main(["info", str(tmp_path / "a.h5"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["boundaries"] == {"x": ["open", "u:robin=2/0.5"]}
+    assert facts["outside"] == "1 of 16 points"
+    assert main(["info", str(tmp_path / "a.h5")]) == 0
+    lines = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
+    assert lines["boundaries.x"].strip() == "open u:robin=2/0.5"
+    assert lines["outside"].strip() == "1 of 16 points"
 
 
 def test_info_of_a_damaged_file_with_gaps_is_one_line(tmp_path, refused):

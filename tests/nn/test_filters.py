@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, jvp, vmap
 
-from pdenet.boundary import Boundaries, Dirichlet, Neumann, periodic
+from pdenet.boundary import Boundaries, Dirichlet, Neumann, Open, Robin, periodic
 from pdenet.errors import ConfigError, GridError
 from pdenet.nn.filters import FilterBank
 from pdenet.nn.moments import accuracy, constraint
@@ -343,3 +343,6 @@ def test_grids_and_jets_that_do_not_fit_are_refused() -> None:
         FilterBank([Jet("u", (3,))], ["u"], (0.1,), size=3, constraint=1)
     with pytest.raises(ConfigError, match="boundaries of 1 axis were given for 2 axes"):
         FilterBank([Jet("u", (1, 0))], ["u"], (0.1, 0.1), boundaries=periodic(1))
+    for end in (Open(), Robin(1.0), Dirichlet((0.0, 1.0))):
+        with pytest.raises(GridError, match=r"at its upper end, and filters need periodic axes or"):
+            FilterBank([Jet("u", (1,))], ["u"], (0.1,), boundaries=((Neumann(), end),))

@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from pdenet.boundary import Boundaries, Boundary, Dirichlet, Neumann, Periodic, periodic
+from pdenet.boundary import (
+    Boundaries,
+    Boundary,
+    Dirichlet,
+    Neumann,
+    Open,
+    Periodic,
+    Robin,
+    periodic,
+)
 from pdenet.errors import GridError
 from pdenet.nn.padding import held_points, hold, pad
 
@@ -123,3 +132,17 @@ def test_nothing_is_held_without_dirichlet_walls():
     walls = ((Neumann(1.0), Neumann()), *periodic(1))
     u = random_state(3, 4)
     assert held_points(walls, (3, 4), u) is None and hold(u, walls) is u
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        (Open(), "says nothing of the points beyond it"),
+        (Robin(1.0), "says nothing of the points beyond it"),
+        (Neumann((1.0, 2.0)), "2 numbers in time"),
+        (Dirichlet((1.0, 2.0)), "2 numbers in time"),
+    ],
+)
+def test_what_says_nothing_of_ghost_cells_is_refused(end: Boundary, message: str):
+    with pytest.raises(GridError, match=message):
+        pad(random_state(1, 8), [2], ((Neumann(), end),), [0.1])

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from pdenet.boundary import Dirichlet, Neumann, Periodic, endpoints
+from pdenet.boundary import Dirichlet, Neumann, Open, PerField, Periodic, Robin, endpoints
 from pdenet.errors import GridError
 from pdenet.grid import Grid
 from pdenet.pde.definition import PDE
 from pdenet.pde.jet import Jet
-from simulators.config import Numerics
+from simulators.config import Numerics, SimulationConfig
 from simulators.operators import jets
 from simulators.rhs import RightHandSide
 from simulators.solver import Solver
 from simulators.stability import StabilityLimit
 from simulators.stencils import central, upwind
-from simulators.walls import Closure, closures, ghosts, wall_matrix
+from simulators.walls import Closure, check_kinds, closures, ghosts, wall_matrix
 
 FIXED, FREE, ENDS = (Dirichlet(), Dirichlet()), (Neumann(), Neumann()), (Periodic(), Periodic())
 HALF = (Dirichlet(), Neumann())
@@ -327,6 +327,8 @@ def test_float32_and_three_dimensions():
         ("u_t = u_xx", FIXED, Grid((40,), (1.0,)), "x has walls"),
         ("u_t = u_xx", ENDS, Grid((40,), (1.0,), endpoint=True), "x is periodic"),
         ("u_t = u_xx", FIXED, Grid((8,), (1.0,), endpoint=True), "at least 9"),
+        ("u_t = u_xx", (Open(), Dirichlet()), Grid(40, 1.0, endpoint=True), "x is open at its low"),
+        ("u_t = u_xx", (Dirichlet(), Robin(1.0)), Grid(40, 1.0, endpoint=True), "Robin .* upper"),
     ],
 )
 def test_what_walls_cannot_do_is_refused(pde, ends, grid, message):
@@ -334,3 +336,21 @@ def test_what_walls_cannot_do_is_refused(pde, ends, grid, message):
         Solver(PDE(pde), grid, boundaries=(ends,)).advance(
             0.0, 0.1, torch.zeros(1, 1, *grid.shape, dtype=torch.float64)
         )
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        (Open(), "is open"),
+        (Robin(1.0), "Robin"),
+        (Neumann((0.0, 1.0)), "changes in time"),
+        (PerField((("u", Neumann()),)), "for each field"),
+    ],
+)
+def test_what_no_solver_knows_is_refused_before_any_work(end, message):
+    walls = ((Periodic(), Periodic()), (Dirichlet(), end))
+    told = f"y .*{message}.*use periodic, dirichlet or neumann"
+    with pytest.raises(GridError, match=told):
+        check_kinds(walls, "xy")
+    with pytest.raises(GridError, match=told):
+        SimulationConfig(shape=(16, 16), lengths=(1.0, 1.0), boundaries=walls)

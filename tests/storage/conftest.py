@@ -48,6 +48,15 @@ def gappy(tmp_path: Path, gaps: np.ndarray, grid: Grid, pde: PDE) -> Path:
 
 
 @pytest.fixture
+def holed(tmp_path: Path, gaps: np.ndarray, grid: Grid, pde: PDE) -> Path:
+    """A file with missing values and points outside."""
+    outside = np.zeros(grid.shape, bool)
+    outside[2:4, 1] = True
+    problem = Problem.periodic(pde, grid)
+    return write_arrays(tmp_path / "hole.h5", gaps, problem, 0.1, missing=True, outside=outside)
+
+
+@pytest.fixture
 def path(tmp_path: Path, states: np.ndarray, grid: Grid, pde: PDE) -> Path:
     metadata = {"seed": 7, "noise": {"level": 0.001, "seed": 1}, "solver": {"scheme": "rk4"}}
     problem = Problem.periodic(pde, grid)

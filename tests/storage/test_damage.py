@@ -53,7 +53,7 @@ ZEROS = np.zeros(SHAPE)
 
 # What was done to the file, and what the message must say.
 EDITS: dict[str, tuple[Edit, str]] = {
-    "version": (attribute("pdenet", "format_version", 99), "99, this pdenet reads 1 and 2"),
+    "version": (attribute("pdenet", "format_version", 99), "99, this pdenet reads 1 to 3"),
     "version text": (attribute("pdenet", "format_version", "one"), "format_version is 'one'"),
     "version list": (attribute("pdenet", "format_version", [1, 1]), "format_version is"),
     "grid type": (attribute("/", "grid_type", "spherical"), "only 'cartesian'"),
@@ -153,9 +153,9 @@ def test_an_edited_file_is_refused_in_one_line_that_names_the_fault(path: Path, 
     assert told in check(path)
 
 
-def test_whatever_is_missing_is_named(gappy: Path, tmp_path: Path):
+def test_whatever_is_missing_is_named(holed: Path, tmp_path: Path):
     names = {"parameter": ["nu"], "axis": ["x"], "t0": ["u"], "scalar": ["nu"]}
-    content = gappy.read_bytes()
+    content = holed.read_bytes()
     removed = 0
     for item in SCHEMA:
         for place in places(item, names):
@@ -210,10 +210,12 @@ print(refused)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["native", "foreign", "gaps"])
-def test_flipped_bytes_and_cuts_never_do_more_than_a_refusal(path: Path, gappy: Path, kind: str):
-    if kind == "gaps":
-        path = gappy
+@pytest.mark.parametrize("kind", ["native", "foreign", "gaps", "hole"])
+def test_flipped_bytes_and_cuts_never_do_more_than_a_refusal(
+    path: Path, gappy: Path, holed: Path, kind: str
+):
+    if kind in ("gaps", "hole"):
+        path = gappy if kind == "gaps" else holed
     elif kind == "foreign":
         # The oldest layout, which most files in the world have, has no checksums.
         with h5py.File(path) as new, h5py.File(path.with_suffix(".old"), "w") as old:

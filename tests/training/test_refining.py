@@ -64,9 +64,8 @@ def test_trajectories_without_a_value_are_left_out(tmp_path, path, empty):
     with open_data(write_arrays(tmp_path / "a.h5", states, grid, dt, missing=True)) as data:
         left = Fitted.read(data, torch.device("cpu"))
         asked = {*map(int, data.split["train"]), *map(int, data.split["validation"])} - {*empty}
-    sets = [left.train] if left.held_out is None else [left.train, left.held_out]
-    assert sum(map(len, sets)) == len(asked) and all(len(each) for each in sets)
-    assert all(bool(each.isfinite().all()) for each in sets)
+    assert len(left.states) == len(asked) > 0
+    assert bool(left.states.isfinite().all())
 
 
 def test_data_without_a_value_are_refused(tmp_path, path):
@@ -83,16 +82,28 @@ def test_the_truth_is_not_among_what_is_fitted(path, fitted):
     with open_data(path) as data:
         assert data.problem.pde is not None
     assert fitted.problem.pde is None
-    assert fitted.train.shape == (4, 21, 1, 64) and fitted.held_out.shape == (1, 21, 1, 64)
-    assert fitted.train.dtype == torch.float64 and fitted.dt == pytest.approx(0.02)
+    assert fitted.states.shape == (5, 21, 1, 64)
+    assert fitted.states.dtype == torch.float64 and fitted.dt == pytest.approx(0.02)
 
 
-@pytest.mark.parametrize(("trajectories", "held_out"), [(2, False), (3, True)])
-def test_too_few_trajectories_hold_none_out(tmp_path, trajectories, held_out):
+@pytest.mark.parametrize(("trajectories", "fitted"), [(2, 2), (3, 2)])
+def test_trajectories_of_a_small_file_are_fitted_once(tmp_path, trajectories, fitted):
     states = np.random.default_rng(0).normal(size=(trajectories, 4, 1, 8))
     write_arrays(tmp_path / "few.h5", states, Grid((8,), (1.0,)), 0.1)
     with open_data(tmp_path / "few.h5") as data:
-        assert (Fitted.read(data, torch.device("cpu")).held_out is not None) == held_out
+        assert len(Fitted.read(data, torch.device("cpu")).states) == fitted
+
+
+@pytest.mark.parametrize("outside", [None, np.arange(8) < 3])
+def test_points_outside_are_a_mask(tmp_path, outside):
+    states = np.random.default_rng(0).normal(size=(5, 4, 1, 8))
+    write_arrays(tmp_path / "hole.h5", states, Grid(8, 1.0), 0.1, outside=outside)
+    with open_data(tmp_path / "hole.h5") as data:
+        read = Fitted.read(data, torch.device("cpu")).outside
+    if outside is None:
+        assert read is None
+    else:
+        assert read.dtype == torch.bool and read.tolist() == outside.tolist()
 
 
 def test_missing_values_are_nan(tmp_path):
@@ -182,7 +193,7 @@ def test_nothing_else_goes_on(fitted, tmp_path):
 
 def test_why_not(walled_data, small_data):
     with open_data(walled_data) as walled, open_data(small_data) as periodic:
-        assert "x has walls" in why_not(walled.problem, TrainingConfig())
+        assert why_not(walled.problem, TrainingConfig()) == ""
         assert why_not(periodic.problem, TrainingConfig()) == ""
         varying = TrainingConfig(network={"coefficients": {}})
         assert "vary in space" in why_not(periodic.problem, varying)

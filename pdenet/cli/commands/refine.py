@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pdenet.cli.group import Late
-from pdenet.cli.options import DATA, FORMATS, OUTPUT, PARAMETER, Whole, budget, common
+from pdenet.cli.options import DATA, FORMATS, OUTPUT, PARAMETER, Whole, budget, common, ends
 
 __all__ = ["command"]
 
@@ -27,6 +27,7 @@ __all__ = ["command"]
     metavar="FIELD",
     help="A field that acts on the others and has no equation of its own; may be repeated.",
 )
+@ends
 @click.option("--noise", type=float, help="Noise, relative to std(u), e.g. 0.01. [estimated]")
 @click.option("--keep-terms", is_flag=True, help="Fit the terms as they are.")
 @click.option(
@@ -54,6 +55,7 @@ def command() -> None:
     pdenet refine data.h5 --pde 'u_t = -u*u_x + 0.1*u_xx' --keep-terms
     pdenet refine data.h5                       the terms, too, from the data alone
     pdenet refine data.h5 --given v             v was measured, acts, and has no law
+    pdenet refine data.h5 --boundary x:open     a window of a larger field along x
 
     Coefficients and initial states are fitted together, through solutions of the equation, to all
     values at once; terms stay where chi² asks for them. The data may lack values. With -o the

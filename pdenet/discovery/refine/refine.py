@@ -16,7 +16,6 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from pdenet.discovery.equation import DiscoveredEquation
@@ -48,8 +47,7 @@ def _silent(event: Event) -> None:
 
 def refine(
     pde: PDE | None,
-    train: Tensor,
-    held_out: Tensor | None,
+    data: Tensor,
     problem: Problem,
     dt: float,
     config: RefineConfig | None = None,
@@ -60,15 +58,14 @@ def refine(
     """The equation by maximum likelihood through its rollouts.
 
     pde: the equation to begin with; None where the data alone propose terms.
-    train, held_out: trajectories (n, frames, field, *space) in float64, NaN where missing. Both are
-    fitted: terms are judged on trajectories that are left out in turn.
-    kept: what is kept of it while it goes on.
+    data: trajectories (n, frames, field, *space) in float64, NaN where missing. All are fitted:
+    terms are judged on trajectories that are left out in turn.
+    kept: what is kept of it while it goes on. outside: where the equation does not hold, (*space).
 
-    Raises DiscoveryError for axes with walls, coefficients that depend on time, fewer data than
+    Raises DiscoveryError for coefficients that depend on time, fewer data than
     unknowns, and states that the memory cannot hold.
     """
     config, kept = config or RefineConfig(), kept or Kept()
-    data = train if held_out is None else torch.cat([train, held_out])
     check_problem(pde, data, problem, config)
     started = time.perf_counter()
     deadline = time.monotonic() + config.budget

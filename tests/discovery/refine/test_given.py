@@ -85,7 +85,7 @@ def problem(fields: tuple[str, ...] = ("rho", "v")) -> Problem:
 
 def found_in(data: Tensor, begin: PDE | None = None, **settings: object) -> DiscoveredEquation:
     config = RefineConfig(given=("v",), workers=1, **settings)
-    return refine(begin, data, None, problem(), DT, config)
+    return refine(begin, data, problem(), DT, config)
 
 
 def ratios(found: DiscoveredEquation) -> list[float]:
@@ -253,7 +253,7 @@ def test_gaps_and_the_order_of_the_fields() -> None:
     lost = torch.rand(data.shape, generator=torch.Generator().manual_seed(4)) < 0.2
     config = RefineConfig(given=("v",), workers=1, choose=False)
     holes = torch.where(lost, torch.nan, data)
-    found = refine(TRUTH, holes, None, problem(("v", "rho")), DT, config)
+    found = refine(TRUTH, holes, problem(("v", "rho")), DT, config)
     assert max(map(abs, ratios(found))) < 3.5
 
 
@@ -262,8 +262,8 @@ def test_it_goes_on_where_it_was() -> None:
     states: list[Mapping[str, Tensor]] = []
     data, config = noisy((0.01, 0.01)), RefineConfig(given=("v",), workers=1, choose=False)
     begin = PDE("rho_t = -0.98*rho*v_x - 1.01*v*rho_x + 0.05*rho_xx", given=("v",))
-    whole = refine(begin, data, None, problem(), DT, config, kept=Kept(None, states.append))
-    again = refine(begin, data, None, problem(), DT, config, kept=Kept(states[1]))
+    whole = refine(begin, data, problem(), DT, config, kept=Kept(None, states.append))
+    again = refine(begin, data, problem(), DT, config, kept=Kept(states[1]))
     assert again.pde.numeric_terms() == whole.pde.numeric_terms()
 
 
@@ -274,7 +274,7 @@ def test_refusals() -> None:
         begin: PDE | None = None, given: tuple[str, ...] = ("v",), data: Tensor = data
     ) -> str:
         with pytest.raises(DiscoveryError) as error:
-            refine(begin, data, None, problem(), DT, RefineConfig(given=given))
+            refine(begin, data, problem(), DT, RefineConfig(given=given))
         return str(error.value)
 
     assert "no field 'w' to be given: the data hold rho, v" in refused(given=("w",))
@@ -293,5 +293,5 @@ def test_refusals() -> None:
 @pytest.mark.slow
 def test_a_field_without_a_law_is_advised_to_be_given() -> None:
     with pytest.raises(DiscoveryError, match=r"given=\('v',\)") as error:
-        refine(None, noisy((0.001, 0.001), 6), None, problem(), DT, RefineConfig(workers=1))
+        refine(None, noisy((0.001, 0.001), 6), problem(), DT, RefineConfig(workers=1))
     assert error.value.shell.endswith("--given v")

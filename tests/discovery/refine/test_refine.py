@@ -13,7 +13,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from pdenet.boundary import Dirichlet
 from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine import RefineConfig
 from pdenet.discovery.refine import judge as judge_module
@@ -76,7 +75,7 @@ def exact(found: DiscoveredEquation) -> bool:
 def test_terms_and_coefficients_from_data_alone(burgers: tuple[Tensor, Problem, float]) -> None:
     states, problem, dt = burgers
     events: list[Event] = []
-    found = refine(None, noisy(states, 0.1), None, problem, dt, RefineConfig(), events.append)
+    found = refine(None, noisy(states, 0.1), problem, dt, RefineConfig(), events.append)
     assert exact(found)
     assert max(map(abs, z_scores(found))) < 3.5
     result = found.refinement
@@ -104,7 +103,7 @@ def test_units_do_not_matter(burgers: tuple[Tensor, Problem, float]) -> None:
         grid = Grid((64,), (problem.grid.lengths[0] * x,))
         guess = PDE(f"u_t = -{0.9 * x / t / u!r}*u*u_x + {0.12 * x**2 / t!r}*u_xx")
         config = RefineConfig(choose=False)
-        result = refine(guess, u * data, None, Problem.periodic(guess, grid), t * dt, config)
+        result = refine(guess, u * data, Problem.periodic(guess, grid), t * dt, config)
         terms = result.pde.numeric_terms()["u"]
         scales = [x**2 / t if str(m) == "u_xx" else x / t / u for m in terms]
         found.append([value / size for value, size in zip(terms.values(), scales, strict=True)])
@@ -114,7 +113,7 @@ def test_units_do_not_matter(burgers: tuple[Tensor, Problem, float]) -> None:
 def test_wrong_terms_leave_and_missing_ones_enter(burgers: tuple[Tensor, Problem, float]) -> None:
     states, problem, dt = burgers
     wrong = PDE("u_t = -0.8*u*u_x + 0.05*u")
-    found = refine(wrong, noisy(states, 0.02), None, problem, dt)
+    found = refine(wrong, noisy(states, 0.02), problem, dt)
     assert exact(found)
     assert max(map(abs, z_scores(found))) < 3.5
     dropped = {event.monomial_text for event in found.dropped}
@@ -126,7 +125,7 @@ def test_half_of_the_points_missing(burgers: tuple[Tensor, Problem, float]) -> N
     data = noisy(states[:6, :15], 0.01)
     gaps = torch.rand(data.shape, generator=torch.Generator().manual_seed(1)) < 0.5
     data[gaps] = torch.nan
-    found = refine(None, data, None, problem, dt)
+    found = refine(None, data, problem, dt)
     assert exact(found)
     assert compare(found.pde, TRUTH).einf < 0.01
     assert found.refinement is not None
@@ -141,12 +140,12 @@ def test_every_second_point_seen(burgers: tuple[Tensor, Problem, float]) -> None
     data = noisy(states, 0.001)[..., ::4]
     config, saves = RefineConfig(choose=False), []
     kept = Kept(None, lambda state: saves.append(dict(state)))
-    found = refine(TRUTH, data, None, coarse, dt, config, kept=kept)
+    found = refine(TRUTH, data, coarse, dt, config, kept=kept)
     assert found.refinement is not None
     assert found.refinement.shape[0] > 16
     assert compare(found.pde, TRUTH).einf < 0.02
     # What was saved on the finer grid goes on there.
-    again = refine(TRUTH, data, None, coarse, dt, config, kept=Kept(saves[-1]))
+    again = refine(TRUTH, data, coarse, dt, config, kept=Kept(saves[-1]))
     assert again.refinement is not None and again.refinement.shape == found.refinement.shape
     assert compare(again.pde, found.pde).einf < 1e-3
 
@@ -166,7 +165,7 @@ def test_a_field_that_is_never_seen() -> None:
     data[:, :, 1] = torch.nan
     guess = PDE("u_t = -v*u_x + 0.12*u_xx", "v_t = -0.9*v*v_x + 0.08*v_xx")
     problem = Problem.periodic(pde, grid)
-    found = refine(guess, data, None, problem, 0.05, RefineConfig(choose=False))
+    found = refine(guess, data, problem, 0.05, RefineConfig(choose=False))
     terms, errors = found.pde.terms(), found.stderr
     (diffusion,) = (m for m in terms["u"] if str(m) == "u_xx")
     assert abs(float(terms["u"][diffusion]) - 0.1) < 4 * errors["u"][diffusion] < 0.05
@@ -183,9 +182,9 @@ def test_an_interrupted_refinement_goes_on_to_the_same_result(
     states, problem, dt = burgers
     data = noisy(states[:, :9], 0.2)
     saves: list[Mapping[str, Tensor]] = []
-    whole = refine(TRUTH, data, None, problem, dt, kept=Kept(None, lambda s: saves.append(dict(s))))
+    whole = refine(TRUTH, data, problem, dt, kept=Kept(None, lambda s: saves.append(dict(s))))
     assert len(saves) >= 2
-    resumed = refine(TRUTH, data, None, problem, dt, kept=Kept(saves[0]))
+    resumed = refine(TRUTH, data, problem, dt, kept=Kept(saves[0]))
     assert resumed.pde == whole.pde
     assert resumed.stderr == whole.stderr
     assert resumed.refinement.decisions == whole.refinement.decisions
@@ -199,11 +198,11 @@ def test_a_refinement_goes_on_with_the_finer_model_that_it_had(
     data, config = noisy(states[:, :9], 1e-4)[..., ::2], RefineConfig(choose=False)
     saves: list[Mapping[str, Tensor]] = []
     kept = Kept(None, lambda state: saves.append(dict(state)))
-    whole = refine(TRUTH, data, None, coarse, dt, config, kept=kept)
+    whole = refine(TRUTH, data, coarse, dt, config, kept=kept)
     finer = [state for state in saves if int(state["outer_shape"]) > int(state["shape"])]
     assert 0 < len(finer) < len(saves)
     told: list[Event] = []
-    resumed = refine(TRUTH, data, None, coarse, dt, config, told.append, Kept(finer[0]))
+    resumed = refine(TRUTH, data, coarse, dt, config, told.append, Kept(finer[0]))
     assert resumed.pde == whole.pde
     assert resumed.stderr == whole.stderr
     assert sum(isinstance(event, Refining) for event in told) == len(finer) - 1
@@ -215,8 +214,7 @@ def test_the_same_seed_gives_the_same_result_on_any_number_of_cores(
     states, problem, dt = burgers
     data = noisy(states[:4, :9], 0.05)
     one, two = (
-        refine(TRUTH, data, None, problem, dt, RefineConfig(workers=n, choose=False))
-        for n in (1, 2)
+        refine(TRUTH, data, problem, dt, RefineConfig(workers=n, choose=False)) for n in (1, 2)
     )
     assert one.pde == two.pde and one.stderr == two.stderr
 
@@ -227,7 +225,7 @@ def test_a_noise_level_that_the_data_contradict_shows_in_chi2(
     states, problem, dt = burgers
     data = noisy(states[:4, :9], 0.05)
     config = RefineConfig(choose=False, noise=0.01)
-    found = refine(TRUTH, data, None, problem, dt, config)
+    found = refine(TRUTH, data, problem, dt, config)
     assert found.refinement.noise_given
     assert found.refinement.chi2 == pytest.approx(25, rel=0.2)
     true = 0.05 * float(states[:4, 0].var((1, 2), correction=0).mean().sqrt())
@@ -236,20 +234,17 @@ def test_a_noise_level_that_the_data_contradict_shows_in_chi2(
 
 def test_what_cannot_be_refined_is_refused(burgers: tuple[Tensor, Problem, float]) -> None:
     states, problem, dt = burgers
-    walls = Problem(None, Grid((64,), (1.0,), endpoint=True), ((Dirichlet(), Dirichlet()),), ("u",))
-    with pytest.raises(DiscoveryError, match="x has walls"):
-        refine(None, states, None, walls, dt)
     with pytest.raises(DiscoveryError, match="the equation is for v"):
-        refine(PDE("v_t = v_xx"), states, None, problem, dt)
+        refine(PDE("v_t = v_xx"), states, problem, dt)
     few = states[:, :2].clone()
     few[:, 1, :, 5:] = torch.nan
     few[:, 0, :, 40:] = torch.nan
     with pytest.raises(DiscoveryError, match="more frames of each trajectory are missing"):
-        refine(None, few, None, problem, dt)
+        refine(None, few, problem, dt)
     with pytest.raises(DiscoveryError, match=r"need .* GiB and 1e-05 are allowed, enough for"):
-        refine(TRUTH, states, None, problem, dt, RefineConfig(memory=1e-5))
+        refine(TRUTH, states, problem, dt, RefineConfig(memory=1e-5))
     with pytest.raises(DiscoveryError, match="depends on time"):
-        refine(PDE("u_t = sin(t)*u_xx"), states, None, problem, dt)
+        refine(PDE("u_t = sin(t)*u_xx"), states, problem, dt)
     for wrong in ({"noise": -1.0}, {"order": 0}, {"memory": 0.0}, {"workers": 0}):
         with pytest.raises(ConfigError):
             RefineConfig(**wrong)
@@ -263,7 +258,7 @@ def test_as_much_noise_as_signal(tmp_path: Path) -> None:
         rows = data.split["train"]
         states = torch.from_numpy(data.read(rows, dtype="float64"))
         problem = data.problem
-    found = refine(None, states, None, problem, 0.02, RefineConfig())
+    found = refine(None, states, problem, 0.02, RefineConfig())
     assert found.refinement is not None and found.refinement.converged
     scored = compare(found.pde, TRUTH)
     assert scored.tpr == 1 and scored.einf < 0.1
@@ -281,7 +276,7 @@ def test_steps_that_are_too_long_do_not_bring_terms_in(tmp_path: Path) -> None:
     with open_data(path) as data:
         states = torch.from_numpy(data.read(data.split["train"], dtype="float64"))
         problem = data.problem
-    found = refine(None, states, None, problem, 0.04, RefineConfig(order=3))
+    found = refine(None, states, problem, 0.04, RefineConfig(order=3))
     assert found.refinement is not None and found.refinement.converged
     scored = compare(found.pde, truth)
     assert scored.tpr == 1 and scored.einf < 0.01
@@ -295,7 +290,7 @@ def test_no_change_no_equation(tmp_path: Path, burgers: tuple[Tensor, Problem, f
         (6, 9, 1, 64), generator=torch.Generator().manual_seed(0), dtype=torch.float64
     )
     with pytest.raises(DiscoveryError, match="do not change by more than their noise"):
-        refine(None, data, None, problem, dt)
+        refine(None, data, problem, dt)
 
 
 @pytest.mark.parametrize(
@@ -348,7 +343,7 @@ def test_one_long_trajectory_is_judged_in_windows(
         return fit(session, start, *rest)
 
     monkeypatch.setattr(trial_module, "fit_terms", seen)
-    found = refine(None, data, None, problem.problem, 0.1)
+    found = refine(None, data, problem.problem, 0.1)
     assert exact(found)
     assert all(count == 4 and frames <= 16 for count, frames in lengths)
     assert max(map(abs, z_scores(found))) < 3.5
@@ -370,7 +365,7 @@ def test_where_no_fit_comes_near_windows_are_halved(
 
     monkeypatch.setattr(judge_module, "first_fit", seen)
     monkeypatch.setattr(judge_module, "NEAR", 0.0)
-    found = refine(None, data, None, problem.problem, 0.1)
+    found = refine(None, data, problem.problem, 0.1)
     assert frames == [(8, 17), (16, 8), (32, 4)]
     assert exact(found) and max(map(abs, z_scores(found))) < 3.5
 
@@ -382,7 +377,7 @@ def test_heat_whose_waves_are_soon_gone(small: Callable[..., Any], mean: float, 
     frames so far apart that most waves are gone after one, integrals over frames say nothing."""
     problem = small("u_t = u_xx", shape=(64,), dt=dt, n=1, waves=4)
     data = mean + problem.data(40, 0.01)
-    found = refine(None, data, None, problem.problem, dt)
+    found = refine(None, data, problem.problem, dt)
     assert list(map(str, found.pde.terms()["u"])) == ["u_xx"]
     assert found.refinement is not None and found.refinement.verdict == "identified"
     ((value, error),) = zip(
@@ -410,6 +405,6 @@ def test_a_mean_far_above_what_varies(
     finer = problem.dynamics.in_steps((16,) * 4)
     clean = waves.points(finer.rollout(starts, theta, 20))
     draw = torch.randn(clean.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    found = refine(None, clean + 0.02 * draw, None, problem.problem, 0.05)
+    found = refine(None, clean + 0.02 * draw, problem.problem, 0.05)
     assert set(found.pde.terms()["u"]) == set(PDE(equation).terms()["u"])
     assert found.refinement is not None and found.refinement.verdict == "identified"

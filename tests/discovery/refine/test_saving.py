@@ -41,7 +41,7 @@ def saved() -> tuple[Tensor, dict[str, Tensor], int]:
     """The data, the last state that a refinement from them alone kept, and how many terms there
     were to choose from."""
     data, saves = waves(), list[dict[str, Tensor]]()
-    refine(None, data, None, PROBLEM, DT, CONFIG, kept=Kept(None, lambda s: saves.append(dict(s))))
+    refine(None, data, PROBLEM, DT, CONFIG, kept=Kept(None, lambda s: saves.append(dict(s))))
     assert {"judged", "rivals", "information", "last"} <= saves[-1].keys()
     return data, saves[-1], len(saves[-1]["start"])
 
@@ -130,7 +130,7 @@ def test_what_is_accepted_ends_in_an_equation_or_a_reason(saved, chosen):
     if not accepted(data, forged, terms):
         return
     try:
-        found = refine(None, data, None, PROBLEM, DT, CONFIG, kept=Kept(forged))
+        found = refine(None, data, PROBLEM, DT, CONFIG, kept=Kept(forged))
     except PDENetError as error:
         assert "\n" not in str(error)
     else:

@@ -53,7 +53,7 @@ def found(data: Tensor, length: float = TAU, **settings: float) -> DiscoveredEqu
     grid = Grid((data.shape[-1],), (length,))
     fields = ("u", "v")[: data.shape[2]]
     problem = Problem(None, grid, periodic(1), fields)
-    return refine(None, data, None, problem, DT, RefineConfig(workers=1, **settings))
+    return refine(None, data, problem, DT, RefineConfig(workers=1, **settings))
 
 
 def verdict(result: DiscoveredEquation) -> str:
@@ -94,7 +94,7 @@ def test_fronts_of_two_kinds_are_a_family() -> None:
     data = noisy(states[None, :, None], 0.01)
     grid = Grid((96,), (40.0,))
     problem = Problem(None, grid, periodic(1), ("u",))
-    result = refine(None, data, None, problem, 5 * DT, RefineConfig(workers=1))
+    result = refine(None, data, problem, 5 * DT, RefineConfig(workers=1))
     assert verdict(result) == "not identifiable"
     assert "u_xx" in result.refinement.reason and "u**3" in result.refinement.reason
     assert set(result.pde.terms()["u"]) <= set(PDE("u_t = u - u**2 + u**3").terms()["u"])
@@ -105,7 +105,7 @@ def test_what_does_not_change_along_an_axis_says_nothing_of_it() -> None:
     data = noisy(np.repeat(states[..., None], 8, -1), 0.01)
     grid = Grid((N, 8), (TAU, 1.0))
     problem = Problem(None, grid, periodic(2), ("u",))
-    result = refine(None, data, None, problem, DT, RefineConfig(workers=1))
+    result = refine(None, data, problem, DT, RefineConfig(workers=1))
     assert verdict(result) == "not identifiable"
     assert "a*u_yy" in result.refinement.reason
     assert set(result.pde.terms()["u"]) == set(PDE("u_t = u_x + u_xx").terms()["u"])
@@ -198,7 +198,7 @@ def test_terms_that_explain_nothing_more_do_not_stay(speed: float) -> None:
     whole = a / np.cosh(a * away) * np.exp(1j * phase)
     states = np.stack([whole.real, whole.imag], 1)[None]
     problem = Problem(None, Grid((n,), (length,)), periodic(1), ("u", "v"))
-    result = refine(None, noisy(states, 0.01), None, problem, DT, RefineConfig(workers=1))
+    result = refine(None, noisy(states, 0.01), problem, DT, RefineConfig(workers=1))
     assert verdict(result) == "not identifiable"
     truth = PDE("u_t = -v", "v_t = u") if speed == 0 else PDE("u_t = -v - u_x", "v_t = u - v_x")
     assert compare(result.pde, truth).tpr == 1
@@ -279,7 +279,7 @@ def test_an_equation_that_no_solver_could_follow_is_refused() -> None:
     data, given = noisy(linear(-0.5j * waves(), 4, 0), 0.01), PDE("u_t = -1e12*u*u_x")
     problem = Problem(None, Grid((N,), (TAU,)), periodic(1), ("u",))
     with pytest.raises(DiscoveryError, match="steps of time from one frame to the next"):
-        refine(given, data, None, problem, DT, RefineConfig(workers=1, choose=False))
+        refine(given, data, problem, DT, RefineConfig(workers=1, choose=False))
 
 
 def test_random_motion_is_told_from_no_motion() -> None:
@@ -340,7 +340,7 @@ def test_terms_that_come_out_near_zero_leave(tmp_path: Path) -> None:
     """Products that made up for a coarse grid are judged again where a finer one does without."""
     data = fronts([1, 3], tmp_path)
     problem = Problem(None, Grid((64,), (TAU,)), periodic(1), ("u",))
-    result = refine(None, data, None, problem, 0.01, RefineConfig(workers=1))
+    result = refine(None, data, problem, 0.01, RefineConfig(workers=1))
     assert result.pde.terms()["u"].keys() == PDE("u_t = u*u_x + u_xx").terms()["u"].keys()
     assert verdict(result) == "identified"
 
@@ -350,7 +350,7 @@ def test_a_finer_model_that_blows_up_ends_the_fit(tmp_path: Path) -> None:
     data = fronts([1, 0, 2, 4, 6, 8, 10, 12], tmp_path)
     problem = Problem(None, Grid((64,), (TAU,)), periodic(1), ("u",))
     config = RefineConfig(workers=1, budget=20)
-    result = refine(None, data, None, problem, 0.01, config)
+    result = refine(None, data, problem, 0.01, config)
     kept = {str(term) for term in result.pde.terms()["u"]}
     assert verdict(result) != "identified" or len(kept) == 2
 

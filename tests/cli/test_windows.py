@@ -1,0 +1,112 @@
+"""Windows on the command line: what is said of their ends, what needs a network and refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pdenet.boundary import Dirichlet, Open, PerField, Periodic
+from pdenet.cli import main
+from pdenet.discovery import DiscoveredEquation
+from pdenet.grid import Grid
+from pdenet.pde import PDE
+from pdenet.problem import Problem
+from pdenet.storage import write_arrays
+from pdenet.training import refining
+
+X, T = 0.1 * np.arange(40), 0.05 * np.arange(12)[:, None]
+WINDOW = (np.exp(-T) * np.sin(X) + np.exp(-0.25 * T) * np.cos(X / 2))[None, :, None]
+WINDOW = np.concatenate([WINDOW, 2 * WINDOW, -WINDOW])
+
+
+@pytest.fixture
+def problems(monkeypatch) -> list[Problem]:
+    """What reaches the inference, for which a stand-in answers."""
+    seen: list[Problem] = []
+
+    def stand_in(pde, train, held_out, problem, *rest, outside=None):
+        seen.append(problem)
+        found = PDE("u_t = u_xx")
+        return DiscoveredEquation(found, {"u": dict.fromkeys(found.terms()["u"], 0.01)})
+
+    monkeypatch.setattr(refining, "refine", stand_in)
+    return seen
+
+
+@pytest.fixture
+def window(tmp_path: Path) -> Path:
+    """A file that says periodic, of data that are not."""
+    return write_arrays(tmp_path / "window.h5", WINDOW, Grid(40, 4.0), 0.05)
+
+
+def test_a_window_is_refused_with_what_to_type_and_that_works(window, problems, refused, capsys):
+    told = refused(["refine", window])
+    assert f"'pdenet refine {window} --boundary x:open'" in told and "boundary='" not in told
+    assert main(["refine", str(window), "--boundary", "x:open", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["equations"] == ["u_t = u_xx"]
+    (problem,) = problems
+    assert problem.boundaries == ((Open(), Open()),)
+    assert problem.grid.spacing == pytest.approx((0.1,))
+
+
+@pytest.mark.parametrize(
+    ("typed", "ends"),
+    [
+        (["open"], (Open(), Open())),
+        (["x:dirichlet=0,open"], (Dirichlet(), Open())),
+        (["x:u:dirichlet=1"], (PerField((("u", Dirichlet(1.0)),)),) * 2),
+    ],
+)
+def test_what_was_typed_goes_before_the_file(window, problems, typed, ends, tmp_path):
+    page = tmp_path / "page.html"
+    boundary = [word for each in typed for word in ("--boundary", each)]
+    report = ["--report", str(page)]
+    assert main(["refine", str(window), *boundary, *(report if ends[0] != ends[1] else [])]) == 0
+    assert problems[0].boundaries == (ends,)
+    if page.exists():
+        text = page.read_text(encoding="utf-8")
+        assert "Fields, observed and predicted" not in text, "no solver goes beyond an open end"
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["window"], "is no boundary: type e.g. dirichlet=0"),
+        (["y:open"], "no axis 'y' for a boundary: axes are x"),
+        (["x:v:open"], "no field 'v'"),
+        (["open", "periodic"], "given twice"),
+        (["x:open,periodic"], "periodic at both ends"),
+        (["periodic"], "not periodic along x"),
+    ],
+)
+def test_ends_that_do_not_fit_are_one_line(window, refused, typed, message):
+    words = [word for each in typed for word in ("--boundary", each)]
+    assert message in refused(["refine", window, *words])
+
+
+def test_a_network_is_refused_and_the_refinement_is_named(tmp_path, refused):
+    problem = Problem(None, Grid(40, 3.9, endpoint=True), ((Open(), Open()),), ("u",))
+    path, run = write_arrays(tmp_path / "a.h5", WINDOW, problem, 0.05), tmp_path / "run"
+    hole = write_arrays(tmp_path / "b.h5", WINDOW, Grid(40, 4.0), 0.05, outside=X[3] == X)
+    for data, why in ((path, "x is open at its lower end"), (hole, "1 of 40 points are outside")):
+        for command in ("discover", "train"):
+            told = refused([command, data, "-o", run])
+            assert why in told and f"'pdenet refine {data}'" in told
+    assert not run.exists()
+
+
+def test_a_simulation_refuses_what_it_cannot_solve(tmp_path, refused):
+    words = ["simulate", "burgers-1d", "-o", tmp_path / "a.h5", "--boundary"]
+    for typed in ("open", "robin=1/0", "x:u:dirichlet=0"):
+        assert "use periodic, dirichlet or neumann" in refused([*words, typed])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_periodic_is_what_a_file_may_be_told_too(tmp_path, problems):
+    states = (np.exp(-T) * np.sin(2 * np.pi * np.arange(40) / 40 - T))[None, :, None]
+    path = write_arrays(tmp_path / "a.h5", states, Grid(40, 3.9, endpoint=True), 0.05)
+    assert main(["refine", str(path), "--boundary", "periodic", "-q"]) == 0
+    assert problems[0].boundaries == ((Periodic(), Periodic()),)
