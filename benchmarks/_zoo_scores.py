@@ -62,7 +62,7 @@ def tables(rows: Sequence[Row]) -> str:
 
 def _cases(rows: Sequence[Row]) -> str:
     lines = [
-        "| case | noise | method | exact | Einf | z | held 50/90/99 % | in short | wrong | CPU s "
+        "| case | noise | method | exact | Einf | z, worst | held 50/90/99 % | in short | wrong | CPU s "
         "| GiB |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
