@@ -62,8 +62,8 @@ def tables(rows: Sequence[Row]) -> str:
 
 def _cases(rows: Sequence[Row]) -> str:
     lines = [
-        "| case | noise | method | exact | Einf | z, worst | held 50/90/99 % | in short | wrong | CPU s "
-        "| GiB |",
+        "| case | noise | method | exact | Einf | z, worst | held 50/90/99 % | in short | wrong "
+        "| CPU s | GiB |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for (case, noise, method), runs in _grouped(rows).items():
