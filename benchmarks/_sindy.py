@@ -11,9 +11,9 @@ PySINDy's libraries, derivatives and STLSQ as somebody sets them who knows them 
     derivatives spectral in space (finite differences of order 4 are a hundred times worse on clean
                 data; `periodic=True` is ignored), but where an axis is not periodic these
                 differences; strong form: order 4 in time, without the ends
-    windows     half-width a tenth of each axis, but 3 points, and three tenths of the trajectory, but
-                20 frames or all of them in a short one; test function (1 − x²)². The best of several for the
-                true terms at 1 to 10 % noise, which is more than its users can know
+    windows     half-width a tenth of each axis, but 3 points, and three tenths of the trajectory,
+                but 20 frames or all of them in a short one; test function (1 − x²)². The best of
+                several for the true terms at 1 to 10 % noise, which is more than its users can know
     scale       columns and u_t have norm 1: a threshold is a share of u_t; no ridge to speak of
     threshold   the least Σ ‖Θ(w − w_LS)‖/‖Θ w_LS‖ + terms/candidates over the fields, with Θ from
                 the validation trajectories and w_LS without threshold; the truth is not used

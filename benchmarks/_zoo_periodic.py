@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from _spectral import Box
 from _zoo_data import MULTIPLIED, TAU, Law, View, Zoo, enter, minus_k2, simulated, waves
@@ -60,7 +62,7 @@ def two_scales(rng: np.random.Generator, fine: int) -> Zoo:
         return long(box, rng, boxes) + short(box, rng, boxes)
 
     law = Law(("u_t = -u*u_x + 0.04*u_xx",), lambda box: 0.04 * minus_k2(box), convection, first)
-    return simulated(law, LINE, rng, fine)
+    return simulated(law, replace(LINE, finer=4), rng, fine)
 
 
 @enter()
@@ -77,8 +79,8 @@ def red(rng: np.random.Generator, fine: int) -> Zoo:
 @enter()
 def flat(rng: np.random.Generator, fine: int) -> Zoo:
     law = Law(
-        ("u_t = 0.8*u_x + 0.01*u_xx - 0.5*u",),
-        lambda box: (0.8j * box.k[0] - 0.01 * box.k[0] ** 2 - 0.5)[None],
+        ("u_t = 0.8*u_x + 0.004*u_xx - 0.3*u",),
+        lambda box: (0.8j * box.k[0] - 0.004 * box.k[0] ** 2 - 0.3)[None],
         None,
         waves(1, 24, 1.0, 0.0),
     )

@@ -61,14 +61,14 @@ def wall_dirichlet(rng: np.random.Generator, fine: int) -> Zoo:
 
 @enter()
 def wall_burgers(rng: np.random.Generator, fine: int) -> Zoo:
-    walls = Walls(56 * fine, TAU, ("dirichlet=0", "dirichlet=0"))
+    walls = Walls(60 * fine, TAU, ("dirichlet=0", "dirichlet=0"))
     return _solved(
         walls,
-        lambda u: -u * walls.dx(u, 1) + 0.15 * walls.dx(u, 2),
-        _first(walls, rng, 0.8),
+        lambda u: -u * walls.dx(u, 1) + 0.2 * walls.dx(u, 2),
+        _first(walls, rng, 0.6),
         0.05,
         41,
-        "u_t = -u*u_x + 0.15*u_xx",
+        "u_t = -u*u_x + 0.2*u_xx",
     )
 
 

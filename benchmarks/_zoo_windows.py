@@ -43,7 +43,7 @@ KS = Law(
 )
 LINE = View((64,), (TAU,), 0.05, 41, 4)
 KDV_LINE = View((64,), (TAU,), 0.05, 41, 4, steps=20)
-KS_LINE = View((64,), (32.0,), 0.4, 41, 4, steps=20, grown=60.0)
+KS_LINE = View((64,), (32.0,), 0.4, 41, 4, steps=40, grown=60.0)
 
 
 @enter()
