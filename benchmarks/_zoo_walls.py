@@ -61,7 +61,7 @@ def wall_dirichlet(rng: np.random.Generator, fine: int) -> Zoo:
 
 @enter()
 def wall_burgers(rng: np.random.Generator, fine: int) -> Zoo:
-    walls = Walls(60 * fine, TAU, ("dirichlet=0", "dirichlet=0"))
+    walls = Walls(72 * fine, TAU, ("dirichlet=0", "dirichlet=0"))
     return _solved(
         walls,
         lambda u: -u * walls.dx(u, 1) + 0.2 * walls.dx(u, 2),

@@ -41,7 +41,7 @@ KS = Law(
     _convection,
     waves(1, 6, 0.7),
 )
-LINE = View((64,), (TAU,), 0.05, 41, 4)
+LINE = View((64,), (TAU,), 0.05, 41, 4, steps=20, finer=4)
 KDV_LINE = View((64,), (TAU,), 0.05, 41, 4, steps=20)
 KS_LINE = View((64,), (32.0,), 0.4, 41, 4, steps=40, grown=60.0)
 
@@ -125,7 +125,7 @@ PREY = Law(
     _two(0.3, 1.2).first,
     ("u", "v"),
 )
-PLANE = View((32, 32), (TAU, TAU), 0.08, 16, 2)
+PLANE = View((32, 32), (TAU, TAU), 0.08, 16, 2, finer=3)
 PREY_PLANE = View((32, 32), (TAU, TAU), 0.2, 16, 2)
 
 
@@ -158,8 +158,8 @@ HOLE = Law(
     lambda box, u: -u * box.d(u, 1, 0),
     waves(1, 3, 0.5),
 )
-HOLE_PLANE = View((36, 36), (TAU, TAU), 0.08, 16, 2)
-WHOLE_PLANE = View((35, 35), (35 / 36 * TAU, 35 / 36 * TAU), 0.08, 16, 2)
+HOLE_PLANE = View((36, 36), (TAU, TAU), 0.08, 16, 2, finer=3)
+WHOLE_PLANE = View((35, 35), (35 / 36 * TAU, 35 / 36 * TAU), 0.08, 16, 2, finer=3)
 """As many values as around the hole, to 2 in 1000."""
 
 
