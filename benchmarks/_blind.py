@@ -27,7 +27,7 @@ from pdenet.pde.compare import compare
 from pdenet.pde.render import format_monomial
 from pdenet.storage import write_arrays
 
-__all__ = ["METHODS", "pack", "result_of", "scores"]
+__all__ = ["METHODS", "errors", "outcome", "pack", "result_of", "scores"]
 
 
 def _refine(
@@ -58,12 +58,13 @@ def pack(
     truth: Sequence[str],
     origin: Sequence[float] | None = None,
     given: Sequence[str] = (),
+    **more: np.ndarray,
 ) -> Path:
-    """Write what `main` reads."""
+    """Write what `main` reads, and more arrays for other readers."""
     start = origin or [0.0] * len(lengths)
     texts = {"fields": fields, "truth": truth, "given": given}
     names = {name: np.array(list(each), dtype=str) for name, each in texts.items()}
-    np.savez(path, states=states, lengths=lengths, origin=start, dt=dt, **names)
+    np.savez(path, states=states, lengths=lengths, origin=start, dt=dt, **names, **more)
     return path
 
 
@@ -78,6 +79,22 @@ def _known(truth: Sequence[str], found: PDE) -> PDE | None:
         return PDE(*truth, *rest, coordinates=found.coordinates, given=found.given)
     except EquationError:
         return None
+
+
+def errors(found: DiscoveredEquation, truth: Sequence[str]) -> dict[str, list[float | None]]:
+    """Of every true term that was found: error, standard error, true coefficient."""
+    known = _known(truth, found.pde)
+    if known is None:
+        return {}
+    return {
+        f"{row.field}_t: {format_monomial(row.monomial)}": [
+            row.found - row.truth,
+            _finite(found.stderr.get(row.field, {}).get(row.monomial)),
+            row.truth,
+        ]
+        for row in compare(found.pde, known).rows
+        if row.found is not None and row.truth is not None
+    }
 
 
 def scores(found: DiscoveredEquation, truth: Sequence[str]) -> dict[str, Any]:

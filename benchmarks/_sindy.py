@@ -9,10 +9,11 @@ PySINDy's libraries, derivatives and STLSQ as somebody sets them who knows them 
                 and the products of a derivative and one field (of up to `factors` fields); it
                 cannot form those of two derivatives
     derivatives spectral in space (finite differences of order 4 are a hundred times worse on clean
-                data; `periodic=True` is ignored); strong form: order 4 in time, without the ends
-    windows     half-width a tenth of each axis and three tenths of the trajectory, but 20 frames or
-                all of them in a short one; test function (1 − x²)². The best of several for the
-                true terms at 1 to 10 % noise, which is more than its users can know
+                data; `periodic=True` is ignored), but where an axis is not periodic these
+                differences; strong form: order 4 in time, without the ends
+    windows     half-width a tenth of each axis, but 3 points, and three tenths of the trajectory,
+                but 20 frames or all of them in a short one; test function (1 − x²)². The best of
+                several for the true terms at 1 to 10 % noise, which is more than its users can know
     scale       columns and u_t have norm 1: a threshold is a share of u_t; no ridge to speak of
     threshold   the least Σ ‖Θ(w − w_LS)‖/‖Θ w_LS‖ + terms/candidates over the fields, with Θ from
                 the validation trajectories and w_LS without threshold; the truth is not used
@@ -36,6 +37,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,27 +67,29 @@ def sindy(
     order: int = 2,
     windows: int = 500,
     seed: int = 0,
+    pooled: bool = False,
 ) -> dict[str, Any]:
     """The equation that PySINDy finds from the training trajectories of a file.
 
     degree: of the polynomials of the fields. factors: of those that multiply a derivative. order:
     of the highest derivative.
     windows: how many a trajectory has, in the weak form. seed: of their places.
+    pooled: fit the training and validation trajectories, and choose the threshold on all of them.
 
     Returns "pde" (None where no term is left), "threshold", "candidates" (how many), "seconds", and
     "hindsight": "pde" and "threshold" that are best for the file's truth, None where it has none.
-    Raises DataError where an axis is not periodic.
+    Raises DataError where an axis is not periodic, in the strong form.
     """
     started = time.perf_counter()
     with open_data(data_path) as data:
         problem, grid = data.problem, data.problem.grid
-        if any(grid.endpoints):
+        if any(grid.endpoints) and not weak:
             raise DataError(f"{data_path} has walls: spectral derivatives need periodic axes")
         with _seeded(seed):
             libraries = _libraries(data, weak, degree, factors, order, windows)
         train, held = (
             np.vstack([_rows(libraries, data.read([k])[0], data.times, weak) for k in members])
-            for members in (data.split["train"], data.split["validation"])
+            for members in _sets(data, pooled)
         )
     names = [name for library, chosen in libraries for name in library.get_feature_names()[chosen]]
     monomials = [_monomial(name, problem.fields, grid.ndim) for name in names]
@@ -110,6 +114,13 @@ def scored(found: PDE | None, truth: PDE) -> dict[str, Any]:
     return {**named, "equations": list(found.equations())}
 
 
+def _sets(data: Data, pooled: bool) -> tuple[Sequence[int], Sequence[int]]:
+    """The trajectories that are fitted, and those on which the threshold is chosen."""
+    train, held = (data.split[name].tolist() for name in ("train", "validation"))
+    both = sorted({*train, *held})
+    return (both, both) if pooled else (train, held)
+
+
 # A library, and which of its columns are used.
 _Libraries = Sequence[tuple[Any, slice]]
 
@@ -122,15 +133,20 @@ def _libraries(
     settings = {
         "function_library": PolynomialLibrary(degree=factors, include_bias=False),
         "derivative_order": order,
-        "differentiation_method": SpectralDerivative,
+        "differentiation_method": partial(FiniteDifference, order=4)
+        if any(grid.endpoints)
+        else SpectralDerivative,
     }
     if weak:
         axes = (*grid.coordinates(), times)
+        half = [
+            max(0.1, 3 / n) * length for n, length in zip(grid.shape, grid.lengths, strict=True)
+        ]
         part = min(0.499, max(0.3, 20 / (len(times) - 1)))
         products = WeakPDELibrary(
             spatiotemporal_grid=np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1),
             K=windows,
-            H_xt=[*(0.1 * length for length in grid.lengths), part * (times[-1] - times[0])],
+            H_xt=[*half, part * (times[-1] - times[0])],
             p=POWER,
             **settings,
         )
@@ -237,6 +253,7 @@ def main() -> None:
     parser.add_argument("--order", type=int, default=2, help="of the highest derivative")
     parser.add_argument("--windows", type=int, default=500, help="of a trajectory, weak form")
     parser.add_argument("--seed", type=int, default=0, help="of the windows")
+    parser.add_argument("--pooled", action="store_true", help="choose the threshold on what is fit")
     settings = vars(parser.parse_args())
     data_path, weak = settings.pop("data"), not settings.pop("strong")
     result = sindy(data_path, weak, **settings)
