@@ -257,6 +257,8 @@ def weak_form(
     owners = torch.tensor([names.index(jet.field) for jet in jets], device=complete.device)
     bump, slope, kinds = bumps(complete.shape[1], dt)
     alike = (slope @ slope.T).square().sum() / len(slope)
+    if taper is not None:  # neighbouring waves say the same
+        alike = alike * float(taper.square().square().mean())
     bump, slope = bump.to(symbols), slope.to(symbols)
     every = max(1, -(-complete.shape[1] // SAMPLES))
     parts: list[tuple[Tensor, ...]] = []

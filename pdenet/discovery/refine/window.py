@@ -101,10 +101,12 @@ class Window:
 
     @cached_property
     def taper(self) -> Tensor:
-        """A smooth function that is zero outside, for test functions, on the box."""
+        """A smooth function that is zero outside, for test functions, on the box; the mean of its
+        square is one, so that noise times it has the variance of noise."""
         width = max(EDGE, TAPER * min(self.shape))
         share = np.clip(self._distance(self.inside.numpy()) / width, 0, 1)
-        return torch.from_numpy(np.sin(np.pi / 2 * share) ** 2)
+        found = np.sin(np.pi / 2 * share) ** 2
+        return torch.from_numpy(found / np.sqrt(np.mean(found**2)))
 
 
 def _even(least: int) -> int:
