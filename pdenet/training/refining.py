@@ -39,7 +39,8 @@ class Fitted:
     """What an equation is refined on.
 
     states: (n, frames, field, *space), NaN where missing. problem: without the equation that made
-    the data. outside: true where the equation does not hold, bool (*space); None where it holds everywhere.
+    the data. outside: true where the equation does not hold, bool (*space); None where it holds
+    everywhere.
     """
 
     states: Trajectory

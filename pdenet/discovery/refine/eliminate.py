@@ -287,8 +287,8 @@ def reduce_states(
         solved=solved,
         draw=draw,
         pull=pull,
-        chi2=_squares(residual),
-        prior=inner(states.at / states.variance, states.at),
+        chi2=_squares(seen.measured(residual)),
+        prior=inner(states.at / states.variance, states.at) + _told(seen, residual),
         spread=_spread(systems, draw),
         known=kept.result(),
     )
@@ -393,7 +393,7 @@ class _Systems:
 
     def drawn(self) -> Tensor:
         """J_uᵀ ε + P^(1/2) η, one vector."""
-        noise = self.transposed((self.states.white * self.seen.seen)[:, None])
+        noise = self.transposed((self.states.white * (self.seen.known > 0))[:, None])
         return noise + (self.states.wave / self.states.variance.sqrt())[:, None]
 
     def apply(self, x: Tensor) -> Tensor:
@@ -437,14 +437,20 @@ def _prior(model: Model, seen: Observations, states: States, x: Tensor) -> Tenso
     return found
 
 
+def _told(seen: Observations, residual: Tensor) -> Tensor:
+    """Squares of what is left of walls, (trajectory,)."""
+    rest = residual - seen.measured(residual)
+    return rest.square().flatten(1).sum(1, dtype=torch.float64)
+
+
 def _spread(systems: _Systems, draw: Tensor) -> Tensor:
     """Squared residuals that δ adds, (trajectory, field). Around a window δ may not be solved for
     to the end, and what is left is large where it matters most: εᵀ J_u δ has the same mean and is
     never too large."""
-    moved = systems.observed(draw[:, None])[:, 0]
+    moved = systems.seen.measured(systems.observed(draw[:, None])[:, 0])
     if systems.model.inner.latent is None:
         return _squares(moved)
-    product = (moved * systems.states.white * systems.seen.seen).movedim(2, 1)
+    product = (moved * systems.states.white).movedim(2, 1)
     return product.flatten(2).sum(2, dtype=torch.float64).clamp_min(0)
 
 
@@ -483,5 +489,5 @@ def damped(dynamics: Dynamics, coefficients: Tensor, seen: Observations) -> Tens
     rate = dynamics.own(coefficients).real
     times = dynamics.dt * torch.arange(seen.values.shape[1]).to(rate)
     left = (2 * rate[None].clamp(max=0) * times.reshape([-1] + [1] * rate.dim())).exp()
-    share = seen.weight.square().flatten(3).mean(3) * seen.share(dynamics.waves)
+    share = seen.measured(seen.weight).square().flatten(3).mean(3) * seen.share(dynamics.waves)
     return torch.einsum("btf,tf...->bf...", share, left)

@@ -375,7 +375,8 @@ class Fit:
 
         def one(rows: slice) -> Tensor:
             model, at = self.model.part(rows), now.states.at[rows]
-            return model.residual(now.seen.part(rows), at, now.coefficients, None)
+            seen = now.seen.part(rows)
+            return seen.measured(model.residual(seen, at, now.coefficients, None))
 
         return torch.cat(self.workers.map(one, self.pieces(now)))
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pdenet.discovery.refine.walls import Walls
 from pdenet.discovery.refine.waves import Waves
 
 __all__ = ["Observations"]
@@ -24,19 +25,23 @@ class Observations:
     """Some trajectories of data.
 
     values: (trajectory, frame, field, *data grid), zero where missing. seen: the same shape, 1 or
-    0. sigma: (trajectory, field), standard deviation of the noise.
+    0. sigma: (trajectory, field), standard deviation of the noise. walls: what is known besides of
+    a window's sides, where there is something; it stands among the values, but is not seen.
     """
 
     values: Tensor
     seen: Tensor
     sigma: Tensor
+    walls: Walls | None = None
 
     @classmethod
-    def of(cls, data: Tensor, sigma: Tensor) -> Observations:
+    def of(cls, data: Tensor, sigma: Tensor, walls: Walls | None = None) -> Observations:
         """Of data with NaN where values are missing."""
         seen = data.isfinite()
         values = torch.where(seen, data, torch.zeros((), dtype=data.dtype, device=data.device))
-        return cls(values, seen.to(data), sigma)
+        if walls is not None:
+            seen = seen & (walls.told == 0)
+        return cls(values, seen.to(data), sigma, walls)
 
     def part(self, rows: slice) -> Observations:
         """Of some trajectories."""
@@ -44,15 +49,26 @@ class Observations:
 
     def twice(self) -> Observations:
         """Of all trajectories and then all again."""
-        return Observations(
-            *(torch.cat([each, each]) for each in (self.values, self.seen, self.sigma))
+        values, seen, sigma = (
+            torch.cat([each, each]) for each in (self.values, self.seen, self.sigma)
         )
+        return Observations(values, seen, sigma, self.walls)
 
     @property
     def weight(self) -> Tensor:
-        """1/σ where there is a value, 0 elsewhere: the shape of the values."""
+        """1/σ where there is a value, more where a wall is known, 0 elsewhere: the shape of the
+        values."""
         sigma = self.sigma[:, None, :]
-        return self.seen / sigma.reshape([*sigma.shape] + [1] * (self.values.dim() - 3))
+        return self.known / sigma.reshape([*sigma.shape] + [1] * (self.values.dim() - 3))
+
+    @property
+    def known(self) -> Tensor:
+        """How well each value is known, 1 where it was measured."""
+        return self.seen if self.walls is None else self.seen + self.walls.told
+
+    def measured(self, residual: Tensor) -> Tensor:
+        """The part of residuals that is of measured values."""
+        return residual if self.walls is None else residual * self.seen
 
     @property
     def count(self) -> Tensor:
@@ -86,10 +102,27 @@ class Observations:
 
     def sample(self, waves: Waves, frames: Tensor) -> Tensor:
         """States (.., field, *waves) at the points of the data, (.., field, *data grid)."""
-        return waves.points(frames)[self._places(waves)]
+        places = self._places(waves)
+        found = waves.points(frames)[places]
+        if self.walls is not None:
+            slopes = {
+                axis: waves.points(frames * _along(waves, axis))[places]
+                for axis in self.walls.across
+            }
+            self.walls.observe(found, slopes)
+        return found
 
     def spread(self, waves: Waves, values: Tensor) -> Tensor:
         """The transpose of `sample`."""
+        if self.walls is None:
+            return self._spread(waves, values)
+        values, slopes = self.walls.transposed(values)
+        found = self._spread(waves, values)
+        for axis, each in slopes.items():
+            found = found + _along(waves, axis).conj() * self._spread(waves, each)
+        return found
+
+    def _spread(self, waves: Waves, values: Tensor) -> Tensor:
         if waves.grid.shape != values.shape[-waves.grid.ndim :]:
             wide = values.new_zeros((*values.shape[: -waves.grid.ndim], *waves.grid.shape))
             wide[self._places(waves)] = values
@@ -104,3 +137,8 @@ class Observations:
         """The points of the data on the grid of the states."""
         steps = zip(waves.grid.shape, self.values.shape[3:], strict=True)
         return (..., *(slice(None, None, fine // coarse) for fine, coarse in steps))
+
+
+def _along(waves: Waves, axis: int) -> Tensor:
+    """The symbol of the derivative along an axis."""
+    return waves.symbol([int(a == axis) for a in range(waves.grid.ndim)])

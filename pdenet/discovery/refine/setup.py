@@ -22,6 +22,7 @@ from pdenet.discovery.refine.latent import Latent, first_guess
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, positive, spectrum_of_data, unresolved
 from pdenet.discovery.refine.resolution import resolved_frames
+from pdenet.discovery.refine.walls import Walls
 from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.refine.window import Window
 from pdenet.discovery.terms import Library
@@ -87,6 +88,7 @@ class Setup:
     origins: tuple[tuple[int, int], ...]
     acting: Given | None = None
     window: Window | None = None
+    walls: Walls | None = None
 
     @classmethod
     def of(
@@ -99,10 +101,10 @@ class Setup:
     ) -> Setup:
         """Of all fields of the data, with the noise that the user says, or the data show. outside:
         where the equation does not hold, (*space)."""
-        window = Window.of(problem, outside)
+        window, walls = Window.of(problem, outside), None
         found = noise_of(data, [isinstance(ends[0], Periodic) for ends in problem.boundaries])
         if window is not None:
-            data = window.placed(data)
+            data, walls = Walls.placed(window.placed(data), window, problem, config.given)
             ends = periodic(problem.grid.ndim)
             problem = replace(problem, grid=window.box, boundaries=ends, pde=None)
         shown, sigma = found.sigma, found.sigma
@@ -126,6 +128,7 @@ class Setup:
             config.noise is not None,
             origins,
             window=window,
+            walls=walls and walls.of(own),
         )
         if not acting:
             return setup
@@ -135,7 +138,7 @@ class Setup:
     @property
     def seen(self) -> Observations:
         """The data as observations."""
-        return Observations.of(self.data, self.sigma)
+        return Observations.of(self.data, self.sigma, self.walls)
 
     @property
     def fields(self) -> tuple[str, ...]:
