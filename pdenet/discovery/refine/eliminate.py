@@ -35,15 +35,16 @@ model).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.information import principal
-from pdenet.discovery.refine.krylov import Subspace, combined, conjugate_gradients
+from pdenet.discovery.refine.krylov import combined, conjugate_gradients
 from pdenet.discovery.refine.linearised import Linearised
+from pdenet.discovery.refine.nystrom import Nystrom
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells
 
@@ -54,10 +55,6 @@ __all__ = [
     "damped",
     "reduce_states",
 ]
-
-KEPT = 2**28
-"""Bytes that directions in which the normal equations of states are known may take, of all
-trajectories that are solved for together."""
 
 LOST = 0.03
 """Share of the information along an axis that rough solutions may get wrong."""
@@ -126,41 +123,12 @@ class Model:
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
-    """Directions of the unknowns of some trajectories, and what J_uᵀ J_u makes of them,
-    (trajectory, direction, field, *waves) both."""
-
-    directions: Tensor
-    images: Tensor
-
-    def part(self, rows: slice) -> Known:
-        """Of some trajectories."""
-        return Known(self.directions[rows], self.images[rows])
-
-    def times(self, factor: Tensor) -> Known:
-        """With other noise: the images of each trajectory times a number."""
-        factor = factor.reshape([-1] + [1] * (self.images.dim() - 1))
-        return Known(self.directions, self.images * factor)
-
-    @classmethod
-    def joined(cls, parts: Sequence[Known | None]) -> Known | None:
-        """Of all trajectories; None where one of them has none, or another number of them."""
-        known = [each for each in parts if each is not None]
-        if len(known) < len(parts) or not known:
-            return None
-        most = min(each.directions.shape[1] for each in known)
-        pairs = ((each.directions[:, -most:], each.images[:, -most:]) for each in known)
-        return cls(*(torch.cat(each) for each in zip(*pairs, strict=True)))
-
-
-@dataclass(frozen=True, eq=False)
 class States:
     """Initial states of some trajectories, and what is known of them.
 
     at: (trajectory, field, *waves). draw: δ, zero at first. variance: S of every wave, inf where
     there is no prior. solved: X_θ of the last iteration, (trajectory, term, field, *waves). white,
-    wave: the white noise ε at the points of the data and η of the waves that make the draw. known:
-    of their normal equations.
+    wave: the white noise ε at the points of the data and η of the waves that make the draw.
     """
 
     at: Tensor
@@ -169,13 +137,10 @@ class States:
     solved: Tensor
     white: Tensor
     wave: Tensor
-    known: Known | None = None
 
     def part(self, rows: slice) -> States:
         """Of some trajectories."""
-        tensors = (self.at, self.draw, self.variance, self.solved, self.white, self.wave)
-        found = States(*(each[rows] for each in tensors))  # type: ignore[arg-type]
-        return replace(found, known=self.known and self.known.part(rows))
+        return States(*(getattr(self, each.name)[rows] for each in fields(self)))
 
     def of(self, fields: int) -> States:
         """The initial states alone, without what happens around a window."""
@@ -209,24 +174,16 @@ class Reduced:
     chi2: Tensor
     prior: Tensor
     spread: Tensor
-    known: Known | None = None
-
-    @property
-    def _tensors(self) -> tuple[Tensor, ...]:
-        found = (self.matrix, self.gradient, self.step, self.solved, self.draw, self.pull)
-        return (*found, self.chi2, self.prior, self.spread)
 
     @property
     def finite(self) -> bool:
         """Whether all of it is."""
-        return all(bool(each.isfinite().all()) for each in self._tensors)
+        return all(bool(getattr(self, each.name).isfinite().all()) for each in fields(self))
 
     @classmethod
     def joined(cls, parts: Sequence[Reduced]) -> Reduced:
         """Of all trajectories."""
-        every = zip(*(part._tensors for part in parts), strict=True)
-        found = cls(*(torch.cat(each) for each in every))  # type: ignore[arg-type]
-        return replace(found, known=Known.joined([part.known for part in parts]))
+        return cls(*(torch.cat([getattr(p, each.name) for p in parts]) for each in fields(cls)))
 
 
 def reduce_states(
@@ -258,20 +215,16 @@ def reduce_states(
     right = torch.cat([combined(axes, coupling), systems.drawn(), start[:, None]], 1)
     solved = combined(axes, states.solved[:, :terms])
     begun = torch.cat([solved, states.draw[:, None], torch.zeros_like(start)[:, None]], 1)
-    kept = _Kept(systems)
-    begun = kept.begin(right, begun)
-    near = begun if kept.on else systems.precondition(right)
-    bound = tolerance**2 * waves.inner(right, near).clamp_min(0)
+    bound = tolerance**2 * waves.inner(right, systems.precondition(right))
     bound[:, :terms] = torch.minimum(bound[:, :terms], LOST * known / len(seen.values))
     found, left = conjugate_gradients(
         systems.apply,
         right,
         begun,
-        kept.precondition,
+        systems.precondition,
         waves.gram,
         iterations,
         bound,
-        kept.keep,
     )
     back = torch.linalg.inv(axes)
     solved, draw, step = combined(back, found[:, :terms]), found[:, terms], found[:, terms + 1]
@@ -290,7 +243,6 @@ def reduce_states(
         chi2=_squares(seen.measured(residual)),
         prior=inner(states.at / states.variance, states.at) + _told(seen, residual),
         spread=_spread(systems, draw),
-        known=kept.result(),
     )
 
 
@@ -305,47 +257,6 @@ def _axes(information: Tensor | None, terms: int, like: Tensor) -> tuple[Tensor,
     return axes, values.clamp_min(0)
 
 
-class _Kept:
-    """What solving the systems at one place tells of those at the next: around a window there are
-    many directions that the data determine and no simple preconditioner knows."""
-
-    def __init__(self, systems: _Systems) -> None:
-        self.systems, known = systems, systems.states.known
-        self.on = systems.model.inner.latent is not None
-        self.gram = systems.model.inner.waves.gram
-        self.known: Subspace | None = None
-        if known is not None:
-            images = known.images + systems.prior(known.directions)
-            self.known = Subspace(known.directions, images, self.gram)
-        self.found: list[tuple[Tensor, Tensor]] = []
-
-    def begin(self, right: Tensor, start: Tensor) -> Tensor:
-        if self.known is None:
-            return start
-        return start + self.known.project(right - self.systems.apply(start))
-
-    def precondition(self, x: Tensor) -> Tensor:
-        if self.known is None:
-            return self.systems.precondition(x)
-        return self.known.precondition(x, self.systems.precondition)
-
-    def keep(self, direction: Tensor, image: Tensor) -> None:
-        if self.on:
-            self.found.append((direction, image))
-
-    def result(self) -> Known | None:
-        if not self.found:
-            return self.systems.states.known
-        if self.known is not None:
-            self.found.insert(0, (self.known.directions, self.known.images))
-        directions, images = (torch.cat(each, 1) for each in zip(*self.found, strict=True))
-        most = max(16, KEPT // (2 * directions[:, 0].numel() * 16))
-        if directions.shape[1] > most:
-            both = Subspace(directions, images, self.gram)
-            directions, images = both.leading(most, self.systems.precondition)
-        return Known(directions, images - self.systems.prior(directions))
-
-
 @dataclass(frozen=True, eq=False)
 class _Systems:
     """H of some trajectories, and an approximate inverse of it."""
@@ -356,6 +267,7 @@ class _Systems:
     line: Linearised
     weight: Tensor
     inverse: Tensor
+    sketch: Nystrom | None = None
 
     @classmethod
     def of(cls, model: Model, coefficients: Tensor, seen: Observations, states: States) -> _Systems:
@@ -366,9 +278,18 @@ class _Systems:
         weight = seen.weight[:, None].to(line.along.real.dtype)
         diagonal = damped(model.inner, coefficients, seen)
         hidden = (seen.count == 0).reshape([*seen.count.shape] + [1] * (states.at.dim() - 2))
-        if model.inner.latent is not None:
-            diagonal, hidden = _with_latent(diagonal, hidden, states)
         found = cls(model, seen, states, line, weight, diagonal)
+        if model.inner.latent is not None:
+            own = diagonal.shape[1]
+            # Nothing is known of a mean beforehand, but that it was measured.
+            first = torch.where(
+                states.variance.isinf()[:, :own], 1 / diagonal, states.variance[:, :own]
+            )
+            variance = torch.cat([first, states.variance[:, own:]], 1)
+            sketch = Nystrom.of(
+                model.inner.waves, variance, lambda x: found.transposed(found.observed(x))
+            )
+            return replace(found, sketch=sketch)
         if bool(hidden.any()):
             probe = states.wave * hidden
             image = found.transposed(found.observed(probe[:, None]))[:, 0]
@@ -406,15 +327,7 @@ class _Systems:
 
     def precondition(self, x: Tensor) -> Tensor:
         """About H⁻¹ x."""
-        return self.inverse * x
-
-
-def _with_latent(diagonal: Tensor, hidden: Tensor, states: States) -> tuple[Tensor, Tensor]:
-    """The same with the unknowns around the window, of which nothing is known beforehand."""
-    more = states.at.shape[1] - diagonal.shape[1]
-    zero = diagonal[:, :1].expand(-1, more, *[-1] * (diagonal.dim() - 2)) * 0
-    true = torch.zeros_like(hidden[:, :1]).expand(-1, more, *[-1] * (hidden.dim() - 2))
-    return torch.cat([diagonal, zero], 1), torch.cat([hidden, true], 1)
+        return self.inverse * x if self.sketch is None else self.sketch(x)
 
 
 def _gain(shells: Shells, probe: Tensor, image: Tensor) -> Tensor:

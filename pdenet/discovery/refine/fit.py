@@ -79,8 +79,8 @@ STUCK, STILL = 3, 0.99
 of chi², end a fit: where rollouts are far from linear nothing more comes of it."""
 
 SAME = 1.0
-"""Step in standard errors up to which what is known of the normal equations of states is used for
-the next ones."""
+"""Step in standard errors above which draws around a window are not used: they are of other states
+than these."""
 
 WORSE = 1.01
 """Factor by which a step may raise chi²: what the draws average is not chi² itself."""
@@ -277,21 +277,15 @@ class Fit:
         if self.free:
             states = replace(states, solved=reduced.solved)
         states = replace(states, variance=self._spectrum(now, states, reduced.pull))
-        seen = self._noise(now.seen, reduced)
-        # J'J of directions is whitened by the noise.
-        ratio = (now.seen.sigma / seen.sigma).square().mean(1)
         step = 0.0
         if self.free and information is not None:
             step = moved(wanted, information, now.coefficients, now.information)
-        known = reduced.known if step < SAME and whole else None
-        states = replace(states, known=known and known.times(ratio))
         if self.model.inner.latent is not None and not (step < SAME and whole):
-            # Far from the optimum they are of other states than these.
             states = replace(states, draw=torch.zeros_like(states.draw))
         return Estimate(
             coefficients=there,
             states=states,
-            seen=seen,
+            seen=self._noise(now.seen, reduced),
             reduced=reduced,
             sigma=now.seen.sigma,
             information=information,

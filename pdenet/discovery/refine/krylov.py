@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
-__all__ = ["Subspace", "combined", "conjugate_gradients", "pseudoinverse"]
+__all__ = ["combined", "conjugate_gradients"]
 
 DEPENDENT = 1e-7
 """Share of the largest eigenvalue below which a direction is a combination of others: about what
@@ -35,11 +33,9 @@ def conjugate_gradients(
     gram: Callable[[Tensor, Tensor], Tensor],
     iterations: int,
     bound: Tensor,
-    keep: Callable[[Tensor, Tensor], None] = lambda direction, image: None,
 ) -> tuple[Tensor, Tensor]:
     """Solutions (batch, vector, ..) of many systems with one matrix at once, and their residuals r.
 
-    keep: told of every direction of the search and its image.
     gram: inner products (batch, vector, other vector). bound: (batch, vector). A vector goes on for
     as long as <r, M r> with the preconditioner M, the square of its error, is above its bound
     anywhere in the batch. All vectors of a batch look for their solution in the directions of all:
@@ -59,8 +55,7 @@ def conjugate_gradients(
         if not len(going):
             break
         image = apply(direction)
-        keep(direction, image)
-        inverse = pseudoinverse(gram(direction, image))
+        inverse = _pseudoinverse(gram(direction, image))
         share = inverse @ gram(direction, residual[:, going])
         x[:, going] += combined(share, direction)
         residual[:, going] -= combined(share, image)
@@ -71,59 +66,13 @@ def conjugate_gradients(
     return x, residual
 
 
-@dataclass(frozen=True, eq=False)
-class Subspace:
-    """Directions (batch, vector, ..) on which a matrix is known, and their images.
-
-    Along them a preconditioner is exact, and any right side is solved for at once:
-
-        M = E + (1 − E H) M₀ (1 − H E),      E = D (Dᵀ H D)⁻¹ Dᵀ.
-
-    Source: Tang, Nabben, Vuik, Erlangga, J. Sci. Comput. 39 (2009) 340-370 (balancing).
-    """
-
-    directions: Tensor
-    images: Tensor
-    gram: Callable[[Tensor, Tensor], Tensor]
-
-    @cached_property
-    def _inverse(self) -> Tensor:
-        return pseudoinverse(self.gram(self.directions, self.images))
-
-    def project(self, right: Tensor) -> Tensor:
-        """E x."""
-        return combined(self._inverse @ self.gram(self.directions, right), self.directions)
-
-    def precondition(self, right: Tensor, plain: Callable[[Tensor], Tensor]) -> Tensor:
-        """M x; plain: M₀."""
-        share = self._inverse @ self.gram(self.directions, right)
-        rest = plain(right - combined(share, self.images))
-        share = share - self._inverse @ self.gram(self.images, rest)
-        return rest + combined(share, self.directions)
-
-    def leading(self, most: int, plain: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-        """At most so many combinations: those along which M₀ H is largest. plain: M₀."""
-        left = self.gram(self.images, plain(self.images))
-        size = self.gram(self.directions, self.images).diagonal(dim1=1, dim2=2)
-        size = size.clamp_min(1e-300).rsqrt()
-        middle = self.gram(self.directions, self.images) * size[:, :, None] * size[:, None]
-        values, axes = torch.linalg.eigh(0.5 * (middle + middle.mT))
-        good = values > DEPENDENT * values[:, -1:]
-        root = axes * torch.where(good, values.clamp_min(1e-300).rsqrt(), 0.0)[:, None]
-        root = size[:, :, None] * root
-        again = root.mT @ left @ root
-        vectors = torch.linalg.eigh(0.5 * (again + again.mT))[1]
-        chosen = (root @ vectors)[:, :, -most:]
-        return combined(chosen, self.directions), combined(chosen, self.images)
-
-
 def _energetic(products: Tensor, bound: Tensor) -> Tensor:
     """The vectors whose product with themselves is above its bound anywhere in the batch."""
     energy = products.diagonal(dim1=1, dim2=2)
     return (energy > bound).any(0).nonzero()[:, 0]
 
 
-def pseudoinverse(matrix: Tensor) -> Tensor:
+def _pseudoinverse(matrix: Tensor) -> Tensor:
     """Of symmetric matrices (batch, n, n), without directions that are combinations of others."""
     size = matrix.diagonal(dim1=1, dim2=2).clamp_min(1e-300).rsqrt()
     scaled = 0.5 * (matrix + matrix.mT) * size[:, :, None] * size[:, None]
