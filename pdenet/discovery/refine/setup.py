@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -229,10 +230,15 @@ class Setup:
         """The variance of each trajectory and field in waves that a grid does not hold but one of
         twice the points, as far as the spectrum of the data tells; none where values are missing:
         what fills a gap looks like short waves, so that the fit itself has to ask."""
-        if not bool(self.data.isfinite().all()):
+        if self.window is None and not bool(self.data.isfinite().all()):
             return torch.zeros_like(self.sigma)
         shells = Shells(self.waves_on(grid.refine(2)), directions=True)
-        return unresolved(spectrum_of_data(self.seen, self.waves, shells), shells, grid)
+        return unresolved(spectrum_of_data(self.complete, self.waves, shells), shells, grid)
+
+    @cached_property
+    def complete(self) -> Observations:
+        """The data without gaps, continued smoothly around a window."""
+        return filled(self.seen, self.waves, Shells(self.waves))
 
     def fits(self, grid: Grid, terms: int) -> bool:
         """Whether the memory holds states on this grid."""
@@ -336,7 +342,7 @@ class Setup:
         gain = (1 / (1 + floor / seen.share(waves) / variance)).nan_to_num(1.0)
         at = own.resampled(own.modes(first.values[:, 0]), waves) * gain
         if self.window is not None:
-            more, sizes = first_guess(filled(seen, own, Shells(own)).values, self.sigma, own)
+            more, sizes = first_guess(self.complete.values, self.sigma, own)
             share = grid.size / self.problem.grid.size
             at = torch.cat([at, own.resampled(more, waves)], 1)
             sizes = own.resampled(sizes, waves).real * share
