@@ -41,6 +41,7 @@ from pdenet.discovery.refine.trial import (
     first_fit,
     fit_terms,
     nonzero,
+    resolved,
 )
 from pdenet.discovery.refine.uncertainty import Driven
 from pdenet.discovery.terms import Library
@@ -99,7 +100,7 @@ def judge(session: Session, proposal: Proposal) -> Judgement:
             f"{counted(frames, 'frame')} without blowing up: take smaller time steps, or begin with"
         )
         raise DiscoveryError(f"{told} an equation", shell=f"{told} an equation (--pde)")
-    return _judged(session, first, proposal)
+    return _judged(session, resolved(session, first, proposal), proposal)
 
 
 def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:

@@ -21,12 +21,14 @@ __all__ = ["Fitted", "Session"]
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Some of the data, the grid of their states, and the fit of a library to them."""
+    """Some of the data, the grid of their states, and the fit of a library to them. coarse: whether
+    a finer grid would change it by more than noise does."""
 
     setup: Setup
     grid: Grid
     fit: Fit
     now: Estimate
+    coarse: bool = False
 
     @classmethod
     def of(cls, final: Final) -> Fitted:

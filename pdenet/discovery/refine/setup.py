@@ -162,7 +162,7 @@ class Setup:
 
     def resolved(self) -> Setup:
         """The frames that the grid resolves (`resolution`), where they are enough to go by."""
-        seen = self.seen.bridged()
+        seen = self.seen.bridged() if self.window is None else self.complete
         frames = resolved_frames(seen.values, self.shown, self.waves)
         enough = FEWEST_RESOLVED <= frames < self.data.shape[1] and bool((seen.seen > 0).all())
         return replace(self, data=self.data[:, :frames]) if enough else self

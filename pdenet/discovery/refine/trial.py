@@ -22,7 +22,7 @@ from pdenet.discovery.refine.uncertainty import shift
 from pdenet.errors import DiscoveryError, StoppedError
 from pdenet.grid import Grid
 
-__all__ = ["ATTEMPT", "COSTLY", "NEAR", "PROBE", "first_fit", "fit_terms", "nonzero"]
+__all__ = ["ATTEMPT", "COSTLY", "NEAR", "PROBE", "first_fit", "fit_terms", "nonzero", "resolved"]
 
 ATTEMPT = 6
 NEAR = 3.0
@@ -44,6 +44,11 @@ SETTLED = 0.5
 MOST_FINER, HALVINGS = 32, 2
 """Steps of residuals for one of derivatives before terms are judged, at most; and how often those
 of derivatives are halved."""
+
+
+SHIFTED = 1.0
+"""Standard errors by which points between those of the data may move a coefficient before terms are
+judged: those that enter would make up for what the grid does."""
 
 
 def first_fit(session: Session, setup: Setup, grid: Grid, proposal: Proposal) -> Fitted | None:
@@ -136,13 +141,49 @@ def fit_terms(
         )
 
     fit, part = _in_small_steps(session, fit, part, run)
+    coarse = _is_coarse(session, setup, grid, fit, part)
     back = torch.tensor([kept.index(k) if k in kept else -1 for k in range(len(mask))])
     coefficients = now.coefficients.new_zeros(len(mask))
     coefficients[places] = part.coefficients
     states = part.states.only(back)
     now = replace(part, coefficients=coefficients, states=states, information=None, last=None)
     every = replace(fit.model.inner, library=library.on(grid, setup.sigma))
-    return Fitted(setup, grid, replace(fit, model=_model(every, fit.model.times)), now)
+    return Fitted(setup, grid, replace(fit, model=_model(every, fit.model.times)), now, coarse)
+
+
+def resolved(session: Session, fitted: Fitted, proposal: Proposal) -> Fitted:
+    """The fit on a grid so fine that a finer one changes little, as far as memory allows."""
+    setup = fitted.setup
+    while fitted.coarse and not session.late():
+        finer = setup.finer(fitted.grid, len(proposal.library.terms))
+        if finer is None:
+            break
+        now = setup.begin(finer, fitted.now.coefficients)
+        now = setup.carried(now, finer, setup, fitted.now, fitted.grid)
+        begun = replace(fitted, grid=finer, now=now)
+        after = fit_terms(session, begun, proposal, session.config.iterations)
+        if not after.now.finite:
+            break
+        fitted = after
+    return fitted
+
+
+def _is_coarse(session: Session, setup: Setup, grid: Grid, fit: Fit, now: Estimate) -> bool:
+    """Whether a coefficient would move by more than `SHIFTED` standard errors on a finer grid. Of
+    whole periodic data their spectrum tells (`Setup.state_grid`); in a window it ends at its edge.
+    """
+    finer = None if setup.window is None else setup.finer(grid, len(now.coefficients))
+    if finer is None or not now.finite or now.step >= NEAR or now.information is None:
+        return False
+    inner = fit.model.inner
+    at = inner.waves.resampled(now.states.at, setup.waves_on(finer))
+    try:
+        other = setup.dynamics(inner.library, finer, now.coefficients, at)
+        other = other.in_steps(tuple(map(max, other.each, fit.model.outer.each)))
+        moved = shift(fit, now, other)[0].abs()
+    except (DiscoveryError, StoppedError):
+        return False
+    return float((moved / visible(now.information, now.coefficients)).amax()) > SHIFTED
 
 
 def _in_small_steps(
