@@ -78,10 +78,6 @@ STUCK, STILL = 3, 0.99
 """So many iterations in a row, of which none could be made whole and each left more than this share
 of chi², end a fit: where rollouts are far from linear nothing more comes of it."""
 
-SAME = 1.0
-"""Step in standard errors above which draws around a window are not used: they are of other states
-than these."""
-
 WORSE = 1.01
 """Factor by which a step may raise chi²: what the draws average is not chi² itself."""
 
@@ -273,15 +269,16 @@ class Fit:
             information = reduced.matrix.sum(0)
             wanted = solve(information, reduced.gradient.sum(0))
         there, states, whole = self._step(now, reduced, share_of(wanted, information, now.last))
-        states = replace(states, draw=reduced.draw)
+        latent = self.model.inner.latent
+        states = replace(
+            states, draw=reduced.draw if latent is None else latent.within(reduced.draw)
+        )
         if self.free:
             states = replace(states, solved=reduced.solved)
         states = replace(states, variance=self._spectrum(now, states, reduced.pull))
         step = 0.0
         if self.free and information is not None:
             step = moved(wanted, information, now.coefficients, now.information)
-        if self.model.inner.latent is not None and not (step < SAME and whole):
-            states = replace(states, draw=torch.zeros_like(states.draw))
         return Estimate(
             coefficients=there,
             states=states,

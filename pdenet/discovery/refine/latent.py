@@ -118,6 +118,14 @@ class Latent:
         knots = _along(self.shapes.to(shapes.dtype), shapes, axis)
         return start, Pull(self.rate, self.waves.points(knots))
 
+    def within(self, draw: Tensor) -> Tensor:
+        """The part of a draw (trajectory, field, *waves) of all unknowns that is in the window. What
+        is around it is as wide as its prior, and rollouts are far from linear in it."""
+        start, rest = self.split(draw)
+        inside = 1 - self.rate / self.rate.amax()
+        start = self.waves.modes(inside * self.waves.points(start))
+        return torch.cat([start, torch.zeros_like(rest).flatten(1, 2)], 1)
+
     def none(self, vectors: Tensor) -> Pull:
         """Of vectors (.., field, *waves) of states: knots to add to."""
         space = self.waves.grid.shape
