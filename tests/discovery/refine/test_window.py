@@ -1,0 +1,75 @@
+"""The window in its box: where the equation holds, and how fast it stops to."""
+
+import math
+
+import pytest
+import torch
+
+from pdenet.boundary import Dirichlet, Open, Periodic, periodic
+from pdenet.discovery.refine.window import Window
+from pdenet.grid import Grid
+from pdenet.problem import Problem
+
+PAIR, JOINED = (Open(), Open()), (Periodic(), Periodic())
+
+
+def window(shape=(20, 16), ends=(PAIR, JOINED), outside=None):
+    flags = tuple(not isinstance(each[0], Periodic) for each in ends)
+    grid = Grid(shape, (1.0,) * len(shape), endpoint=flags)
+    return Window.of(Problem(None, grid, ends, ("u",)), outside)
+
+
+def test_a_periodic_box_needs_no_window():
+    grid = Grid((16,), (1.0,))
+    problem = Problem(None, grid, periodic(1), ("u",))
+    assert Window.of(problem) is None
+    assert Window.of(problem, torch.zeros(16, dtype=torch.bool)) is None
+    hole = torch.arange(16) < 3
+    found = Window.of(problem, hole)
+    assert found is not None and found.box.shape == (16,)
+    assert torch.equal(found.inside, ~hole)
+
+
+def test_only_axes_that_are_not_periodic_have_a_pad():
+    found = window()
+    assert found.box.shape[0] >= 32 and found.box.shape[0] % 2 == 0 and found.box.shape[1] == 16
+    assert found.box.spacing == pytest.approx((1 / 19, 1 / 16))
+    assert int(found.inside.sum()) == 20 * 16
+
+
+def test_data_are_placed_with_nothing_around_them():
+    outside = torch.zeros(20, 16, dtype=torch.bool)
+    outside[3, 4] = True
+    found = window(outside=outside)
+    data = torch.randn(2, 3, 1, 20, 16, dtype=torch.float64)
+    placed = found.placed(data)
+    assert placed.shape == (2, 3, 1, *found.box.shape)
+    assert torch.equal(placed.isfinite().all((0, 1, 2)), found.inside)
+    assert torch.equal(placed[..., 5:20, :], data[..., 5:, :])
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_the_rate_is_nothing_inside_and_all_of_it_far_away(factor):
+    found = window(shape=(21,), ends=((Dirichlet(0.0), Open()),))
+    rate = found.rate(found.box.refine(factor))
+    inside = 20 * factor + 1
+    assert float(rate[:inside].abs().max()) == 0
+    assert float(rate.max()) == pytest.approx(1)
+    steps = rate[inside - 1 :].diff().abs()
+    assert float(steps.max()) < 0.5  # it rises over several points
+
+
+def test_test_functions_vanish_at_the_edge_and_keep_the_size_of_noise():
+    taper = window().taper
+    assert float(taper[20:].abs().max()) == 0
+    assert float(taper.square().mean()) == pytest.approx(1)
+    assert float(taper[10].min()) > 1 > float(taper[0].max())
+
+
+def test_distances_go_around_a_hole_too():
+    hole = torch.zeros(16, 16, dtype=torch.bool)
+    hole[6:10, 6:10] = True
+    found = window((16, 16), ((Periodic(), Periodic()),) * 2, hole)
+    rate = found.rate(found.box)
+    assert float(rate[~hole].max()) == 0 and float(rate[hole].min()) > 0
+    assert float(rate[7, 7]) == pytest.approx(math.sin(math.pi / 2 * 2 / 4) ** 2)
