@@ -119,8 +119,8 @@ class Latent:
         return start, Pull(self.rate, self.waves.points(knots))
 
     def within(self, draw: Tensor) -> Tensor:
-        """The part of a draw (trajectory, field, *waves) of all unknowns that is in the window. What
-        is around it is as wide as its prior, and rollouts are far from linear in it."""
+        """The part of a draw (trajectory, field, *waves) of all unknowns that is in the window:
+        what is around it is as wide as its prior, and rollouts are far from linear in it."""
         start, rest = self.split(draw)
         inside = 1 - self.rate / self.rate.amax()
         start = self.waves.modes(inside * self.waves.points(start))

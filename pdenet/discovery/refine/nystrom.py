@@ -63,6 +63,8 @@ class Nystrom:
         vectors = waves.modes(white.to(variance)).expand(len(variance), *[-1] * (root.dim() - 1))
         images = [root * apply(root * some) for some in vectors.split(TOGETHER, 1)]
         image = torch.cat(images, 1)
+        if not bool(torch.view_as_real(image).isfinite().all()):  # a rollout that blows up
+            image = torch.zeros_like(image)
         values, axes = torch.linalg.eigh(_symmetric(waves.gram(vectors, image)))
         good = values > SMALL * values[:, -1:]
         scale = torch.where(good, values.clamp_min(1e-300).rsqrt(), 0.0)
