@@ -384,13 +384,8 @@ def _grown(session: Session, setup: Setup, library: Library, fit: Fit, now: Esti
     for part in (8, 4, 2):
         if frames // part < SHORTEST:
             continue
-        seen = replace(
-            now.seen,
-            values=now.seen.values[:, : frames // part],
-            seen=now.seen.seen[:, : frames // part],
-        )
         states = replace(now.states, white=now.states.white[:, : frames // part])
-        some = replace(now, seen=seen, states=states)
+        some = replace(now, seen=now.seen.until(frames // part), states=states)
         still = replace(fit, free=False, learn_noise=False)
         some = still.run(some, GROWTH, lambda done: session.said(setup, library, done))
         found = fit.run(some, GROWTH, lambda done: session.said(setup, library, done))

@@ -42,6 +42,7 @@ from pdenet.discovery.refine.eliminate import (
 from pdenet.discovery.refine.information import limited, moved, share_of, solve
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, ended, positive
+from pdenet.discovery.refine.relearn import relearned
 from pdenet.errors import StoppedError
 from pdenet.threads import own_number, own_threads, set_own_threads
 
@@ -277,13 +278,14 @@ class Fit:
         if self.free:
             states = replace(states, solved=reduced.solved)
         states = replace(states, variance=self._spectrum(now, states, reduced.pull))
-        seen = self._noise(now.seen, reduced)
+        seen = self._noise(now, reduced)
         # J'J of directions is whitened by the noise.
         ratio = (now.seen.sigma / seen.sigma).square().mean(1)
         step = 0.0
         if self.free and information is not None:
             step = moved(wanted, information, now.coefficients, now.information)
-        known = reduced.known if step < SAME and whole else None
+        even = seen.shape is now.seen.shape
+        known = reduced.known if step < SAME and whole and even else None
         states = replace(states, known=known and known.times(ratio))
         if self.model.inner.latent is not None and not (step < SAME and whole):
             # Far from the optimum they are of other states than these.
@@ -406,10 +408,21 @@ class Fit:
         found = positive(torch.where(before.isinf(), before, found), dynamics.waves.grid.ndim)
         return torch.cat([found, rest], 1)
 
-    def _noise(self, seen: Observations, reduced: Reduced) -> Observations:
+    def drawn(self, now: Estimate, reduced: Reduced) -> tuple[Tensor, Tensor]:
+        """What a rollout leaves of every value (`residuals`), and by how much the draw of the
+        states moves that."""
+        there = replace(now, states=replace(now.states, at=now.states.at + reduced.draw))
+        left = self.residuals(now)
+        return left, self.residuals(there) - left
+
+    def _noise(self, now: Estimate, reduced: Reduced) -> Observations:
+        seen = now.seen
         if not self.learn_noise:
             return seen
-        left = (reduced.chi2 + reduced.spread) / seen.count.clamp_min(1)
+        left = reduced.chi2 + reduced.spread
+        if seen.shape is not None:
+            seen, left = relearned(seen, *self.drawn(now, reduced), reduced.spread)
+        left = left / seen.count.clamp_min(1)
         # A field that was never observed has no residuals.
         factor = torch.where(seen.count > 0, left, torch.ones_like(left)).clamp_min(1e-20).sqrt()
         return replace(seen, sigma=seen.sigma * factor)
