@@ -22,7 +22,7 @@ from pdenet.problem import Problem
 
 __all__ = ["LAWS", "TRUTHS", "Drawn", "make"]
 
-TRUTHS = {"burgers": "u_t = -u*u_x + 0.05*u_xx", "fisher": "u_t = 0.1*u_xx + u - u**2"}
+TRUTHS = {"burgers": "u_t = -u*u_x + 0.1*u_xx", "fisher": "u_t = 0.1*u_xx + u - u**2"}
 
 LAWS = ("additive", "multiplicative", "counts")
 
@@ -63,13 +63,13 @@ def make(case: str, law: str, level: float, seed: int) -> Drawn:
 def _clean(case: str) -> tuple[np.ndarray, Problem, float]:
     points, length, frames, dt, steps = {
         "burgers": (64, 2 * np.pi, 25, 0.1, 40),
-        "fisher": (64, 16.0, 25, 0.2, 20),
+        "fisher": (64, 16.0, 25, 0.15, 20),
     }[case]
     box = Box((FINER * points,), (length,))
     first = _first(case, box, np.random.default_rng(5))
     (k,) = box.k
     if case == "burgers":
-        symbol = -0.05 * k**2
+        symbol = -0.1 * k**2
         rate = lambda u, t: -u * box.d(u, 1)  # noqa: E731
     else:
         symbol = 1 - 0.1 * k**2
@@ -85,14 +85,12 @@ def _first(case: str, box: Box, generator: np.random.Generator) -> np.ndarray:
     (x,), (length,) = box.x, box.lengths
     if case == "burgers":
         found = np.zeros((ROWS, len(x)))
-        for j in range(1, 4):
-            a, b = generator.normal(size=(2, ROWS, 1)) / j
+        for j in range(1, 3):
+            a, b = generator.normal(size=(2, ROWS, 1)) / (2 * j)
             found += a * np.cos(j * x) + b * np.sin(j * x)
         return found + generator.normal(size=(ROWS, 1))
-    found = np.full((ROWS, len(x)), 0.02)
-    for _ in range(2):
-        middle = generator.uniform(0, length, size=(ROWS, 1))
-        height = generator.uniform(0.2, 0.8, size=(ROWS, 1))
-        away = (x - middle + length / 2) % length - length / 2
-        found += height * np.exp(-(away**2) / 2)
-    return found
+    found = np.zeros((ROWS, len(x)))
+    for j in range(1, 7):
+        a, b = generator.normal(size=(2, ROWS, 1)) / j**0.5
+        found += a * np.cos(2 * np.pi * j * x / length) + b * np.sin(2 * np.pi * j * x / length)
+    return 0.05 + 0.6 / (1 + np.exp(1.0 - found))
