@@ -68,7 +68,14 @@ def refinement_from(record: Any, names: Names) -> Refinement:
         tried=tuple(as_kind(str, each) for each in as_kind(list, record["tried"])),
         verdict=verdict,
         reason=as_kind(str, record["reason"]),
+        # Records of before there were laws have none.
+        laws={name: _law(parts) for name, parts in as_kind(dict, record.get("laws", {})).items()},
     )
+
+
+def _law(record: Any) -> tuple[float, float, float]:
+    additive, multiplicative, counts = map(as_number, as_kind(list, record))
+    return additive, multiplicative, counts
 
 
 def _decision(record: Any) -> Decision:
@@ -83,7 +90,14 @@ def _decision(record: Any) -> Decision:
         needed=as_number(record["needed"]),
         held_out=None if held_out is None else as_number(held_out),
         reason=as_kind(str, record["reason"]),
+        # Records of before there were laws have none.
+        laws={name: _law(parts) for name, parts in as_kind(dict, record.get("laws", {})).items()},
     )
+
+
+def _law(record: Any) -> tuple[float, float, float]:
+    additive, multiplicative, counts = map(as_number, as_kind(list, record))
+    return additive, multiplicative, counts
 
 
 def _alternative(record: Any) -> Alternative:

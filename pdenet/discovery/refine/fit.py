@@ -42,7 +42,7 @@ from pdenet.discovery.refine.eliminate import (
 from pdenet.discovery.refine.information import limited, moved, share_of, solve
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, ended, positive
-from pdenet.discovery.refine.relearn import relearned
+from pdenet.discovery.refine.relearn import asked, relearned
 from pdenet.errors import StoppedError
 from pdenet.threads import own_number, own_threads, set_own_threads
 
@@ -408,10 +408,19 @@ class Fit:
         found = positive(torch.where(before.isinf(), before, found), dynamics.waves.grid.ndim)
         return torch.cat([found, rest], 1)
 
-    def drawn(self, now: Estimate, reduced: Reduced) -> tuple[Tensor, Tensor]:
-        """What a rollout leaves of every value (`residuals`), and by how much the draw of the
-        states moves that."""
-        there = replace(now, states=replace(now.states, at=now.states.at + reduced.draw))
+    def uneven(self, now: Estimate) -> Estimate | None:
+        """The same with the law of the noise that the residuals ask for, where it was taken to be
+        additive, as in data with gaps or little of a spectrum that is noise alone; None where it
+        is."""
+        if not self.learn_noise or now.seen.shape is not None or now.reduced is None:
+            return None
+        seen = asked(now.seen, *self.drawn(now, now.states.draw), now.reduced.spread)
+        return None if seen is None else replace(now, seen=seen)
+
+    def drawn(self, now: Estimate, draw: Tensor) -> tuple[Tensor, Tensor]:
+        """What a rollout leaves of every value (`residuals`), and by how much a draw of the states
+        moves that."""
+        there = replace(now, states=replace(now.states, at=now.states.at + draw))
         left = self.residuals(now)
         return left, self.residuals(there) - left
 
@@ -421,7 +430,7 @@ class Fit:
             return seen
         left = reduced.chi2 + reduced.spread
         if seen.shape is not None:
-            seen, left = relearned(seen, *self.drawn(now, reduced), reduced.spread)
+            seen, left = relearned(seen, *self.drawn(now, reduced.draw), reduced.spread)
         left = left / seen.count.clamp_min(1)
         # A field that was never observed has no residuals.
         factor = torch.where(seen.count > 0, left, torch.ones_like(left)).clamp_min(1e-20).sqrt()

@@ -40,7 +40,7 @@ BINS, HELD = 32, 64
 """Bins of a trajectory, at most, and values in each, at least: σ² of a bin is known to a sixth, and
 |u| differs little in it."""
 
-LEAST = 1e-3
+LEAST = 1e-4
 """Additive part of any law beside its mean: a prediction near zero is never exact, and no value
 counts for more than a thousand others."""
 

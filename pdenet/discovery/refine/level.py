@@ -8,7 +8,7 @@ what is left of the data in place of a prediction. A fit then learns both from i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from pdenet.discovery.refine.law import Law, Squares, evened, uneven
 from pdenet.errors import ConfigError
 from pdenet.problem import Problem
 
-__all__ = ["Level"]
+__all__ = ["COMPUTED", "Level"]
 
 COMPUTED = 1e-6
 """Noise below this share of a field is the error of data that were computed: no law is looked for
@@ -54,7 +54,7 @@ class Level:
         shown = found.sigma
         if config.sigma is not None:
             sigma, each = _given(data, config.sigma)
-            return cls(sigma, torch.maximum(sigma, shown), found.doubt, True, each)._doubted()
+            return cls(sigma, torch.maximum(sigma, shown), found.doubt, True, each)
         if config.noise is not None:
             first = data[:, 0].flatten(2)
             mean = first.nanmean(2, keepdim=True)
@@ -62,15 +62,7 @@ class Level:
             sigma = config.noise * size
             return cls(sigma, torch.maximum(sigma, shown), found.doubt, True)
         each = _learned(data, shown, periodic)
-        return cls(shown, shown, found.doubt, False, each)._doubted()
-
-    def _doubted(self) -> Level:
-        """With the error of σ² that uneven noise leaves: a mean of v z² has Σ v² where one of equal
-        variances has (Σ v)²/n."""
-        if self.uneven is None:
-            return self
-        fourth = self.uneven.square().square().movedim(2, 1).flatten(2).mean(2)
-        return replace(self, doubt=self.doubt * fourth.sqrt())
+        return cls(shown, shown, found.doubt, False, each)
 
 
 def _given(data: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -97,6 +97,15 @@ class Observations:
         """How many values there are, (trajectory, field)."""
         return self.seen.movedim(2, 1).flatten(2).sum(2)
 
+    @property
+    def scatter(self) -> Tensor | float:
+        """By how much uneven noise makes the error of a mean of its squares larger, (trajectory,
+        field): Σ v z² has the variance 2 Σ v², where one of equal variances v has 2 (Σ v)²/n."""
+        if self.shape is None:
+            return 1.0
+        fourth = (self.shape.square().square() * self.seen).movedim(2, 1).flatten(2).sum(2)
+        return (fourth / self.count.clamp_min(1)).clamp_min(1).sqrt()
+
     def bridged(self) -> Observations:
         """Gaps filled in time: linearly between the frames before and after in which a point was
         seen, or as in the nearest one. Points that are never seen stay missing."""

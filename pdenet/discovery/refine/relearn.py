@@ -17,7 +17,7 @@ from torch import Tensor
 from pdenet.discovery.refine.law import Law, Squares, uneven
 from pdenet.discovery.refine.observe import Observations
 
-__all__ = ["law_of", "relearned"]
+__all__ = ["asked", "law_of", "relearned"]
 
 SAME = 0.01
 """Relative change of standard deviations, r.m.s., below which they stay as they are: steps are then
@@ -53,6 +53,19 @@ def relearned(
     ratio = (before / found).square()
     left = (residual.square() + _moved(moved, spread)) * ratio * seen.seen
     return now, left.movedim(2, 1).flatten(2).sum(2)
+
+
+def asked(
+    seen: Observations, residual: Tensor, moved: Tensor, spread: Tensor
+) -> Observations | None:
+    """Observations under the law that residuals ask for where it was taken to be additive; None
+    where it is."""
+    if law_of(seen, residual, moved, spread).is_additive:
+        return None
+    found, left = relearned(seen, residual, moved, spread)
+    factor = left / seen.count.clamp_min(1)
+    factor = torch.where(seen.count > 0, factor, torch.ones_like(factor)).clamp_min(1e-20)
+    return replace(found, sigma=found.sigma * factor.sqrt())
 
 
 def _scale(seen: Observations) -> Tensor:
