@@ -172,7 +172,8 @@ def _basis(places: Tensor) -> Tensor:
     """Orthonormal polynomials on places, (place, degree)."""
     own = places - places[0]
     points = 2 * own / own[-1].clamp_min(1e-300) - 1
-    return torch.linalg.qr(chebyshev(points, len(places) - 1)).Q
+    found: Tensor = torch.linalg.qr(chebyshev(points, len(places) - 1)).Q
+    return found
 
 
 def band_of(n: int, bands: int, like: Tensor, waves: bool = False) -> Tensor:

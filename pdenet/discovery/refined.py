@@ -90,14 +90,7 @@ def _decision(record: Any) -> Decision:
         needed=as_number(record["needed"]),
         held_out=None if held_out is None else as_number(held_out),
         reason=as_kind(str, record["reason"]),
-        # Records of before there were laws have none.
-        laws={name: _law(parts) for name, parts in as_kind(dict, record.get("laws", {})).items()},
     )
-
-
-def _law(record: Any) -> tuple[float, float, float]:
-    additive, multiplicative, counts = map(as_number, as_kind(list, record))
-    return additive, multiplicative, counts
 
 
 def _alternative(record: Any) -> Alternative:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from pdenet.discovery.refine.asked import under_its_law
 from pdenet.discovery.refine.dynamics import Dynamics, closer
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import visible
-from pdenet.discovery.refine.level import COMPUTED
 from pdenet.discovery.refine.measures import (
     EXPLAINED,
     TOO_LATE,
@@ -22,7 +22,6 @@ from pdenet.discovery.refine.measures import (
     finer_than,
     is_exact,
     is_good,
-    misfit_of,
     miss,
     quadratic_of,
 )
@@ -240,24 +239,12 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
         raise DiscoveryError(TOO_LATE.python, shell=TOO_LATE.shell)
     bias = torch.zeros(len(now.coefficients), dtype=torch.float64)
     if near:
-        now = _evened(session, setup, fit, now, step)
+        other = under_its_law(setup, fit, now)
+        now = now if other is None else _settled(session, fit, other, step)
         fit, now, bias = _as_fine_as_needed(session, setup, library, fit, now, step, work.short)
     assert now.reduced is not None
     quadratic = quadratic_of(now, now.reduced, windows)
     return Final(setup, library, grid, fit, now, quadratic, bias)
-
-
-def _evened(session: Session, setup: Setup, fit: Fit, now: Estimate, step: Step) -> Estimate:
-    """The fit under another law of the noise, where what an equation leaves that explains the data
-    asks for one. Computed data have no noise."""
-    explained = now.converged and chi2_of(now, setup.shown) < 1 + LITTLE
-    if not explained or misfit_of(now) < COMPUTED:
-        return now
-    try:
-        other = fit.uneven(now)
-    except StoppedError:
-        return now
-    return now if other is None else _settled(session, fit, other, step)
 
 
 def _states_alone(fit: Fit, now: Estimate) -> Estimate:

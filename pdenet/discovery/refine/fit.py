@@ -42,7 +42,7 @@ from pdenet.discovery.refine.eliminate import (
 from pdenet.discovery.refine.information import limited, moved, share_of, solve
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, ended, positive
-from pdenet.discovery.refine.relearn import asked, relearned
+from pdenet.discovery.refine.relearn import relearned
 from pdenet.errors import StoppedError
 from pdenet.threads import own_number, own_threads, set_own_threads
 
@@ -407,15 +407,6 @@ class Fit:
         found = torch.minimum(torch.maximum(found, before / CHANGE), most)
         found = positive(torch.where(before.isinf(), before, found), dynamics.waves.grid.ndim)
         return torch.cat([found, rest], 1)
-
-    def uneven(self, now: Estimate) -> Estimate | None:
-        """The same with the law of the noise that the residuals ask for, where it was taken to be
-        additive, as in data with gaps or little of a spectrum that is noise alone; None where it
-        is."""
-        if not self.learn_noise or now.seen.shape is not None or now.reduced is None:
-            return None
-        seen = asked(now.seen, *self.drawn(now, now.states.draw), now.reduced.spread)
-        return None if seen is None else replace(now, seen=seen)
 
     def drawn(self, now: Estimate, draw: Tensor) -> tuple[Tensor, Tensor]:
         """What a rollout leaves of every value (`residuals`), and by how much a draw of the states

@@ -42,7 +42,7 @@ BINS, HELD = 32, 64
 
 LEAST = 1e-4
 """Additive part of any law beside its mean: a prediction near zero is never exact, and no value
-counts for more than a thousand others."""
+counts for more than a ten thousand others."""
 
 SURE = 10.0
 """Lower D, beyond log n, of a law that is taken in place of the additive one: odds of e⁵ = 150. Its

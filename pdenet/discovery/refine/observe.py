@@ -1,9 +1,10 @@
 """What is observed of a rollout: sampled points, frames and fields, each with its noise.
 
 y = H u + ε with ε ~ N(0, (σ s)²) independent in every value; s, of mean square one, says how uneven
-the noise is (`law`), and is one everywhere where nothing else is known. The grid of the states holds every point
-of the data, and perhaps others between them; values that are missing have weight zero. Divided by
-σ s, residual and observation operator are whitened, and chi² is the sum of squared residuals.
+the noise is (`law`), and is one everywhere where nothing else is known. The grid of the states
+holds every point of the data, and perhaps others between them; values that are missing have weight
+zero. Divided by σ s, residual and observation operator are whitened, and chi² is the sum of squared
+residuals.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 predicts.
 
 A residual r is smaller than the noise by what the states were fitted to it, most where values count
-most. The square of what a draw δ of the states moves a prediction by makes up for that: E r² + |J δ|²
-is the variance of the noise (the E-step of Dempster, Laird, Rubin, J. R. Stat. Soc. B 39 (1977)
-1-38). Without it values near zero would seem ever more exact.
+most. The square of what a draw δ of the states moves a prediction by makes up for that: the mean of
+r² + |J δ|² is the variance of the noise (the E-step of Dempster, Laird, Rubin, J. R. Stat. Soc. B
+39 (1977) 1-38). Without it values near zero would seem ever more exact.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from pdenet.discovery.refine.law import Law, Squares, uneven
 from pdenet.discovery.refine.observe import Observations
 
-__all__ = ["asked", "law_of", "relearned"]
+__all__ = ["law_of", "relearned"]
 
 SAME = 0.01
 """Relative change of standard deviations, r.m.s., below which they stay as they are: steps are then
@@ -53,19 +53,6 @@ def relearned(
     ratio = (before / found).square()
     left = (residual.square() + _moved(moved, spread)) * ratio * seen.seen
     return now, left.movedim(2, 1).flatten(2).sum(2)
-
-
-def asked(
-    seen: Observations, residual: Tensor, moved: Tensor, spread: Tensor
-) -> Observations | None:
-    """Observations under the law that residuals ask for where it was taken to be additive; None
-    where it is."""
-    if law_of(seen, residual, moved, spread).is_additive:
-        return None
-    found, left = relearned(seen, residual, moved, spread)
-    factor = left / seen.count.clamp_min(1)
-    factor = torch.where(seen.count > 0, factor, torch.ones_like(factor)).clamp_min(1e-20)
-    return replace(found, sigma=found.sigma * factor.sqrt())
 
 
 def _scale(seen: Observations) -> Tensor:

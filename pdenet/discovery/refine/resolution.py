@@ -8,7 +8,6 @@ terms are judged on the frames before, and later ones are taken in where the equ
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import FALSE_ALARMS, excess

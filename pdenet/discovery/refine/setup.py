@@ -17,8 +17,8 @@ from pdenet.discovery.refine.eliminate import States
 from pdenet.discovery.refine.filling import filled
 from pdenet.discovery.refine.fit import Estimate
 from pdenet.discovery.refine.given import Given
-from pdenet.discovery.refine.law import evened
 from pdenet.discovery.refine.latent import Latent, first_guess
+from pdenet.discovery.refine.law import evened
 from pdenet.discovery.refine.level import Level
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, positive, spectrum_of_data, unresolved
@@ -175,7 +175,8 @@ class Setup:
         rows = torch.arange(self.data.shape[0]).repeat_interleave(count)
 
         def cut(values: Tensor) -> Tensor:
-            return values[:, : count * frames].unflatten(1, (count, frames)).flatten(0, 1)
+            found: Tensor = values[:, : count * frames].unflatten(1, (count, frames))
+            return found.flatten(0, 1)
 
         uneven = None if self.uneven is None else cut(self.uneven)
         starts = [(k % count) * frames for k in range(len(rows))]
