@@ -75,6 +75,8 @@ def refinement_from(record: Any, names: Names) -> Refinement:
 
 def _law(record: Any) -> tuple[float, float, float]:
     additive, multiplicative, counts = map(as_number, as_kind(list, record))
+    if not all(0 <= part < math.inf for part in (additive, multiplicative, counts)):
+        raise ValueError("a part of the law of the noise is not a finite number from 0 up")
     return additive, multiplicative, counts
 
 

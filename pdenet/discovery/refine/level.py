@@ -68,26 +68,27 @@ class Level:
 def _given(data: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor | None]:
     """σ of each trajectory and field, and of each value over it, from standard deviations that
     broadcast to the data; one for each field may be given without the axes of space."""
-    sigma = sigma.to(data)
+    sigma = torch.as_tensor(sigma).to(data)
     if sigma.shape == data.shape[2:3]:
         sigma = sigma.reshape([-1] + [1] * (data.dim() - 3))
     try:
-        variance = sigma.square().expand(data.shape)
+        each = sigma.expand(data.shape)
     except RuntimeError:
         raise ConfigError(
             f"sigma is of shape {tuple(sigma.shape)} and the data of {tuple(data.shape)}: give one "
             "number, one for each field, or an array that broadcasts to the data"
         ) from None
     seen = data.isfinite()
-    if not bool((torch.where(seen, variance, 1.0) > 0).all() & variance[seen].isfinite().all()):
+    if not bool(((each > 0) & each.square().isfinite())[seen].all()):
         raise ConfigError("sigma holds a number that is not above 0 and finite where there is data")
     there = seen.to(data)
-    variance = torch.where(seen, variance, 0.0)
+    variance = torch.where(seen, each.square(), 0.0)
     count = there.movedim(2, 1).flatten(2).sum(2)
     mean = variance.movedim(2, 1).flatten(2).sum(2) / count.clamp_min(1)
     level = torch.where(count > 0, mean, 1.0).sqrt()
-    each = evened(variance, there)
-    return level, None if bool((each - 1).abs().amax() < 1e-12) else each
+    shape = evened(variance, there)
+    even = bool((shape - 1).abs().amax() < 1e-12)  # but for rounding
+    return level, None if even else shape
 
 
 def _learned(data: Tensor, shown: Tensor, periodic: list[bool]) -> Tensor | None:
