@@ -19,7 +19,7 @@ from pdenet.discovery.refine.observe import Observations
 
 __all__ = ["law_of", "relearned"]
 
-SAME = 0.01
+SAME = 0.03
 """Relative change of standard deviations, r.m.s., below which they stay as they are: steps are then
 compared under the same weights, and no weights of one per cent change what is found."""
 
