@@ -421,7 +421,8 @@ class Fit:
             return seen
         left = reduced.chi2 + reduced.spread
         if seen.shape is not None:
-            seen, left = relearned(seen, *self.drawn(now, reduced.draw), reduced.spread)
+            window = self.model.inner.latent is not None
+            seen, left = relearned(seen, *self.drawn(now, reduced.draw), reduced.spread, window)
         left = left / seen.count.clamp_min(1)
         # A field that was never observed has no residuals.
         factor = torch.where(seen.count > 0, left, torch.ones_like(left)).clamp_min(1e-20).sqrt()

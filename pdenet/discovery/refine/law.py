@@ -31,7 +31,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-__all__ = ["Law", "Squares", "uneven"]
+__all__ = ["LEAST", "Law", "Squares", "evened", "uneven"]
 
 PARTS = 3
 """Additive, multiplicative, counts."""
@@ -81,12 +81,14 @@ class Squares:
     """Squares of residuals in bins of |u|.
 
     weight: how many independent values each is made of, (trajectory, field, bin). mean: of the
-    squares. parts: of 1, u² and |u|, (part, trajectory, field, bin).
+    squares. parts: of 1, u² and |u|, (part, trajectory, field, bin). unit: of each field, in which
+    all of them are: its largest size, (field,).
     """
 
     weight: Tensor
     mean: Tensor
     parts: Tensor
+    unit: Tensor
 
     @classmethod
     def of(cls, u: Tensor, residual: Tensor, weight: Tensor, more: Tensor | None = None) -> Squares:
@@ -96,7 +98,11 @@ class Squares:
         none. more: what is added to the square of each, for the error of u.
         """
         u, r, w = (each.movedim(2, 1).flatten(2) for each in (u, residual, weight))
-        q = r.square() if more is None else r.square() + more.movedim(2, 1).flatten(2)
+        unit = torch.where(w > 0, u.abs(), 0.0).amax((0, 2))
+        unit = torch.where(unit > 0, unit, 1.0)
+        u, q = u / unit[:, None], (r / unit[:, None]).square()
+        if more is not None:
+            q = q + more.movedim(2, 1).flatten(2) / unit[:, None] / unit[:, None]
         size = torch.where(w > 0, u.abs(), math.inf)
         size, order = size.sort(2)
         w, q = w.gather(2, order), torch.where(size.isfinite(), q.gather(2, order), 0.0)
@@ -115,12 +121,13 @@ class Squares:
         scatter = (fourth / mean.square().clamp_min(1e-300) - 1).clamp_min(2.0)
         held = torch.where(mean > 0, 2 * held / scatter, 0.0)
         parts = [torch.ones_like(mean), summed(w * size.square()) / each, summed(w * size) / each]
-        return cls(held, mean, torch.stack(parts))
+        return cls(held, mean, torch.stack(parts), unit)
 
     def law(self) -> Law:
         """The law that the squares of each field ask for."""
-        fields = [self._of(field) for field in range(self.mean.shape[1])]
-        return Law(torch.stack(fields, 1))
+        found = torch.stack([self._of(field) for field in range(self.mean.shape[1])], 1)
+        units = torch.stack([self.unit.square(), torch.ones_like(self.unit), self.unit])
+        return Law(found * units)
 
     def _of(self, field: int) -> Tensor:
         """a², b², c of one field, (part,)."""
@@ -190,11 +197,12 @@ def sum_of(weights: Tensor, values: tuple[Tensor, ...]) -> Tensor:
     return total
 
 
-def uneven(law: Law, u: Tensor, seen: Tensor) -> Tensor:
+def uneven(law: Law, u: Tensor, seen: Tensor, least: float = LEAST) -> Tensor:
     """σ of each value over its r.m.s. in each trajectory and field, under a law, where there is a
-    value: (trajectory, frame, field, *space). seen: 1 where there is, 0 elsewhere."""
+    value: (trajectory, frame, field, *space). seen: 1 where there is, 0 elsewhere. least: additive
+    part, beside the mean."""
     v = law.variance(u)
-    return evened(v + LEAST * _mean(v, seen, every=True), seen)
+    return evened(v + least * _mean(v, seen, every=True), seen)
 
 
 def evened(variance: Tensor, seen: Tensor) -> Tensor:

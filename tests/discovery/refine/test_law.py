@@ -203,3 +203,20 @@ def test_a_refinement_with_a_law_goes_on_where_it_stopped(small) -> None:
     again = run(saves[1]).numeric_terms()["u"]
     for monomial, value in whole.items():
         assert float(again[monomial]) == pytest.approx(float(value), rel=2e-3)
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e100])
+def test_fields_in_the_plane_have_laws_of_their_own_in_any_unit(unit: float) -> None:
+    x = torch.arange(24, dtype=torch.float64) / 4
+    t = 0.2 * torch.arange(12, dtype=torch.float64)[:, None, None]
+    wave = torch.sin(2 * math.pi * x[:, None] / 6 - t) + torch.cos(2 * math.pi * x / 6)
+    clean = torch.stack([1.5 + wave, 3 + wave])[:, :, None].repeat(1, 1, 2, 1, 1)
+    scale = torch.stack([0.1 * clean[:, :, 0], torch.full_like(clean[:, :, 1], 0.2)], 2)
+    data = unit * (clean + scale * normal(clean, 0))
+    data[0, 0, 0, :3] = math.nan  # of one trajectory with gaps nothing is said
+    problem = Problem.periodic(PDE("u_t = u_xx + u_yy", "v_t = v_xx"), Grid((24, 24), (6.0, 6.0)))
+    found = Level.of(data, problem, RefineConfig()).uneven
+    assert found is not None
+    assert (found[:, :, 1] == 1).all() and (found[0] == 1).all()
+    truth = clean[1, :, 0] / clean[1, :, 0].square().mean().sqrt()
+    assert float((found[1, :, 0] / truth).log().square().mean().sqrt()) < 0.15
