@@ -26,7 +26,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["by_spectrum", "chebyshev"]
+__all__ = ["BANDS", "agreeing", "band_of", "blocks_of", "by_spectrum", "chebyshev", "pieces_of"]
 
 BANDS = {1: 8, 2: 5, 3: 4}
 """Bands along time and each axis of space, by the number of space axes: up to 256 blocks."""
@@ -68,10 +68,10 @@ def by_spectrum(values: Tensor, seen: Tensor, periodic: Sequence[bool]) -> tuple
     number = seen.sum(1)
     for frames in number.unique().tolist():
         rows = (number == frames).nonzero().flatten()
-        found = [_blocks_of(values[row, seen[row]], times[seen[row]], periodic) for row in rows]
+        found = [blocks_of(values[row, seen[row]], times[seen[row]], periodic) for row in rows]
         power = torch.stack([power for power, _ in found])
         count = found[0][1]
-        chosen = _agreeing(power, count)
+        chosen = agreeing(power, count)
         freedom[rows] = count[chosen].sum()
         variance[rows] = power[:, chosen].sum(1) / freedom[rows]
         own, squares = _by_waves(power, count)
@@ -115,21 +115,21 @@ def _by_waves(power: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
     bands, own = power.shape[1], power.flatten(2)
     total, number = own.new_zeros(len(own)), own.new_zeros(len(own))
     for waves, values in zip(count.flatten(1).T, own.movedim(2, 0), strict=True):
-        chosen = _agreeing(values, waves, distant=False)
+        chosen = agreeing(values, waves, distant=False)
         if bands >= FEWEST_BANDS and int(chosen.sum()) * 2 >= bands:
             total += values[:, chosen].sum(1) / waves[chosen].sum() * waves.sum()
             number += waves[chosen].sum()
     return total / count.sum(), number
 
 
-def _blocks_of(frames: Tensor, times: Tensor, periodic: Sequence[bool]) -> tuple[Tensor, Tensor]:
+def blocks_of(frames: Tensor, times: Tensor, periodic: Sequence[bool]) -> tuple[Tensor, Tensor]:
     """Sums of squares of the coefficients of (frame, *space) in each block, and how many they are,
     (*block) each."""
     bands, found, sides = BANDS[len(periodic)], frames, []
     for axis, closed in enumerate((False, *periodic)):
         n = found.shape[axis]
         if closed:
-            sides.append(_band(n, bands, found, waves=True))
+            sides.append(band_of(n, bands, found, waves=True))
         else:
             places = torch.arange(n, dtype=found.dtype, device=found.device) if axis else times
             found, side = _in_pieces(found, axis, places, bands)
@@ -146,19 +146,37 @@ def _blocks_of(frames: Tensor, times: Tensor, periodic: Sequence[bool]) -> tuple
 def _in_pieces(values: Tensor, axis: int, places: Tensor, bands: int) -> tuple[Tensor, Tensor]:
     """Coefficients of polynomials along an axis, piece by piece, and the band of each. The rest
     that fills no piece is left out."""
-    pieces = -(-len(places) // LONGEST)
-    size = len(places) // pieces
+    pieces, size = _cut(len(places))
     cut = values.narrow(axis, 0, pieces * size).movedim(axis, -1).unflatten(-1, (pieces, size))
     found = []
     for k in range(pieces):
-        own = places[k * size : (k + 1) * size] - places[k * size]
-        basis = torch.linalg.qr(chebyshev(2 * own / own[-1].clamp_min(1e-300) - 1, size - 1)).Q
-        found.append(cut[..., k, :] @ basis)
-    side = _band(size, bands, values).repeat(pieces, 1)
+        found.append(cut[..., k, :] @ _basis(places[k * size : (k + 1) * size]))
+    side = band_of(size, bands, values).repeat(pieces, 1)
     return torch.cat(found, -1).movedim(-1, axis), side
 
 
-def _band(n: int, bands: int, like: Tensor, waves: bool = False) -> Tensor:
+def pieces_of(places: Tensor) -> tuple[int, Tensor]:
+    """How many pieces an axis of evenly spaced places is cut into, and the polynomials of each,
+    (place, degree)."""
+    pieces, size = _cut(len(places))
+    return pieces, _basis(places[:size])
+
+
+def _cut(n: int) -> tuple[int, int]:
+    """How many pieces, and how many places in each."""
+    pieces = -(-n // LONGEST)
+    return pieces, n // pieces
+
+
+def _basis(places: Tensor) -> Tensor:
+    """Orthonormal polynomials on places, (place, degree)."""
+    own = places - places[0]
+    points = 2 * own / own[-1].clamp_min(1e-300) - 1
+    found: Tensor = torch.linalg.qr(chebyshev(points, len(places) - 1)).Q
+    return found
+
+
+def band_of(n: int, bands: int, like: Tensor, waves: bool = False) -> Tensor:
     """Which band each of n degrees or waves is in, as ones and zeros, (n, band)."""
     place = torch.arange(n, device=like.device)
     if waves:
@@ -168,7 +186,7 @@ def _band(n: int, bands: int, like: Tensor, waves: bool = False) -> Tensor:
     return torch.nn.functional.one_hot(chosen, number).to(like.dtype)
 
 
-def _agreeing(power: Tensor, count: Tensor, distant: bool = True) -> Tensor:
+def agreeing(power: Tensor, count: Tensor, distant: bool = True) -> Tensor:
     """Which blocks are noise alone, (*block).
 
     power: sums of squares, (trajectory, *block). count: how many they are made of, (*block). Each

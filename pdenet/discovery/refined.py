@@ -68,7 +68,16 @@ def refinement_from(record: Any, names: Names) -> Refinement:
         tried=tuple(as_kind(str, each) for each in as_kind(list, record["tried"])),
         verdict=verdict,
         reason=as_kind(str, record["reason"]),
+        # Records of before there were laws have none.
+        laws={name: _law(parts) for name, parts in as_kind(dict, record.get("laws", {})).items()},
     )
+
+
+def _law(record: Any) -> tuple[float, float, float]:
+    additive, multiplicative, counts = map(as_number, as_kind(list, record))
+    if not all(0 <= part < math.inf for part in (additive, multiplicative, counts)):
+        raise ValueError("a part of the law of the noise is not a finite number from 0 up")
+    return additive, multiplicative, counts
 
 
 def _decision(record: Any) -> Decision:

@@ -19,6 +19,7 @@ __all__ = [
     "decisions",
     "judgement",
     "noise",
+    "noise_law",
     "odds",
     "refined_rows",
     "setting",
@@ -99,8 +100,34 @@ def agreement(refinement: Refinement, style: Style = "unicode") -> str:
 
 
 def noise(refinement: Refinement) -> str:
-    """The noise that the residuals show: "σ of u 0.0101, of v 0.0098"."""
-    return "σ " + ", ".join(f"of {name} {_short(s)}" for name, s in refinement.sigma.items())
+    """The noise that the residuals show: "σ of u 0.0101, of v 0.0098"; where it is not additive
+    with its law: "σ of u 0.0947 (10 % of the field: multiplicative)"."""
+    found = []
+    for name, s in refinement.sigma.items():
+        law = noise_law(refinement, name)
+        plain = not law or law.startswith("additive")
+        found.append(f"of {name} {_short(s)}" + ("" if plain else f" ({law})"))
+    return "σ " + ", ".join(found)
+
+
+def noise_law(refinement: Refinement, name: str) -> str:
+    """How the noise of a field depends on it, in words; "" where that is not known."""
+    if name not in refinement.laws:
+        return ""
+    additive, multiplicative, counts = refinement.laws[name]
+    share = f"{_short(100 * math.sqrt(multiplicative))} %"
+    if not multiplicative and not counts:
+        return f"additive, {_short(math.sqrt(additive))}"
+    if not additive and not counts:
+        return f"{share} of the field: multiplicative"
+    if not additive and not multiplicative:
+        return f"counts: variance {_short(counts)} |{name}|"
+    parts = [
+        f"{_short(math.sqrt(additive))}²" if additive else "",
+        f"({share} of {name})²" if multiplicative else "",
+        f"{_short(counts)} |{name}|" if counts else "",
+    ]
+    return f"variance {' + '.join(filter(None, parts))}"
 
 
 def setting(refinement: Refinement) -> str:

@@ -30,7 +30,7 @@ __all__ = ["RefinementState"]
 
 FORMAT = "pdenet refinement"
 FORMAT_VERSION = 1
-FREE = ("workers", "budget")
+FREE = ("workers", "budget", "sigma")
 """Settings that do not decide what a refinement comes to, so that they may change when it goes
 on."""
 
@@ -151,7 +151,8 @@ class RefinementState:
 
 
 def _plain(config: RefineConfig) -> dict[str, Any]:
-    """The settings that decide what a refinement comes to, as JSON has them."""
+    """The settings that decide what a refinement comes to, as JSON has them. Standard deviations
+    of every value come with data in memory, which no state is kept of."""
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(config).items()

@@ -22,6 +22,7 @@ from pdenet.report.refined import (
     decisions,
     judgement,
     noise,
+    noise_law,
     odds,
     refined_rows,
     setting,
@@ -82,6 +83,22 @@ def test_what_is_sure_needs_no_warning():
     assert warnings(SURE.refinement) == ()
     assert (agreement(SURE.refinement), judgement(SURE.refinement)) == ("1.002(4)", "identified")
     assert noise(SURE.refinement) == "σ of u 0.0101, of v 0.0202"
+
+
+@pytest.mark.parametrize(
+    ("law", "text"),
+    [
+        ((1e-4, 0.0, 0.0), "additive, 0.01"),
+        ((0.0, 9e-4, 0.0), "3 % of the field: multiplicative"),
+        ((0.0, 0.0, 0.8), "counts: variance 0.8 |u|"),
+        ((1e-4, 9e-4, 0.8), "variance 0.01² + (3 % of u)² + 0.8 |u|"),
+    ],
+)
+def test_the_law_of_the_noise_in_words(law, text):
+    found = replace(SURE.refinement, laws={"u": law})
+    assert noise_law(found, "u") == text and noise_law(found, "v") == ""
+    shown = "" if text.startswith("additive") else f" ({text})"
+    assert noise(found) == f"σ of u 0.0101{shown}, of v 0.0202"
     assert "64×64 points, 2 steps" in setting(SURE.refinement)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from torch import Tensor
 
 from pdenet.errors import ConfigError
 
@@ -19,7 +21,9 @@ class RefineConfig:
 
     given: names of fields that act on the others and have no equation of their own. noise: standard
     deviation of the noise over that of the first frame of each trajectory and
-    field, 0.01 for 1 %; None estimates it. choose: whether terms may enter and leave; otherwise the
+    field, 0.01 for 1 %; None estimates it. sigma: standard deviations in the units of the fields,
+    one, one for each field, or as many as broadcast to (trajectory, frame, field, *space); taken as
+    they are, in place of `noise`. choose: whether terms may enter and leave; otherwise the
     given ones are fitted. order: of the highest derivative of terms that may enter; it is raised
     from 2 as far as the data ask for. budget: seconds after which nothing new is begun, and what
     was found by then is the result. iterations: of Gauss-Newton between two looks at the terms, at
@@ -32,6 +36,7 @@ class RefineConfig:
 
     given: tuple[str, ...] = ()
     noise: float | None = None
+    sigma: Tensor | None = field(default=None, compare=False)
     choose: bool = True
     order: int = 6
     budget: float = 1800.0
@@ -51,6 +56,8 @@ class RefineConfig:
                 f"{LEAST_NOISE:g} to {1 / LEAST_NOISE:g}, e.g. 0.01 for 1 %, or leave it out to "
                 "have it estimated"
             )
+        if self.noise is not None and self.sigma is not None:
+            raise ConfigError("noise and sigma both say how much noise there is: give one of them")
         for name in ("order", "iterations", "finest"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}: give a whole number >= 1")

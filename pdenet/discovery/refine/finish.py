@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from pdenet.discovery.refine.asked import under_its_law
 from pdenet.discovery.refine.dynamics import Dynamics, closer
 from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
@@ -238,6 +239,8 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
         raise DiscoveryError(TOO_LATE.python, shell=TOO_LATE.shell)
     bias = torch.zeros(len(now.coefficients), dtype=torch.float64)
     if near:
+        other = under_its_law(setup, fit, now)
+        now = now if other is None else _settled(session, fit, other, step)
         fit, now, bias = _as_fine_as_needed(session, setup, library, fit, now, step, work.short)
     assert now.reduced is not None
     quadratic = quadratic_of(now, now.reduced, windows)
@@ -384,13 +387,8 @@ def _grown(session: Session, setup: Setup, library: Library, fit: Fit, now: Esti
     for part in (8, 4, 2):
         if frames // part < SHORTEST:
             continue
-        seen = replace(
-            now.seen,
-            values=now.seen.values[:, : frames // part],
-            seen=now.seen.seen[:, : frames // part],
-        )
         states = replace(now.states, white=now.states.white[:, : frames // part])
-        some = replace(now, seen=seen, states=states)
+        some = replace(now, seen=now.seen.until(frames // part), states=states)
         still = replace(fit, free=False, learn_noise=False)
         some = still.run(some, GROWTH, lambda done: session.said(setup, library, done))
         found = fit.run(some, GROWTH, lambda done: session.said(setup, library, done))

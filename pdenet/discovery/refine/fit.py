@@ -42,6 +42,7 @@ from pdenet.discovery.refine.eliminate import (
 from pdenet.discovery.refine.information import limited, moved, share_of, solve
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, ended, positive
+from pdenet.discovery.refine.relearn import relearned
 from pdenet.errors import StoppedError
 from pdenet.threads import own_number, own_threads, set_own_threads
 
@@ -282,7 +283,7 @@ class Fit:
         return Estimate(
             coefficients=there,
             states=states,
-            seen=self._noise(now.seen, reduced),
+            seen=self._noise(now, reduced),
             reduced=reduced,
             sigma=now.seen.sigma,
             information=information,
@@ -398,10 +399,22 @@ class Fit:
         found = positive(torch.where(before.isinf(), before, found), dynamics.waves.grid.ndim)
         return torch.cat([found, rest], 1)
 
-    def _noise(self, seen: Observations, reduced: Reduced) -> Observations:
+    def drawn(self, now: Estimate, draw: Tensor) -> tuple[Tensor, Tensor]:
+        """What a rollout leaves of every value (`residuals`), and by how much a draw of the states
+        moves that."""
+        there = replace(now, states=replace(now.states, at=now.states.at + draw))
+        left = self.residuals(now)
+        return left, self.residuals(there) - left
+
+    def _noise(self, now: Estimate, reduced: Reduced) -> Observations:
+        seen = now.seen
         if not self.learn_noise:
             return seen
-        left = (reduced.chi2 + reduced.spread) / seen.count.clamp_min(1)
+        left = reduced.chi2 + reduced.spread
+        if seen.shape is not None:
+            window = self.model.inner.latent is not None
+            seen, left = relearned(seen, *self.drawn(now, reduced.draw), reduced.spread, window)
+        left = left / seen.count.clamp_min(1)
         # A field that was never observed has no residuals.
         factor = torch.where(seen.count > 0, left, torch.ones_like(left)).clamp_min(1e-20).sqrt()
         return replace(seen, sigma=seen.sigma * factor)

@@ -1,8 +1,10 @@
 """What is observed of a rollout: sampled points, frames and fields, each with its noise.
 
-y = H u + ε with ε ~ N(0, σ²) independent in every value. The grid of the states holds every point
-of the data, and perhaps others between them; values that are missing have weight zero. Divided by
-σ, residual and observation operator are whitened, and chi² is the sum of squared residuals.
+y = H u + ε with ε ~ N(0, (σ s)²) independent in every value; s, of mean square one, says how uneven
+the noise is (`law`), and is one everywhere where nothing else is known. The grid of the states
+holds every point of the data, and perhaps others between them; values that are missing have weight
+zero. Divided by σ s, residual and observation operator are whitened, and chi² is the sum of squared
+residuals.
 """
 
 from __future__ import annotations
@@ -25,55 +27,106 @@ class Observations:
     """Some trajectories of data.
 
     values: (trajectory, frame, field, *data grid), zero where missing. seen: the same shape, 1 or
-    0. sigma: (trajectory, field), standard deviation of the noise. walls: what is known besides of
-    a window's sides, where there is something; it stands among the values, but is not seen.
+    0. sigma: (trajectory, field), standard deviation of the noise, r.m.s. over the values. shape:
+    that of each value over it, of the shape of the values; None where all are alike. walls: what is
+    known besides of a window's sides, where there is something; it stands among the values, but is
+    not seen.
     """
 
     values: Tensor
     seen: Tensor
     sigma: Tensor
+    shape: Tensor | None = None
     walls: Walls | None = None
 
     @classmethod
-    def of(cls, data: Tensor, sigma: Tensor, walls: Walls | None = None) -> Observations:
+    def of(
+        cls, data: Tensor, sigma: Tensor, shape: Tensor | None = None, walls: Walls | None = None
+    ) -> Observations:
         """Of data with NaN where values are missing."""
         seen = data.isfinite()
         values = torch.where(seen, data, torch.zeros((), dtype=data.dtype, device=data.device))
         if walls is not None:
             seen = seen & (walls.told == 0)
-        return cls(values, seen.to(data), sigma, walls)
+        return cls(values, seen.to(data), sigma, shape, walls)
 
     def part(self, rows: slice) -> Observations:
         """Of some trajectories."""
-        return replace(self, values=self.values[rows], seen=self.seen[rows], sigma=self.sigma[rows])
+        values, seen, sigma = (each[rows] for each in (self.values, self.seen, self.sigma))
+        shape = None if self.shape is None else self.shape[rows]
+        return Observations(values, seen, sigma, shape, self.walls)
+
+    def until(self, frames: int) -> Observations:
+        """The first frames."""
+        shape = None if self.shape is None else self.shape[:, :frames]
+        values, seen = self.values[:, :frames], self.seen[:, :frames]
+        return Observations(values, seen, self.sigma, shape, self.walls)
+
+    def as_known(self, other: Observations, mine: Tensor, theirs: Tensor) -> Observations:
+        """The same with the noise that was learned of these trajectories in other observations: of
+        as many frames all of it, or else how large it is beside what it was thought to be."""
+        sigma, shape = self.sigma.clone(), self.shape
+        sigma[mine] = other.sigma[theirs]
+        if shape is not None and other.shape is not None:
+            if other.shape.shape[1:] == shape.shape[1:]:
+                shape = shape.clone()
+                shape[mine] = other.shape[theirs]
+            else:  # windows of other lengths have other means: those of common frames agree
+                common = min(shape.shape[1], other.shape.shape[1])
+                here = replace(self, sigma=torch.ones_like(sigma)).until(common).by_frame.mean(1)
+                there = replace(other, sigma=torch.ones_like(other.sigma)).until(common)
+                sigma[mine] *= (there.by_frame.mean(1)[theirs] / here[mine]).sqrt()
+        return replace(self, sigma=sigma, shape=shape)
 
     def twice(self) -> Observations:
         """Of all trajectories and then all again."""
+        shape = None if self.shape is None else torch.cat([self.shape, self.shape])
         values, seen, sigma = (
             torch.cat([each, each]) for each in (self.values, self.seen, self.sigma)
         )
-        return Observations(values, seen, sigma, self.walls)
+        return Observations(values, seen, sigma, shape, self.walls)
 
     @property
     def weight(self) -> Tensor:
-        """1/σ where there is a value, more where a wall is known, 0 elsewhere: the shape of the
+        """1/(σ s) where there is a value, more where a wall is known, 0 elsewhere: the shape of the
         values."""
         sigma = self.sigma[:, None, :]
-        return self.known / sigma.reshape([*sigma.shape] + [1] * (self.values.dim() - 3))
+        weight = self.seen if self.shape is None else self.seen / self.shape
+        weight = weight if self.walls is None else weight + self.walls.told
+        return weight / sigma.reshape([*sigma.shape] + [1] * (self.values.dim() - 3))
 
     @property
     def known(self) -> Tensor:
-        """How well each value is known, 1 where it was measured."""
-        return self.seen if self.walls is None else self.seen + self.walls.told
+        """1 where there is a value or a wall is known, 0 elsewhere."""
+        return self.seen if self.walls is None else self.seen + (self.walls.told > 0)
 
     def measured(self, residual: Tensor) -> Tensor:
         """The part of residuals that is of measured values."""
         return residual if self.walls is None else residual * self.seen
 
     @property
+    def by_frame(self) -> Tensor:
+        """The variance of the noise in each frame, (trajectory, frame or 1, field)."""
+        variance = self.sigma.square()[:, None]
+        if self.shape is None:
+            return variance
+        square, seen = ((self.shape.square() * self.seen), self.seen)
+        mean = square.flatten(3).sum(3) / seen.flatten(3).sum(3).clamp_min(1)
+        return variance * torch.where(mean > 0, mean, 1.0)
+
+    @property
     def count(self) -> Tensor:
         """How many values there are, (trajectory, field)."""
         return self.seen.movedim(2, 1).flatten(2).sum(2)
+
+    @property
+    def scatter(self) -> Tensor | float:
+        """By how much uneven noise makes the error of a mean of its squares larger, (trajectory,
+        field): Σ v z² has the variance 2 Σ v², where one of equal variances v has 2 (Σ v)²/n."""
+        if self.shape is None:
+            return 1.0
+        fourth = (self.shape.square().square() * self.seen).movedim(2, 1).flatten(2).sum(2)
+        return (fourth / self.count.clamp_min(1)).clamp_min(1).sqrt()
 
     def bridged(self) -> Observations:
         """Gaps filled in time: linearly between the frames before and after in which a point was

@@ -205,7 +205,7 @@ def spectrum_of_data(seen: Observations, data_waves: Waves, shells: Shells) -> T
     # A gap scatters power of all waves over all others, like noise of this variance.
     total = found[..., 1:].mul(own.count[1:]).sum(-1, keepdim=True) / own.count[1:].sum()
     gaps = (1 - share.flatten(3).squeeze(3).mean(1)[..., None]) * total
-    floor = seen.sigma.square()[..., None] + gaps
+    floor = seen.until(FIRST_FRAMES).by_frame.mean(1)[..., None] + gaps
     result = _continued(found - floor, alone - floor, floor, own, values.shape[1], shells)
     unseen = (seen.count == 0)[..., None]
     if bool(unseen.any()):  # a field that is never observed: as large as those that are

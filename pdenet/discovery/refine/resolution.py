@@ -8,8 +8,8 @@ terms are judged on the frames before, and later ones are taken in where the equ
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
+from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import FALSE_ALARMS, excess
 from pdenet.discovery.refine.waves import Waves
 
@@ -19,12 +19,13 @@ EDGE = 0.8
 """Share of the highest wave along an axis from which waves are at the end of the spectrum."""
 
 
-def resolved_frames(values: Tensor, sigma: Tensor, waves: Waves) -> int:
+def resolved_frames(seen: Observations, waves: Waves) -> int:
     """The frames before the first in which waves at the end of the spectrum are stronger than the
     noise.
 
-    values: without gaps, (trajectory, frame, field, *space). sigma: (trajectory, field).
+    seen: without gaps.
     """
+    values = seen.values
     ndim = waves.grid.ndim
     edge = torch.zeros(waves.shape, dtype=torch.bool, device=values.device)
     for k in waves.numbers:
@@ -33,5 +34,5 @@ def resolved_frames(values: Tensor, sigma: Tensor, waves: Waves) -> int:
     power = waves.modes(values).abs().square().flatten(-ndim) / waves.grid.size
     mean = (power * weight).sum(-1) / weight.sum().clamp_min(1)
     limit = 1 + excess(FALSE_ALARMS / mean.numel(), weight.sum()).clamp_min(1.0)
-    above = (mean > limit * sigma.square()[:, None]).any(2).any(0)
+    above = (mean > limit * seen.by_frame).any(2).any(0)
     return int(above.int().argmax()) if bool(above.any()) else len(above)

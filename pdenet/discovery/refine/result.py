@@ -65,8 +65,9 @@ class Refinement:
     iterations: of Gauss-Newton. chi2: squared residuals over σ², per degree of freedom; about 1
     where equation and noise explain the data. chi2_error: its standard deviation if they do.
     sigma: standard deviation of the noise of each field (r.m.s. over trajectories); noise_given:
-    whether the user said it. values, unknowns: numbers observed, and numbers of the initial states
-    that they determine.
+    whether the user said it. laws: a², b² and c of its variance a² + b² u² + c |u| in each field,
+    as the residuals show them; none where the noise was given.
+    values, unknowns: numbers observed, and numbers of the initial states that they determine.
     shape, substeps: the grid of the states, and steps between two frames.
     bound: Cramér–Rao bound of the standard error of each coefficient, initial states marginalised.
     bootstrap: standard errors from resampled trajectories; empty where there are too few.
@@ -96,3 +97,4 @@ class Refinement:
     tried: tuple[str, ...] = ()
     verdict: Verdict = "identified"
     reason: str = ""
+    laws: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)

@@ -78,6 +78,7 @@ def to_save(judgement: Judgement, now: Estimate, window: int, model: Model) -> d
         "variance": now.states.variance,
         "solved": now.states.solved,
         "sigma": now.seen.sigma,
+        **({} if now.seen.shape is None else {"uneven": now.seen.shape}),
         "iterations": torch.tensor(now.iterations),
         **({} if now.information is None else {"information": now.information}),
         **({} if now.last is None else {"last": torch.stack(now.last)}),
@@ -203,6 +204,8 @@ def _check_fit(found: _Saved, setup: Setup, own: int) -> None:
     found.numbers("solved", (rows, own, fields, *waves), waves=True)
     found.variances("variance", (rows, fields, *waves))
     found.numbers("sigma", (rows, fields), above=0.0)
+    if "uneven" in found.saved:
+        found.numbers("uneven", (rows, window, *setup.data.shape[2:]), above=0.0)
     found.whole("iterations", (), 0, ITERATIONS)
     if "information" in found.saved:
         found.numbers("information", (own, own))
@@ -240,7 +243,7 @@ def restored(now: Estimate, saved: Mapping[str, Tensor]) -> Estimate:
         now,
         coefficients=saved["coefficients"],
         states=states,
-        seen=replace(now.seen, sigma=saved["sigma"]),
+        seen=replace(now.seen, sigma=saved["sigma"], shape=saved.get("uneven")),
         information=saved.get("information"),
         iterations=int(saved["iterations"]),
         last=(saved["last"][0], saved["last"][1]) if "last" in saved else None,

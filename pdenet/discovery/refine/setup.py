@@ -9,8 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from pdenet.boundary import Periodic, periodic
-from pdenet.discovery.noise import noise_of
+from pdenet.boundary import periodic
 from pdenet.discovery.refine.check import acting_in
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.driving import Driving
@@ -20,6 +19,8 @@ from pdenet.discovery.refine.filling import filled
 from pdenet.discovery.refine.fit import Estimate
 from pdenet.discovery.refine.given import Given
 from pdenet.discovery.refine.latent import Latent, first_guess
+from pdenet.discovery.refine.law import evened
+from pdenet.discovery.refine.level import Level
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, positive, spectrum_of_data, unresolved
 from pdenet.discovery.refine.resolution import resolved_frames
@@ -72,9 +73,8 @@ class Setup:
     """Data and everything that does not change while they are fitted.
 
     data: (trajectory, frame, field, *space), NaN where missing, of the fields that have an
-    equation. sigma: the noise, as given or as the data show it, (trajectory, field). shown: the
-    larger of the two. doubt: the relative standard error of the variance that the data show.
-    given: whether the noise was given. origins: the trajectory of the file and the frame that each
+    equation. sigma, shown, doubt, given, uneven: the noise that it begins with (`level`). origins:
+    the trajectory of the file and the frame that each
     one here begins with. acting: the fields that have none, of all trajectories of the file.
     """
 
@@ -89,6 +89,7 @@ class Setup:
     origins: tuple[tuple[int, int], ...]
     acting: Given | None = None
     window: Window | None = None
+    uneven: Tensor | None = None
     walls: Walls | None = None
 
     @classmethod
@@ -103,18 +104,13 @@ class Setup:
         """Of all fields of the data, with the noise that the user says, or the data show. outside:
         where the equation does not hold, (*space)."""
         window, walls = Window.of(problem, outside), None
-        found = noise_of(data, [isinstance(ends[0], Periodic) for ends in problem.boundaries])
+        found = Level.of(data, problem, config)
+        uneven = found.uneven
         if window is not None:
             data, walls = Walls.placed(window.placed(data), window, problem, config.given)
+            uneven = None if uneven is None else window.placed(uneven).nan_to_num(1.0)
             ends = periodic(problem.grid.ndim)
             problem = replace(problem, grid=window.box, boundaries=ends, pde=None)
-        shown, sigma = found.sigma, found.sigma
-        if config.noise is not None:
-            first = data[:, 0].flatten(2)
-            mean = first.nanmean(2, keepdim=True)
-            size = (first - mean).square().nanmean(2).sqrt().nan_to_num(1.0).clamp_min(1e-300)
-            sigma = config.noise * size
-            shown = torch.maximum(sigma, shown)
         acting = [problem.fields.index(name) for name in acting_in(problem, config)]
         own = [k for k in range(len(problem.fields)) if k not in acting]
         origins = tuple((row, 0) for row in range(len(data)))
@@ -123,23 +119,24 @@ class Setup:
             problem,
             dt,
             config,
-            sigma[:, own],
-            shown[:, own],
+            found.sigma[:, own],
+            found.shown[:, own],
             found.doubt[:, own],
-            config.noise is not None,
+            found.given,
             origins,
             window=window,
+            uneven=None if uneven is None else uneven[:, :, own],
             walls=walls and walls.of(own),
         )
         if not acting:
             return setup
-        seen = Observations.of(data[:, :, acting], sigma[:, acting])
+        seen = Observations.of(data[:, :, acting], found.sigma[:, acting])
         return replace(setup, acting=Given.of(acting_in(problem, config), seen, setup.waves))
 
     @property
     def seen(self) -> Observations:
         """The data as observations."""
-        return Observations.of(self.data, self.sigma, self.walls)
+        return Observations.of(self.data, self.sigma, self.uneven, self.walls)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -163,9 +160,9 @@ class Setup:
     def resolved(self) -> Setup:
         """The frames that the grid resolves (`resolution`), where they are enough to go by."""
         seen = self.seen.bridged() if self.window is None else self.complete
-        frames = resolved_frames(seen.values, self.shown, self.waves)
+        frames = resolved_frames(replace(seen, sigma=self.shown), self.waves)
         enough = FEWEST_RESOLVED <= frames < self.data.shape[1] and bool((seen.seen > 0).all())
-        return replace(self, data=self.data[:, :frames]) if enough else self
+        return self._until(frames) if enough else self
 
     def some(self, trajectories: int, values: int, frames: int) -> Setup:
         """At most so many trajectories, evenly spread, and of each the first frames: `frames`, or
@@ -174,17 +171,23 @@ class Setup:
         kept = min(n, trajectories)
         rows = torch.arange(kept) * n // kept
         length = max(frames, values // (kept * self.data[0, 0].numel()))
-        return replace(self, data=self.data[:, :length])._of(rows)
+        return self._until(length)._of(rows)
 
     def in_windows(self, frames: int) -> Setup:
         """Trajectories cut into windows of so many frames; what is left at their end is lost."""
         count = self.data.shape[1] // frames
         rows = torch.arange(self.data.shape[0]).repeat_interleave(count)
-        cut = self.data[:, : count * frames].unflatten(1, (count, frames)).flatten(0, 1)
+
+        def cut(values: Tensor) -> Tensor:
+            found: Tensor = values[:, : count * frames].unflatten(1, (count, frames))
+            return found.flatten(0, 1)
+
+        uneven = None if self.uneven is None else cut(self.uneven)
         starts = [(k % count) * frames for k in range(len(rows))]
-        found = replace(self, data=self.data[:, :1])._of(rows)
+        found = replace(self, data=self.data[:, :1], uneven=None)._of(rows)
         origins = tuple((row, t + s) for (row, t), s in zip(found.origins, starts, strict=True))
-        return replace(found, data=cut, origins=origins)
+        data = cut(self.data)
+        return replace(found, data=data, origins=origins, uneven=uneven)._evened()
 
     def _of(self, rows: Tensor) -> Setup:
         """Of these trajectories."""
@@ -193,7 +196,24 @@ class Setup:
         data, sigma, shown, doubt = (
             each[rows] for each in (self.data, self.sigma, self.shown, self.doubt)
         )
-        return replace(self, data=data, sigma=sigma, shown=shown, doubt=doubt, origins=origins)
+        found = replace(self, data=data, sigma=sigma, shown=shown, doubt=doubt, origins=origins)
+        return replace(found, uneven=None if self.uneven is None else self.uneven[rows])
+
+    def _until(self, frames: int) -> Setup:
+        """The first frames."""
+        uneven = None if self.uneven is None else self.uneven[:, :frames]
+        return replace(self, data=self.data[:, :frames], uneven=uneven)._evened()
+
+    def _evened(self) -> Setup:
+        """With σ of the frames that are here, where noise is uneven."""
+        if self.uneven is None:
+            return self
+        variance = self.seen.by_frame
+        frames = self.data.isfinite().flatten(3).sum(3)
+        mean = (variance * frames).sum(1) / frames.sum(1).clamp_min(1)
+        factor = torch.where(mean > 0, mean.sqrt() / self.sigma, 1.0)
+        uneven = evened(self.uneven.square(), self.data.isfinite().to(self.data))
+        return replace(self, sigma=self.sigma * factor, shown=self.shown * factor, uneven=uneven)
 
     def state_grid(self, terms: int) -> Grid:
         """The grid of the states: finer than the data's for as long as waves beyond it hold more
@@ -332,13 +352,12 @@ class Setup:
         shells = Shells(waves, directions=True)
         seen, own = self.seen, self.waves
         first = seen.bridged()
-        first = replace(first, values=first.values[:, :1], seen=first.seen[:, :1])
-        first = filled(first, own, Shells(own))
+        first = filled(first.until(1), own, Shells(own))
         variance = shells.spread(spectrum_of_data(seen, own, shells))
         size = seen.values.square().flatten(3).mean((1, 3)) * grid.size
         size = torch.where(seen.count > 0, math.inf, size.sum(1, keepdim=True))
         variance.flatten(2)[..., 0] = size  # nothing is known of a mean but where it was never seen
-        floor = self.sigma.square().reshape([*self.sigma.shape] + [1] * grid.ndim)
+        floor = seen.until(1).by_frame[:, 0].reshape([*self.sigma.shape] + [1] * grid.ndim)
         gain = (1 / (1 + floor / seen.share(waves) / variance)).nan_to_num(1.0)
         at = own.resampled(own.modes(first.values[:, 0]), waves) * gain
         if self.window is not None:
@@ -377,17 +396,12 @@ class Setup:
             return now
         mine, theirs = (torch.tensor(each) for each in zip(*pairs, strict=True))
         before, after = self.waves_on(own), self.waves_on(grid)
-        at, variance, sigma = (
-            now.states.at.clone(),
-            now.states.variance.clone(),
-            now.seen.sigma.clone(),
-        )
+        at, variance = now.states.at.clone(), now.states.variance.clone()
         # What was found around a window of other frames has other shapes in time.
         same = at.shape[1] == known.states.at.shape[1]
         kept = slice(None) if same else slice(0, self.data.shape[2])
         at[mine, kept] = before.resampled(known.states.at[theirs][:, kept], after)
-        sigma[mine] = known.seen.sigma[theirs]
         if own.shape == grid.shape:
             variance[mine, kept] = known.states.variance[theirs][:, kept]
         states = replace(now.states, at=at, variance=variance)
-        return replace(now, states=states, seen=replace(now.seen, sigma=sigma))
+        return replace(now, states=states, seen=now.seen.as_known(known.seen, mine, theirs))

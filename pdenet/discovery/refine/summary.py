@@ -13,6 +13,7 @@ from pdenet.discovery.refine.fit import CONVERGED
 from pdenet.discovery.refine.information import visible
 from pdenet.discovery.refine.measures import Final, chi2_of, reason_of
 from pdenet.discovery.refine.propose import Proposal
+from pdenet.discovery.refine.relearn import law_of
 from pdenet.discovery.refine.result import Alternative, Decision, Refinement
 from pdenet.discovery.refine.saving import Judgement
 from pdenet.discovery.refine.uncertainty import Driven, Errors, errors_of
@@ -24,6 +25,7 @@ from pdenet.discovery.refine.verdict import (
     verdict_of,
 )
 from pdenet.discovery.terms import Library, Term
+from pdenet.errors import StoppedError
 from pdenet.events import TermDropped
 from pdenet.pde.render import format_monomial
 
@@ -96,6 +98,7 @@ def _refinement(
         chi2_error=chi2_error(final),
         sigma=_noise(final),
         noise_given=setup.given,
+        laws=_laws(final),
         values=values,
         unknowns=unknowns,
         shape=inner.waves.grid.shape,
@@ -137,6 +140,23 @@ def _noise(final: Final) -> dict[str, float]:
     left = (now.reduced.chi2 + now.reduced.spread) * now.sigma.square()
     found = (left.sum(0) / now.seen.count.sum(0).clamp_min(1)).sqrt()
     return dict(zip(names, found.tolist(), strict=True))
+
+
+def _laws(final: Final) -> dict[str, tuple[float, float, float]]:
+    """The law of the noise of each field by the residuals; none where it was given, or there is no
+    time left to ask them. Of a fit with even weights it is additive: others were tried."""
+    now, fit = final.estimate, final.fit
+    assert now.reduced is not None
+    if not fit.learn_noise:
+        return {}
+    if now.seen.shape is None:
+        return {name: (s**2, 0.0, 0.0) for name, s in _noise(final).items()}
+    try:
+        law = law_of(now.seen, *fit.drawn(now, now.states.draw), now.reduced.spread)
+    except StoppedError:
+        return {}
+    rows = law.parts.T.tolist()
+    return {name: (a, b, c) for name, (a, b, c) in zip(final.library.fields, rows, strict=True)}
 
 
 def _decisions(library: Library, choice: Choice | None) -> tuple[Decision, ...]:

@@ -80,7 +80,8 @@ def chi2_error(final: Final) -> float:
     place = place.to(setup.doubt.device)
     none = setup.doubt.new_zeros(len(whole), setup.doubt.shape[1])
     values = none.index_add(0, place, now.seen.count.to(none))
-    return noise.chi2_error(none.index_copy(0, place, setup.doubt), values, unknowns)
+    doubt = setup.doubt * now.seen.scatter
+    return noise.chi2_error(none.index_copy(0, place, doubt), values, unknowns)
 
 
 def verdict_of(final: Final, doubts: Doubts) -> tuple[Verdict, str]:

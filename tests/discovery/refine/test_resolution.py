@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.config import RefineConfig
+from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.resolution import resolved_frames
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.refine.waves import Waves
@@ -38,21 +39,21 @@ def test_smooth_fields_stay_on_their_grid(shape: tuple[int, ...], seed: int) -> 
     data = steepening(shape, 20, 0.0, seed)
     waves = Waves(Grid(shape, (2 * math.pi,) * len(shape)), data)
     sigma = torch.full((3, 1), LEVEL, dtype=torch.float64)
-    assert resolved_frames(data, sigma, waves) == 20
+    assert resolved_frames(Observations.of(data, sigma), waves) == 20
 
 
 def test_a_front_leaves_it_and_the_frames_before_are_kept() -> None:
     data, grid = steepening((32,), 20, 0.2, 0), Grid((32,), (2 * math.pi,))
     sigma = torch.full((3, 1), LEVEL, dtype=torch.float64)
-    found = resolved_frames(data, sigma, Waves(grid, data))
+    found = resolved_frames(Observations.of(data, sigma), Waves(grid, data))
     assert 4 < found < 16
-    exact = resolved_frames(data, 1e-3 * sigma, Waves(grid, data))
+    exact = resolved_frames(Observations.of(data, 1e-3 * sigma), Waves(grid, data))
     assert exact == 0
     problem = Problem.periodic(PDE("u_t = u_x"), grid)
     for speed, enough in ((0.15, True), (0.3, False)):
         data = steepening((32,), 20, speed, 0)
         setup = Setup.of(data, problem, 0.1, RefineConfig(noise=LEVEL))
-        found = resolved_frames(data, setup.shown, setup.waves)
+        found = resolved_frames(Observations.of(data, setup.shown), setup.waves)
         assert (9 <= found < 20) == enough
         assert setup.resolved().data.shape[1] == (found if enough else 20)
 

@@ -51,7 +51,7 @@ def test_a_field_that_meets_the_wall_leaves_nothing(end, value):
     left = seen.residual(waves, waves.modes(field.expand(1, 3, 1, -1)))
     wall = left - seen.measured(left)
     assert float(wall.abs().max()) < 1e-9
-    assert float(seen.known.max()) == KNOWN and float(seen.count.max()) == 3 * 33
+    assert float(seen.weight.max()) == KNOWN and float(seen.count.max()) == 3 * 33
 
 
 def test_values_in_time_and_fields_apart():
