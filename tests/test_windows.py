@@ -39,7 +39,7 @@ class Core:
     outside: list[Any] = field(default_factory=list)
     configs: list[Any] = field(default_factory=list)
 
-    def __call__(self, pde, train, held_out, problem, dt, config, *rest, outside=None):
+    def __call__(self, pde, data, problem, dt, config, *rest, outside=None):
         self.problems.append(problem)
         self.outside.append(outside)
         self.configs.append(config)

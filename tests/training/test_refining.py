@@ -112,7 +112,7 @@ def test_missing_values_are_nan(tmp_path):
     write_arrays(tmp_path / "gaps.h5", states, Grid((8,), (1.0,)), 0.1, missing=True)
     with open_data(tmp_path / "gaps.h5") as data:
         read = Fitted.read(data, torch.device("cpu"))
-    assert torch.isnan(read.train[..., ::3]).all() and torch.isfinite(read.train[..., 1]).all()
+    assert torch.isnan(read.states[..., ::3]).all() and torch.isfinite(read.states[..., 1]).all()
 
 
 @pytest.mark.parametrize("pde", [PDE("w_t = w_x"), PDE("u_t = u_xx + u_yy")])
