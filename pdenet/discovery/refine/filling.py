@@ -28,7 +28,8 @@ def filled(seen: Observations, waves: Waves, shells: Shells) -> Observations:
     for _ in range(FILLINGS):
         spectrum = shells.spread(spectrum_of_data(found, waves, shells))
         found = _most_probable(seen, waves, spectrum)
-    return found
+    # What was measured stays as it is: smoothed values would seem to obey another equation.
+    return replace(found, values=torch.where(seen.seen > 0, seen.values, found.values))
 
 
 def _most_probable(seen: Observations, waves: Waves, spectrum: Tensor) -> Observations:

@@ -38,7 +38,7 @@ PAD = 12
 EDGE = 4.0
 """Points over which the rate rises from none to all of it."""
 
-TAPER = 1 / 6
+TAPER = 1 / 4
 """Share of the shortest side of the window over which test functions fall to zero at its edge."""
 
 
@@ -105,7 +105,8 @@ class Window:
         square is one, so that noise times it has the variance of noise."""
         width = max(EDGE, TAPER * min(self.shape))
         share = np.clip(self._distance(self.inside.numpy()) / width, 0, 1)
-        found = np.sin(np.pi / 2 * share) ** 2
+        with np.errstate(divide="ignore", over="ignore"):
+            found = 1 / (1 + np.exp(1 / share - 1 / (1 - share)))
         return torch.from_numpy(found / np.sqrt(np.mean(found**2)))
 
 
