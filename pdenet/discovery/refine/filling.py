@@ -12,7 +12,7 @@ from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, spectrum_of_data
 from pdenet.discovery.refine.waves import Waves
 
-__all__ = ["filled"]
+__all__ = ["filled", "smoothed"]
 
 FILLINGS = 4
 """How often the spectrum is taken anew from what was filled in with it."""
@@ -24,12 +24,19 @@ def filled(seen: Observations, waves: Waves, shells: Shells) -> Observations:
     seen = seen.bridged()
     if bool((seen.seen > 0).all()):
         return seen
+    # What was measured stays as it is: smoothed values would seem to obey another equation.
+    smooth = smoothed(seen, waves, shells).values
+    return Observations.of(torch.where(seen.seen > 0, seen.values, smooth), seen.sigma)
+
+
+def smoothed(seen: Observations, waves: Waves, shells: Shells) -> Observations:
+    """The most probable field under the spectrum of the data, each frame for itself."""
+    seen = seen.bridged()
     found = seen
     for _ in range(FILLINGS):
         spectrum = shells.spread(spectrum_of_data(found, waves, shells))
         found = _most_probable(seen, waves, spectrum)
-    # What was measured stays as it is: smoothed values would seem to obey another equation.
-    return replace(found, values=torch.where(seen.seen > 0, seen.values, found.values))
+    return found
 
 
 def _most_probable(seen: Observations, waves: Waves, spectrum: Tensor) -> Observations:

@@ -270,10 +270,9 @@ class Fit:
             information = reduced.matrix.sum(0)
             wanted = solve(information, reduced.gradient.sum(0))
         there, states, whole = self._step(now, reduced, share_of(wanted, information, now.last))
-        latent = self.model.inner.latent
-        states = replace(
-            states, draw=reduced.draw if latent is None else latent.within(reduced.draw)
-        )
+        if self.model.inner.latent is None:
+            # Around a window they are as wide as the prior, and rollouts far from linear in them.
+            states = replace(states, draw=reduced.draw)
         if self.free:
             states = replace(states, solved=reduced.solved)
         states = replace(states, variance=self._spectrum(now, states, reduced.pull))

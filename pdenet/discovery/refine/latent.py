@@ -118,14 +118,6 @@ class Latent:
         knots = _along(self.shapes.to(shapes.dtype), shapes, axis)
         return start, Pull(self.rate, self.waves.points(knots))
 
-    def within(self, draw: Tensor) -> Tensor:
-        """The part of a draw (trajectory, field, *waves) of all unknowns that is in the window:
-        what is around it is as wide as its prior, and rollouts are far from linear in it."""
-        start, rest = self.split(draw)
-        inside = 1 - self.rate / self.rate.amax()
-        start = self.waves.modes(inside * self.waves.points(start))
-        return torch.cat([start, torch.zeros_like(rest).flatten(1, 2)], 1)
-
     def none(self, vectors: Tensor) -> Pull:
         """Of vectors (.., field, *waves) of states: knots to add to."""
         space = self.waves.grid.shape
@@ -147,25 +139,28 @@ def _along(matrix: Tensor, values: Tensor, axis: int) -> Tensor:
     return found
 
 
-def first_guess(complete: Tensor, sigma: Tensor, waves: Waves) -> tuple[Tensor, Tensor]:
-    """v and its variance from data without gaps, (trajectory, shape x field, *waves) both.
+def first_guess(
+    complete: Tensor, smooth: Tensor, floor: Tensor, waves: Waves
+) -> tuple[Tensor, Tensor]:
+    """v and its variance, (trajectory, shape x field, *waves) both: the variance as the data show
+    it, and v what a Wiener filter keeps of their smooth continuation.
 
-    complete: (trajectory, frame, field, *space), sigma: (trajectory, field).
+    complete: data without gaps, smooth: without noise, too, (trajectory, frame, field, *space).
+    floor: the variance of the noise, averaged over the box, (trajectory, field).
     """
     frames = complete.shape[1]
     shells, shapes = Shells(waves), shapes_of(frames + 2).to(complete)
-    through = torch.linalg.pinv(collocation(frames).to(complete))
-    modes = combined(
-        (shapes.T @ through).to(waves.modes(complete[:1]).dtype), waves.modes(complete)
-    )
-    power = shells.mean(modes.abs().square() / waves.grid.size)
+    through = (shapes.T @ torch.linalg.pinv(collocation(frames).to(complete))).to(waves.complex)
+    noisy, clean = (combined(through, waves.modes(each)) for each in (complete, smooth))
+    power = shells.mean(noisy.abs().square() / waves.grid.size)
     count = (3 * shells.waves_in()).clamp_min(1)
     flat = power.movedim(1, -1).flatten(0, -2)[:, None]
     near = torch.nn.functional.avg_pool1d(flat, 3, 1, 1, count_include_pad=False)[:, 0]
     near = near.unflatten(0, (power.shape[0], *power.shape[2:])).movedim(-1, 1)
-    floor = sigma[:, None, :, None].square()
-    variance = torch.maximum(near - floor, (2 / count).sqrt() * floor)
-    return modes.flatten(1, 2), shells.spread(variance).flatten(1, 2)
+    floor = floor[:, None, :, None]
+    variance = torch.maximum(near - floor, (2 / count).sqrt() * floor).clamp_min(1e-300)
+    gain = shells.spread(variance / (variance + floor))
+    return (gain * clean).flatten(1, 2), shells.spread(variance).flatten(1, 2)
 
 
 def collocation(frames: int) -> Tensor:

@@ -15,7 +15,7 @@ from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.driving import Driving
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import States
-from pdenet.discovery.refine.filling import filled
+from pdenet.discovery.refine.filling import filled, smoothed
 from pdenet.discovery.refine.fit import Estimate
 from pdenet.discovery.refine.given import Given
 from pdenet.discovery.refine.latent import Latent, first_guess
@@ -256,6 +256,11 @@ class Setup:
         return unresolved(spectrum_of_data(self.complete, self.waves, shells), shells, grid)
 
     @cached_property
+    def smooth(self) -> Observations:
+        """The data without noise and gaps, continued around a window."""
+        return smoothed(self.seen, self.waves, Shells(self.waves))
+
+    @cached_property
     def complete(self) -> Observations:
         """The data without gaps, continued smoothly around a window."""
         return filled(self.seen, self.waves, Shells(self.waves))
@@ -361,11 +366,7 @@ class Setup:
         gain = (1 / (1 + floor / seen.share(waves) / variance)).nan_to_num(1.0)
         at = own.resampled(own.modes(first.values[:, 0]), waves) * gain
         if self.window is not None:
-            more, sizes = first_guess(self.complete.values, self.sigma, own)
-            share = grid.size / self.problem.grid.size
-            at = torch.cat([at, own.resampled(more, waves)], 1)
-            sizes = own.resampled(sizes, waves).real * share
-            variance = torch.cat([variance, positive(sizes, grid.ndim)], 1)
+            at, variance = self._around(waves, variance)
         generator = torch.Generator().manual_seed(self.config.seed)
         white = torch.randn(self.data.shape, generator=generator, dtype=torch.float64)
         points = (*at.shape[:2], *grid.shape)
@@ -380,6 +381,15 @@ class Setup:
             waves.modes(wave.to(self.data)),
         )
         return Estimate(coefficients, states, seen)
+
+    def _around(self, waves: Waves, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """The states of a window with what is around it, and the variance of both."""
+        own, smooth, seen = self.waves, self.smooth.values, self.seen
+        floor = self.sigma.square() * seen.count / seen.values[0, :, 0].numel()
+        more, sizes = first_guess(self.complete.values, smooth, floor, own)
+        at = own.resampled(torch.cat([own.modes(smooth[:, 0]), more], 1), waves)
+        sizes = own.resampled(sizes, waves).real * (waves.grid.size / own.grid.size)
+        return at, torch.cat([variance, positive(sizes, waves.grid.ndim)], 1)
 
     def covered(self, other: Setup) -> bool:
         """Whether every trajectory here begins where one of another does."""

