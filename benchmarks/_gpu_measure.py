@@ -32,7 +32,7 @@ from _record import machine
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pdenet.discovery.refine.fit import Workers
+from pdenet.discovery.refine.workers import Workers
 from pdenet.events import Event
 
 __all__ = ["FORMULA", "Counts", "child"]

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.choose import Quadratic
-from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import inverse
+from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.session import Fitted, Session
 from pdenet.discovery.refine.setup import DEAR, QUICK

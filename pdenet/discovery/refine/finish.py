@@ -11,7 +11,6 @@ from torch import Tensor
 
 from pdenet.discovery.refine.asked import under_its_law
 from pdenet.discovery.refine.dynamics import Dynamics, closer
-from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import visible
 from pdenet.discovery.refine.measures import (
@@ -25,9 +24,10 @@ from pdenet.discovery.refine.measures import (
     miss,
     quadratic_of,
 )
+from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.saving import Judgement, restored, to_save
-from pdenet.discovery.refine.session import Fitted, Session
+from pdenet.discovery.refine.session import Fitted, Session, carried, covers
 from pdenet.discovery.refine.setup import LONGEST, SHORTEST, Setup
 from pdenet.discovery.refine.uncertainty import Driven, shift, smaller_by
 from pdenet.discovery.refine.verdict import is_explained
@@ -212,7 +212,7 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
     if saved is not None and "at" in saved:
         now = restored(now, saved)
     elif known is not None:
-        now = setup.carried(now, grid, known.setup, known.now, known.grid)
+        now = carried(setup, grid, now, known)
     inner = setup.dynamics(library, grid, now.coefficients, now.states.at)
     model = Model(inner, inner)
     model = model if known is None else model.as_fine_as(known.fit.model)
@@ -227,7 +227,7 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
 
     if work.grows:
         now = _grown(session, setup, library, fit, now)
-    elif known is None or not setup.covered(known.setup):
+    elif known is None or not covers(known, setup):
         now = _states_alone(fit, now) if now.iterations == 0 else now
     near = known is None or known.is_near
     short = work.short or not near

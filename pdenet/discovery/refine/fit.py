@@ -22,35 +22,25 @@ Borwein, IMA J. Numer. Anal. 8 (1988) 141-148 (share of a step, from two of them
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from threading import Event
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from pdenet.discovery.refine.eliminate import (
-    Model,
-    Reduced,
-    States,
-    damped,
-    reduce_states,
-)
+from pdenet.discovery.refine.eliminate import Reduced, States, damped, reduce_states
 from pdenet.discovery.refine.information import limited, moved, share_of, solve
+from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, ended, positive
 from pdenet.discovery.refine.relearn import relearned
+from pdenet.discovery.refine.workers import Workers
 from pdenet.errors import StoppedError
-from pdenet.threads import own_number, own_threads, set_own_threads
 
 __all__ = [
     "CONVERGED",
     "Estimate",
     "Fit",
-    "Workers",
 ]
 
 CONVERGED = 0.1
@@ -84,55 +74,6 @@ WORSE = 1.01
 
 BLOCK = {"cpu": 2**21, "cuda": 2**31}
 """Bytes of vectors of states that are advanced at once: on a CPU about what a cache holds."""
-
-T = TypeVar("T")
-
-
-class Workers:
-    """Trajectories on several cores at once: PyTorch lets other threads run while it computes.
-
-    count: how many workers there are. stop: asked before every piece of work whether to end.
-    """
-
-    def __init__(self, pool: ThreadPoolExecutor, count: int, stop: Callable[[], bool]) -> None:
-        self._pool, self.count, self._stop = pool, count, stop
-
-    @classmethod
-    @contextmanager
-    def of(
-        cls, device: torch.device, number: int | None, stop: Callable[[], bool] = lambda: False
-    ) -> Iterator[Workers]:
-        """As many as asked for, or as there are threads; one on a GPU.
-
-        stop: a deadline, the `is_set` of a `threading.Event`, or whatever else tells any thread
-        that no more work shall begin.
-        """
-        before, ended = own_number(), Event()
-        count = 1 if device.type != "cpu" else number or before
-        alone = 1 if device.type == "cpu" else before
-        pool = ThreadPoolExecutor(count, initializer=set_own_threads, initargs=(alone,))
-        try:
-            with own_threads(alone):
-                yield cls(pool, count, lambda: ended.is_set() or stop())
-        except BaseException as error:
-            ended.set()
-            # Whoever interrupts does not wait for the pieces at work: they end by themselves.
-            pool.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
-            raise
-        pool.shutdown()
-
-    def map(self, work: Callable[[slice], T], pieces: Iterable[slice]) -> list[T]:
-        """The results in the order of the pieces.
-
-        Raises StoppedError where `stop` says so before all of them have begun.
-        """
-
-        def unless_stopped(piece: slice) -> T:
-            if self._stop():
-                raise StoppedError("the refinement was stopped before it was done")
-            return work(piece)
-
-        return list(self._pool.map(unless_stopped, pieces))
 
 
 @dataclass(frozen=True, eq=False)

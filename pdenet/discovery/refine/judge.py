@@ -10,7 +10,6 @@ import torch
 
 from pdenet.discovery.product import Product
 from pdenet.discovery.refine.choose import Choice, Quadratic, choose
-from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.families import families
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import errors
@@ -28,6 +27,7 @@ from pdenet.discovery.refine.measures import (
     why_no_change,
     why_nothing,
 )
+from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.saving import Judgement

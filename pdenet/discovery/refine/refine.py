@@ -22,7 +22,6 @@ from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine.check import check_problem
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.finish import finish
-from pdenet.discovery.refine.fit import Workers
 from pdenet.discovery.refine.judge import judge, reconsidered
 from pdenet.discovery.refine.measures import why_noise
 from pdenet.discovery.refine.propose import propose
@@ -30,6 +29,7 @@ from pdenet.discovery.refine.saving import Judgement, Kept, checked, restored_ju
 from pdenet.discovery.refine.session import Session
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.refine.summary import summarise
+from pdenet.discovery.refine.workers import Workers
 from pdenet.errors import DiscoveryError
 from pdenet.events import Event, Listener
 from pdenet.pde import PDE

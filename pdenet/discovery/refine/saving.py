@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.choose import Choice, Judged, Rival
-from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate
+from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.session import Fitted
 from pdenet.discovery.refine.setup import HOPELESS, Setup

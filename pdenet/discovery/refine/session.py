@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.config import RefineConfig
-from pdenet.discovery.refine.fit import Estimate, Fit, Workers
+from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.measures import EXPLAINED, SMALL, Final, chi2_of, misfit_of
 from pdenet.discovery.refine.setup import Setup
+from pdenet.discovery.refine.workers import Workers
 from pdenet.discovery.terms import Library
 from pdenet.events import Listener, Refining
 from pdenet.grid import Grid
 from pdenet.pde.render import to_text
 
-__all__ = ["Fitted", "Session"]
+__all__ = ["Fitted", "Session", "carried", "covers"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,3 +69,28 @@ class Session:
         leading = "; ".join(to_text(library.pde(now.coefficients.tolist()), digits=5))
         chi2 = chi2_of(now, setup.sigma)
         self.on_event(Refining(now.iterations, self.config.iterations, chi2, now.step, leading))
+
+
+def covers(known: Fitted, setup: Setup) -> bool:
+    """Whether every trajectory begins where one of a fit does."""
+    return set(setup.origins) <= set(known.setup.origins)
+
+
+def carried(setup: Setup, grid: Grid, now: Estimate, known: Fitted) -> Estimate:
+    """An estimate with the initial states, and the noise, that a fit knows already of the same
+    trajectories from the same frames on. grid: of the states of the estimate."""
+    places = {origin: row for row, origin in enumerate(known.setup.origins)}
+    pairs = [(k, places[o]) for k, o in enumerate(setup.origins) if o in places]
+    if not pairs:
+        return now
+    mine, theirs = (torch.tensor(each) for each in zip(*pairs, strict=True))
+    before, after = setup.waves_on(known.grid), setup.waves_on(grid)
+    at, variance = now.states.at.clone(), now.states.variance.clone()
+    # What was found around a window of other frames has other shapes in time.
+    same = at.shape[1] == known.now.states.at.shape[1]
+    kept = slice(None) if same else slice(0, setup.data.shape[2])
+    at[mine, kept] = before.resampled(known.now.states.at[theirs][:, kept], after)
+    if known.grid.shape == grid.shape:
+        variance[mine, kept] = known.now.states.variance[theirs][:, kept]
+    states = replace(now.states, at=at, variance=variance)
+    return replace(now, states=states, seen=now.seen.as_known(known.now.seen, mine, theirs))

@@ -390,28 +390,3 @@ class Setup:
         at = own.resampled(torch.cat([own.modes(smooth[:, 0]), more], 1), waves)
         sizes = own.resampled(sizes, waves).real * (waves.grid.size / own.grid.size)
         return at, torch.cat([variance, positive(sizes, waves.grid.ndim)], 1)
-
-    def covered(self, other: Setup) -> bool:
-        """Whether every trajectory here begins where one of another does."""
-        return set(self.origins) <= set(other.origins)
-
-    def carried(
-        self, now: Estimate, grid: Grid, other: Setup, known: Estimate, own: Grid
-    ) -> Estimate:
-        """An estimate with the initial states, and the noise, that another one knows already of the
-        same trajectories from the same frames on. grid, own: of the states here and there."""
-        places = {origin: row for row, origin in enumerate(other.origins)}
-        pairs = [(k, places[o]) for k, o in enumerate(self.origins) if o in places]
-        if not pairs:
-            return now
-        mine, theirs = (torch.tensor(each) for each in zip(*pairs, strict=True))
-        before, after = self.waves_on(own), self.waves_on(grid)
-        at, variance = now.states.at.clone(), now.states.variance.clone()
-        # What was found around a window of other frames has other shapes in time.
-        same = at.shape[1] == known.states.at.shape[1]
-        kept = slice(None) if same else slice(0, self.data.shape[2])
-        at[mine, kept] = before.resampled(known.states.at[theirs][:, kept], after)
-        if own.shape == grid.shape:
-            variance[mine, kept] = known.states.variance[theirs][:, kept]
-        states = replace(now.states, at=at, variance=variance)
-        return replace(now, states=states, seen=now.seen.as_known(known.seen, mine, theirs))

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from pdenet.discovery.refine.choose import RESOLVED
 from pdenet.discovery.refine.dynamics import Dynamics, closer
-from pdenet.discovery.refine.eliminate import Model
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import visible
 from pdenet.discovery.refine.measures import EXPLAINED, LARGE, chi2_of, misfit_of, why_nothing
+from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.propose import Proposal
-from pdenet.discovery.refine.session import Fitted, Session
+from pdenet.discovery.refine.session import Fitted, Session, carried
 from pdenet.discovery.refine.setup import DEAR, MOST_STEPS, Setup
 from pdenet.discovery.refine.uncertainty import shift
 from pdenet.errors import DiscoveryError, StoppedError
@@ -159,7 +159,7 @@ def resolved(session: Session, fitted: Fitted, proposal: Proposal) -> Fitted:
         if finer is None:
             break
         now = setup.begin(finer, fitted.now.coefficients)
-        now = setup.carried(now, finer, setup, fitted.now, fitted.grid)
+        now = carried(setup, finer, now, fitted)
         begun = replace(fitted, grid=finer, now=now)
         after = fit_terms(session, begun, proposal, session.config.iterations)
         if not after.now.finite:

@@ -27,11 +27,12 @@ from torch import Tensor
 
 from pdenet.discovery.refine.choose import FEWEST, Quadratic
 from pdenet.discovery.refine.dynamics import Dynamics, closer
-from pdenet.discovery.refine.eliminate import Model, Reduced
+from pdenet.discovery.refine.eliminate import Reduced
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import inverse, visible
 from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.measures import freedom
+from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.setup import MOST_STEPS, Setup
 
 __all__ = ["Driven", "Errors", "errors_of", "shift", "slopes_off", "smaller_by"]

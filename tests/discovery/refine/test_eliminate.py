@@ -11,15 +11,17 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.config import RefineConfig
-from pdenet.discovery.refine.eliminate import Model, States, reduce_states
-from pdenet.discovery.refine.fit import Estimate, Fit, Workers
+from pdenet.discovery.refine.eliminate import States, reduce_states
+from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import covariance, inverse, limited, share_of
 from pdenet.discovery.refine.information import errors as standard_errors
 from pdenet.discovery.refine.krylov import conjugate_gradients
 from pdenet.discovery.refine.linearised import Linearised
+from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.refine.waves import Waves
+from pdenet.discovery.refine.workers import Workers
 from pdenet.grid import Grid
 
 

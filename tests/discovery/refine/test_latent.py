@@ -81,7 +81,7 @@ def test_single_precision_is_near(dynamics):
 
 def test_fields_are_drawn_to_what_they_are_drawn_to(dynamics):
     dynamics, values = dynamics
-    waves, latent = dynamics.waves, dynamics.latent
+    waves = dynamics.waves
     steady = torch.full((1, FRAMES, 1, POINTS), 3.0, dtype=torch.float64)
     at, variance = first_guess(steady, steady, torch.full((1, 1), 0.01, dtype=torch.float64), waves)
     start = waves.modes(torch.zeros(1, 1, POINTS, dtype=torch.float64))

@@ -8,10 +8,11 @@ from dataclasses import replace
 import torch
 
 from pdenet.discovery.refine.config import RefineConfig
-from pdenet.discovery.refine.eliminate import Model
-from pdenet.discovery.refine.fit import Fit, Workers
+from pdenet.discovery.refine.fit import Fit
+from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.refine.uncertainty import shift, slopes_off
+from pdenet.discovery.refine.workers import Workers
 
 
 def test_shift_of_trajectories_that_are_advanced_together(small: Callable[..., object]) -> None:

@@ -27,7 +27,7 @@ def placed(ends, shape=(20, 17), fields=("u", "v"), given=()):
 @pytest.mark.parametrize("factor", [1, 2])
 def test_spreading_is_the_transpose_of_sampling(factor):
     window, data, walls = placed(BOTH)
-    seen = Observations.of(data, torch.ones(1, 2, dtype=torch.float64), walls)
+    seen = Observations.of(data, torch.ones(1, 2, dtype=torch.float64), walls=walls)
     waves = Waves(window.box.refine(factor), torch.zeros((), dtype=torch.float64))
     frames = waves.modes(torch.randn(1, 3, 2, *waves.grid.shape, dtype=torch.float64))
     values = torch.randn(1, 3, 2, *window.box.shape, dtype=torch.float64)
@@ -47,7 +47,7 @@ def test_a_field_that_meets_the_wall_leaves_nothing(end, value):
     turn = 2 * torch.pi / float(window.box.lengths[0])
     field = 2 - 1.5 * torch.sin(turn * (x - 1)) / turn
     waves = Waves(window.box, torch.zeros((), dtype=torch.float64))
-    seen = Observations.of(data, torch.ones(1, 1, dtype=torch.float64), walls)
+    seen = Observations.of(data, torch.ones(1, 1, dtype=torch.float64), walls=walls)
     left = seen.residual(waves, waves.modes(field.expand(1, 3, 1, -1)))
     wall = left - seen.measured(left)
     assert float(wall.abs().max()) < 1e-9

@@ -5,7 +5,7 @@ from threading import Event
 import pytest
 import torch
 
-from pdenet.discovery.refine.fit import Workers
+from pdenet.discovery.refine.workers import Workers
 from pdenet.errors import StoppedError
 
 CPU = torch.device("cpu")
