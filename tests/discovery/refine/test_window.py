@@ -6,8 +6,11 @@ import pytest
 import torch
 
 from pdenet.boundary import Dirichlet, Open, Periodic, periodic
+from pdenet.discovery.refine.config import RefineConfig
+from pdenet.discovery.refine.refine import refine
 from pdenet.discovery.refine.window import Window
 from pdenet.grid import Grid
+from pdenet.pde import PDE
 from pdenet.problem import Problem
 
 PAIR, JOINED = (Open(), Open()), (Periodic(), Periodic())
@@ -73,3 +76,44 @@ def test_distances_go_around_a_hole_too():
     rate = found.rate(found.box)
     assert float(rate[~hole].max()) == 0 and float(rate[hole].min()) > 0
     assert float(rate[7, 7]) == pytest.approx(math.sin(math.pi / 2 * 2 / 4) ** 2)
+
+
+def test_an_equation_is_found_in_a_window_of_which_nothing_else_is_known():
+    """Waves that no box of this length holds, carried by c = 1 and damped by D = 0.3."""
+    x, t = torch.arange(64) * 0.25, torch.arange(31)[:, None] * 0.1
+    k = torch.tensor([0.37, 0.83, 1.41, 2.03])[:, None, None]
+    turn = torch.tensor([0.3, 2.1, 4.0, 5.2])[:, None, None]
+    clean = ((-0.3 * k.square() * t).exp() * torch.cos(k * (x - t) + turn)).sum(0).double()
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
+    data = (clean + 0.01 * clean.std() * noise)[None, :, None]
+    problem = Problem(None, Grid((64,), (63 * 0.25,), endpoint=True), (PAIR,), ("u",))
+    found = refine(None, data, problem, 0.1, RefineConfig(workers=1))
+    assert found.refinement is not None and found.refinement.verdict == "identified"
+    terms = {str(name): float(value) for name, value in found.pde.terms()["u"].items()}
+    assert set(terms) == {"u_x", "u_xx"}
+    assert terms["u_x"] == pytest.approx(-1, abs=0.005)
+    assert terms["u_xx"] == pytest.approx(0.3, abs=0.005)
+
+
+def test_a_known_wall_is_used():
+    """Diffusion that grows between walls at which u = 0: with 20 % of noise walls tell a part."""
+    x, t = torch.linspace(0, 1, 33), torch.linspace(0, 0.5, 31)[:, None]
+    m = torch.arange(1, 5)[:, None, None]
+    size = torch.randn(4, 4, 1, 1, generator=torch.Generator().manual_seed(0)) / m
+    decay = ((0.4 - 0.05 * (math.pi * m).square()) * t).exp()
+    clean = (size * decay * torch.sin(math.pi * m * x)).sum(1).double()
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(2))
+    data = (clean + 0.2 * clean.std() * noise)[:, :, None]
+    errors = {}
+    for end in (Dirichlet(0.0), Open()):
+        grid = Grid((33,), (1.0,), endpoint=True)
+        problem = Problem(None, grid, ((end, end),), ("u",))
+        config = RefineConfig(workers=1, choose=False)
+        found = refine(
+            PDE.from_text("u_t = 0.3*u + 0.04*u_xx", ("x",)), data, problem, 0.5 / 30, config
+        )
+        error = {str(name): value for name, value in found.stderr["u"].items()}
+        values = {str(name): float(value) for name, value in found.pde.terms()["u"].items()}
+        assert abs(values["u_xx"] - 0.05) < 3.5 * error["u_xx"]
+        errors[type(end)] = error["u_xx"]
+    assert errors[Dirichlet] < errors[Open]
