@@ -39,6 +39,11 @@ coefficient that is known to a tenth may move a little, and is no family for tha
 SCATTER = 2.0
 """Standard deviations of the difference between two fits of which one determines more unknowns."""
 
+ALIKE = 1e-8
+"""Share of what the equation does, squared, by which solutions of two equations in as many steps may
+differ although both are exact: of data without noise nothing else is left. A shift that is no family
+changes a quarter of all."""
+
 STATES, LITTLE = 8, 0.5
 """Iterations of the states there, at most, and the fall of χ² in one at which they have settled."""
 
@@ -87,7 +92,7 @@ def _allowed(
     if not (does > 0 and alone > 0):
         return False
     step = FAR * math.sqrt(does / alone) * vector
-    allowed = quadratic.price * max(1.0, quadratic.misfit)
+    allowed = max(quadratic.price * max(1.0, quadratic.misfit), ALIKE * does)
     free = sorted({*kept, *vector.nonzero()[:, 0].tolist()} - {lead})
     far = FAR**2 * does > TOLD * allowed
     nearer = (FAR / NEARER) ** 2 * does > TOLD * allowed
