@@ -8,7 +8,7 @@ what is left of the data in place of a prediction. A fit then learns both from i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -42,6 +42,14 @@ class Level:
     doubt: Tensor
     given: bool
     uneven: Tensor | None = None
+
+    def at_least(self, share: float, data: Tensor) -> Level:
+        """The same, but no less than a share of the size of every field."""
+        flat = data.movedim(2, 1).flatten(2)
+        mean = flat.nanmean(2, keepdim=True)
+        least = share * (flat - mean).square().nanmean(2).sqrt().nan_to_num(0.0)
+        sigma, shown = self.sigma.maximum(least), self.shown.maximum(least)
+        return replace(self, sigma=sigma, shown=shown)
 
     @classmethod
     def of(cls, data: Tensor, problem: Problem, config: RefineConfig) -> Level:

@@ -60,6 +60,10 @@ that twice as long a window takes twice the time, and by then rollouts are far f
 SHORTEST = 4
 """Frames of the shortest windows that trajectories are cut into where rollouts fail."""
 
+EDGES = 1e-4
+"""Least noise of a window beside the size of a field: what comes in through its edge between two
+frames is known no better from values at the frames. With less, terms enter to make up for that."""
+
 FEWEST_RESOLVED = 9
 """Frames that are enough to propose and judge terms by: those of a test function of `weak`."""
 
@@ -107,6 +111,7 @@ class Setup:
         found = Level.of(data, problem, config)
         uneven = found.uneven
         if window is not None:
+            found = found.at_least(EDGES, data)
             data, walls = Walls.placed(window.placed(data), window, problem, config.given)
             uneven = None if uneven is None else window.placed(uneven).nan_to_num(1.0)
             ends = periodic(problem.grid.ndim)
