@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from pdenet import Grid, discover, refine
-from pdenet.boundary import Dirichlet
 from pdenet.discovery import load_equation, save_equation
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import (
@@ -17,13 +16,12 @@ from pdenet.errors import (
     DiscoveryError,
     EquationError,
 )
-from pdenet.estimator import extract, train
+from pdenet.estimator import extract
 from pdenet.events import Event, Phase, Refining, TermDropped, TermJudged
 from pdenet.pde import PDE
 from pdenet.pde.compare import compare
-from pdenet.problem import Problem
 from pdenet.storage import write_arrays
-from pdenet.training.config import NetworkConfig, StageConfig, TrainingConfig
+from pdenet.training.config import StageConfig, TrainingConfig
 from simulators import simulate
 from simulators.simulator import trajectories
 
@@ -261,18 +259,7 @@ def test_a_state_is_kept_until_it_is_removed(burgers, tmp_path):
         refine(begun, burgers, config=config, resume=True)
 
 
-def walled(path, trajectories: int = 4, frames: int = 6):
-    states = np.random.default_rng(0).normal(size=(trajectories, frames, 1, 17))
-    ends = ((Dirichlet(0.0), Dirichlet(0.0)),)
-    problem = Problem(None, Grid((17,), (1.0,), endpoint=True), ends, ("u",))
-    return write_arrays(path, states, problem, 0.1)
-
-
 def test_what_cannot_be_refined_is_refused_in_one_line(tmp_path):
-    walled(tmp_path / "walled.h5")
-    with pytest.raises(DiscoveryError, match="walls") as caught:
-        refine(PDE("u_t = u_xx"), tmp_path / "walled.h5")
-    assert "\n" not in str(caught.value)
     random = np.random.default_rng(0).normal(size=(4, 5, 1, 16))
     write_arrays(tmp_path / "random.h5", random, Grid((16,), (1.0,)), 0.1)
     for pde, message in ((PDE("w_t = w_x"), "is for w"), (PDE("u_t = u_xx + u_yy"), "x, y")):
@@ -280,18 +267,6 @@ def test_what_cannot_be_refined_is_refused_in_one_line(tmp_path):
             refine(pde, tmp_path / "random.h5")
     with pytest.raises(CheckpointError, match="holds no equation"):
         refine(tmp_path / "none.json", tmp_path / "random.h5")
-
-
-def test_walls_are_read_without_a_refinement_unless_it_was_asked_for(tmp_path):
-    data = walled(tmp_path / "walled.h5")
-    stages = (StageConfig(blocks=1, iterations=2),)
-    network = NetworkConfig(units=1, filter_size=3)
-    config = TrainingConfig(stages=stages, values=200, network=network, compile="off")
-    train(data, tmp_path / "run", config)
-    with pytest.raises(DiscoveryError, match=r"cannot be refined: x has walls") as caught:
-        extract(tmp_path / "run", refine=True)
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "run" / "equation.json").exists()
 
 
 def test_diffusion_in_two_dimensions_from_an_array():

@@ -27,7 +27,7 @@ def problems(monkeypatch) -> list[Problem]:
     """What reaches the inference, for which a stand-in answers."""
     seen: list[Problem] = []
 
-    def stand_in(pde, train, held_out, problem, *rest, outside=None):
+    def stand_in(pde, data, problem, *rest, outside=None):
         seen.append(problem)
         found = PDE("u_t = u_xx")
         return DiscoveredEquation(found, {"u": dict.fromkeys(found.terms()["u"], 0.01)})
