@@ -40,9 +40,9 @@ SCATTER = 2.0
 """Standard deviations of the difference between two fits of which one determines more unknowns."""
 
 ALIKE = 1e-8
-"""Share of what the equation does, squared, by which solutions of two equations in as many steps may
-differ although both are exact: of data without noise nothing else is left. A shift that is no family
-changes a quarter of all."""
+"""Share of what the equation does, squared, by which solutions of two equations in as many steps
+may differ although both are exact: of data without noise nothing else is left. A shift that is no
+family changes a quarter of all."""
 
 STATES, LITTLE = 8, 0.5
 """Iterations of the states there, at most, and the fall of χ² in one at which they have settled."""

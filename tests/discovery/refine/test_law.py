@@ -220,3 +220,14 @@ def test_fields_in_the_plane_have_laws_of_their_own_in_any_unit(unit: float) -> 
     assert (found[:, :, 1] == 1).all() and (found[0] == 1).all()
     truth = clean[1, :, 0] / clean[1, :, 0].square().mean().sqrt()
     assert float((found[1, :, 0] / truth).log().square().mean().sqrt()) < 0.15
+
+
+def test_a_level_may_be_bounded_from_below() -> None:
+    data = torch.linspace(0, 1, 64, dtype=torch.float64).expand(2, 8, 1, 64)
+    one = torch.ones(2, 1, dtype=torch.float64)
+    level = Level(1e-9 * one, 1e-9 * one, 0 * one, False)
+    size = float((data[0] - data[0].mean()).square().mean().sqrt())
+    found = level.at_least(1e-2, data)
+    assert torch.allclose(found.sigma, 1e-2 * size * one)
+    assert torch.equal(found.shown, found.sigma)
+    assert torch.equal(found.at_least(1e-3, data).sigma, found.sigma)
