@@ -27,10 +27,14 @@ from pdenet.discovery.refine.given import combined, shapes_of
 from pdenet.discovery.refine.prior import Shells
 from pdenet.discovery.refine.waves import Waves
 
-__all__ = ["Latent", "Pull", "spline_weights"]
+__all__ = ["KNOTS", "Latent", "Pull", "spline_weights"]
 
 RATE = 3.0
 """λ times the time between frames."""
+
+
+KNOTS = 2
+"""Knots of the splines beside one for each frame."""
 
 
 def spline_weights(part: float) -> tuple[float, float, float, float]:
@@ -92,7 +96,7 @@ class Latent:
     @classmethod
     def of(cls, waves: Waves, rate: Tensor, dt: float, frames: int) -> Latent:
         """On a grid. rate: χ there."""
-        shapes = shapes_of(frames + 2)
+        shapes = shapes_of(frames + KNOTS)
         return cls(waves, (RATE / dt * rate).to(waves.like), shapes.to(waves.like))
 
     def to(self, waves: Waves) -> Latent:
@@ -149,7 +153,7 @@ def first_guess(
     floor: the variance of the noise, averaged over the box, (trajectory, field).
     """
     frames = complete.shape[1]
-    shells, shapes = Shells(waves), shapes_of(frames + 2).to(complete)
+    shells, shapes = Shells(waves), shapes_of(frames + KNOTS).to(complete)
     through = (shapes.T @ torch.linalg.pinv(collocation(frames).to(complete))).to(waves.complex)
     noisy, clean = (combined(through, waves.modes(each)) for each in (complete, smooth))
     power = shells.mean(noisy.abs().square() / waves.grid.size)
@@ -165,7 +169,7 @@ def first_guess(
 
 def collocation(frames: int) -> Tensor:
     """The splines at the frames, (frame, knot)."""
-    found = torch.zeros(frames, frames + 2, dtype=torch.float64)
+    found = torch.zeros(frames, frames + KNOTS, dtype=torch.float64)
     weights = torch.tensor(spline_weights(0.0)[:3], dtype=torch.float64)
     for frame in range(frames):
         found[frame, frame : frame + 3] = weights

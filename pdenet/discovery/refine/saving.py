@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pdenet.discovery.refine.choose import Choice, Judged, Rival
 from pdenet.discovery.refine.fit import Estimate
+from pdenet.discovery.refine.latent import KNOTS
 from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.session import Fitted
@@ -199,10 +200,11 @@ def _check_fit(found: _Saved, setup: Setup, own: int) -> None:
         found.whole(name, (rows,), 1, FINER * HOPELESS)
     waves = setup.waves_on(shape).shape
     found.numbers("coefficients", (own,))
+    unknown = fields if setup.window is None else fields * (1 + KNOTS + window)
     for name in ("at", "draw"):
-        found.numbers(name, (rows, fields, *waves), waves=True)
-    found.numbers("solved", (rows, own, fields, *waves), waves=True)
-    found.variances("variance", (rows, fields, *waves))
+        found.numbers(name, (rows, unknown, *waves), waves=True)
+    found.numbers("solved", (rows, own, unknown, *waves), waves=True)
+    found.variances("variance", (rows, unknown, *waves))
     found.numbers("sigma", (rows, fields), above=0.0)
     if "uneven" in found.saved:
         found.numbers("uneven", (rows, window, *setup.data.shape[2:]), above=0.0)

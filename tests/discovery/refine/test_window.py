@@ -8,6 +8,7 @@ import torch
 from pdenet.boundary import Dirichlet, Open, Periodic, periodic
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.refine import refine
+from pdenet.discovery.refine.saving import Kept
 from pdenet.discovery.refine.window import Window
 from pdenet.grid import Grid
 from pdenet.pde import PDE
@@ -87,10 +88,16 @@ def test_an_equation_is_found_in_a_window_of_which_nothing_else_is_known():
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
     data = (clean + 0.01 * clean.std() * noise)[None, :, None]
     problem = Problem(None, Grid((64,), (63 * 0.25,), endpoint=True), (PAIR,), ("u",))
-    found = refine(None, data, problem, 0.1, RefineConfig(workers=1))
+    saves: list[dict[str, torch.Tensor]] = []
+    kept = Kept(None, lambda state: saves.append(dict(state)))
+    found = refine(None, data, problem, 0.1, RefineConfig(workers=1), kept=kept)
+    again = refine(None, data, problem, 0.1, RefineConfig(workers=1), kept=Kept(saves[1]))
     assert found.refinement is not None and found.refinement.verdict == "identified"
-    terms = {str(name): float(value) for name, value in found.pde.terms()["u"].items()}
-    assert set(terms) == {"u_x", "u_xx"}
+    terms, same = (
+        {str(name): float(value) for name, value in each.pde.terms()["u"].items()}
+        for each in (found, again)
+    )
+    assert set(terms) == {"u_x", "u_xx"} and same == pytest.approx(terms, rel=1e-4)
     assert terms["u_x"] == pytest.approx(-1, abs=0.005)
     assert terms["u_xx"] == pytest.approx(0.3, abs=0.005)
 
