@@ -31,7 +31,8 @@ def filled(seen: Observations, waves: Waves, shells: Shells) -> Observations:
 
 def smoothed(seen: Observations, waves: Waves, shells: Shells) -> Observations:
     """The most probable field under the spectrum of the data, each frame for itself."""
-    seen = seen.bridged()
+    # What is known of walls stands where no field was measured.
+    seen = replace(seen.bridged(), walls=None)
     found = seen
     for _ in range(FILLINGS):
         spectrum = shells.spread(spectrum_of_data(found, waves, shells))

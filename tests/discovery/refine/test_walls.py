@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from pdenet.boundary import Dirichlet, Neumann, Open, PerField, Robin
+from pdenet.discovery.refine.filling import smoothed
 from pdenet.discovery.refine.observe import Observations
+from pdenet.discovery.refine.prior import Shells
 from pdenet.discovery.refine.walls import KNOWN, Walls
 from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.refine.window import Window
@@ -68,3 +70,13 @@ def test_open_sides_are_no_walls_and_changing_coefficients_are_refused():
     assert placed(((Open(), Open()),), (20,))[2] is None
     with pytest.raises(DiscoveryError, match="changes in time"):
         placed(((Robin((1.0, 2.0, 3.0)), Open()),), (20,))
+
+
+def test_what_a_wall_says_is_no_value_of_the_field():
+    """∂u/∂n = 0 around a field of 3 to 4: its continuation does not go through 0."""
+    window, data, walls = placed(((Neumann(0.0), Neumann(0.0)),), (40,), ("u",))
+    data[..., :40] = 3.5 + 0.5 * torch.linspace(0, 6, 40, dtype=torch.float64).sin()
+    seen = Observations.of(data, torch.full((1, 1), 0.01, dtype=torch.float64), walls=walls)
+    waves = Waves(window.box, torch.zeros((), dtype=torch.float64))
+    around = smoothed(seen, waves, Shells(waves)).values
+    assert float(around.min()) > 2 and float(around.max()) < 5
