@@ -3,7 +3,8 @@
     python benchmarks/thresholds.py             # everything; goes on where it stopped
     python benchmarks/thresholds.py --table     # what is there, nothing is run
 
-The cases are those of `kinds.py` that take few seconds, one of each answer at least. A threshold
+The cases are those of `kinds.py` that take few seconds, one of each answer at least, and three of
+`zoo.py`: two windows with 1 % of noise, and a travelling wave without any. A threshold
 that only decides how long something takes changes nothing but seconds; one that decides an answer
 has to stand far from where the answers change. Results: benchmarks/results/thresholds.json.
 """
@@ -22,9 +23,12 @@ import _kinds_equations  # noqa: F401  (enter their cases)
 import _kinds_nothing  # noqa: F401
 import _kinds_numbers  # noqa: F401
 import _kinds_shapes  # noqa: F401
+import _zoo_nothing  # noqa: F401
+import _zoo_windows  # noqa: F401
 from _blind import result_of
-from _kinds_data import CASES
+from _kinds_data import CASES, Case
 from _record import Rows, revision
+from _zoo_data import ZOO, noisy
 from kinds import found_in, judged
 
 QUICK = (
@@ -42,13 +46,15 @@ QUICK = (
     "two_frames",
     "counts",
 )
+ZOOS = {"window_advection_diffusion": "0.01", "window_burgers": "0.01", "travelling_wave": "0"}
+"""Cases of the zoo, and their noise."""
 HOMES = {
     "start": ("WORTH", "EXPLAINED"),
     "measures": ("EXPLAINED", "LARGE", "SMALL", "SIGNIFICANT", "SURPRISING"),
     "relations": ("HOLDS", "VISIBLE"),
-    "families": ("FAR", "SCATTER", "TOLD"),
-    "setup": ("DEAR", "LONGEST"),
-    "trial": ("COSTLY", "NEAR"),
+    "families": ("ALIKE", "FAR", "SCATTER", "TOLD"),
+    "setup": ("DEAR", "EDGES", "LONGEST"),
+    "trial": ("COSTLY", "NEAR", "SHIFTED"),
     "judge": ("WORSE", "VAIN"),
     "information": ("FINEST", "MOST_LARGER"),
     "choose": ("RESOLVED",),
@@ -57,6 +63,9 @@ HOMES = {
     "verdict": ("LEAST", "DOUBTFUL"),
     "prior": ("MISTAKEN", "FAINT"),
     "uncertainty": ("SLOPES",),
+    "window": ("EDGE", "PAD", "TAPER"),
+    "latent": ("RATE",),
+    "nystrom": ("VECTORS",),
 }
 """Where each threshold lives, in pdenet.discovery.refine."""
 FACTORS = (0.5, 2.0)
@@ -79,15 +88,26 @@ def one(threshold: str, factor: float, path: str) -> None:
     print(json.dumps(result_of("refine", path)))
 
 
+def case_of(name: str) -> Case:
+    """A case of the kinds, or one of the zoo; of a window nothing is told but its points."""
+    if name in CASES:
+        return CASES[name](noise=CASES[name].noise, seed=0)  # type: ignore[attr-defined]
+    zoo, noise = ZOO[name].make(0), ZOOS[name]
+    points = zip(zoo.lengths, zoo.endpoint, zoo.states.shape[3:], strict=True)
+    lengths = tuple(length * n / (n - last) for length, last, n in points)
+    truth = zoo.truth if isinstance(zoo.truth, tuple) else ()
+    answer = "exact" if truth else "family"
+    return Case(noisy(zoo, noise, 0), lengths, zoo.dt, zoo.fields, truth, answer, noise)
+
+
 def run(name: str, threshold: str, factor: float, limit: int) -> dict[str, Any]:
     """One case with one threshold changed, in a process of its own."""
-    case = CASES[name](noise=CASES[name].noise, seed=0)  # type: ignore[attr-defined]
+    case = case_of(name)
     script = [__file__, "--one", threshold, str(factor)]
     found = found_in(case, getattr(case, "given", ()), limit, script)
-    still, later = getattr(case, "still", False), getattr(case, "later", False)
     kept = ("cpu_seconds", "ended", "limit", "verdict", "einf", "failed")
     return {
-        "outcome": judged(found, case.answer, still, later),
+        "outcome": judged(found, case.answer, case.still, case.later),
         **{key: found[key] for key in kept if key in found},
     }
 
@@ -117,7 +137,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Run what is missing and write the results after every run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", nargs="+", choices=QUICK, default=QUICK)
+    parser.add_argument("--cases", nargs="+", choices=(*QUICK, *ZOOS), default=(*QUICK, *ZOOS))
     parser.add_argument("--only", nargs="+", help="thresholds, as prior.FAINT; all by default")
     parser.add_argument("--limit", type=int, default=60, help="CPU seconds of a run")
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")

@@ -34,11 +34,11 @@ def under_its_law(setup: Setup, fit: Fit, now: Estimate) -> Estimate | None:
         return None
     spread = now.reduced.spread
     try:
-        left, moved = fit.drawn(now, now.states.draw)
+        left, moved = fit.drawn(now, now.reduced.draw)
     except StoppedError:
         return None
     if law_of(now.seen, left, moved, spread).is_additive:
         return None
-    seen, total = relearned(now.seen, left, moved, spread, setup.window is not None)
+    seen, total = relearned(now.seen, left, moved, spread)
     share = torch.where(seen.count > 0, total / seen.count.clamp_min(1), 1.0).clamp_min(1e-20)
     return replace(now, seen=replace(seen, sigma=seen.sigma * share.sqrt()))

@@ -122,7 +122,7 @@ class Dynamics:
     @property
     def complex(self) -> torch.dtype:
         """Of the states."""
-        return torch.promote_types(self.waves.like.dtype, torch.complex64)
+        return self.waves.complex
 
     @cached_property
     def own_jets(self) -> tuple[Jet, ...]:

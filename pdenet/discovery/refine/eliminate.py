@@ -13,8 +13,9 @@ than the inner one.
 
 (Σ A)⁻¹ is the covariance of the coefficients with the states marginalised. H is never formed: the
 systems are solved together by conjugate gradients, preconditioned by what H would be if waves were
-only damped (for a field that is never seen, by its diagonal, as white noise shows it). They are
-solved only roughly: with the residuals R = [J_uᵀ J_θ, b] − H X of what is found,
+only damped (for a field that is never seen, by its diagonal, as white noise shows it; around a
+window by a sketch, `nystrom`). They are solved only roughly: with the residuals
+R = [J_uᵀ J_θ, b] − H X of what is found,
 
     A ≈ J_θᵀ J_θ − (J_uᵀ J_θ)ᵀ X_θ − X_θᵀ R_θ,      g ≈ J_θᵀ r − (J_uᵀ J_θ)ᵀ X_b − X_θᵀ R_b
 
@@ -151,14 +152,14 @@ def reduce_states(
     start = pull - states.at / states.variance
     axes, known = _axes(information if terms else None, terms, residual)
     right = torch.cat([combined(axes, coupling), systems.drawn(), start[:, None]], 1)
-    solved = combined(axes, states.solved[:, :terms])
-    begun = torch.cat([solved, states.draw[:, None], torch.zeros_like(start)[:, None]], 1)
     bound = tolerance**2 * waves.inner(right, systems.precondition(right))
     bound[:, :terms] = torch.minimum(bound[:, :terms], LOST * known / len(seen.values))
+    solved = combined(axes, states.solved[:, :terms])
+    begun = [solved, states.draw[:, None], torch.zeros_like(start)[:, None]]
     found, left = conjugate_gradients(
         systems.apply,
         right,
-        begun,
+        torch.cat(begun, 1),
         systems.precondition,
         waves.gram,
         iterations,
@@ -257,11 +258,7 @@ class _Systems:
 
     def apply(self, x: Tensor) -> Tensor:
         """H x."""
-        return self.transposed(self.observed(x)) + self.prior(x)
-
-    def prior(self, x: Tensor) -> Tensor:
-        """P x."""
-        return _prior(self.model, self.seen, self.states, x)
+        return self.transposed(self.observed(x)) + _prior(self.model, self.seen, self.states, x)
 
     def precondition(self, x: Tensor) -> Tensor:
         """About H⁻¹ x."""

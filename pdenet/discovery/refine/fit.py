@@ -211,8 +211,7 @@ class Fit:
             information = reduced.matrix.sum(0)
             wanted = solve(information, reduced.gradient.sum(0))
         there, states, whole = self._step(now, reduced, share_of(wanted, information, now.last))
-        if self.model.inner.latent is None:
-            # Around a window they are as wide as the prior, and rollouts far from linear in them.
+        if self.model.inner.latent is None:  # no rollout is linear in draws from around a window
             states = replace(states, draw=reduced.draw)
         if self.free:
             states = replace(states, solved=reduced.solved)
@@ -352,8 +351,7 @@ class Fit:
             return seen
         left = reduced.chi2 + reduced.spread
         if seen.shape is not None:
-            window = self.model.inner.latent is not None
-            seen, left = relearned(seen, *self.drawn(now, reduced.draw), reduced.spread, window)
+            seen, left = relearned(seen, *self.drawn(now, reduced.draw), reduced.spread)
         left = left / seen.count.clamp_min(1)
         # A field that was never observed has no residuals.
         factor = torch.where(seen.count > 0, left, torch.ones_like(left)).clamp_min(1e-20).sqrt()

@@ -42,7 +42,7 @@ from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells
 from pdenet.discovery.refine.waves import Waves
 
-__all__ = ["Given", "combined", "shapes_of"]
+__all__ = ["Given", "combined", "powers", "shapes_of"]
 
 BRIDGED, FINER = 0.1, 10.0
 """Noise beside the size of a field with which gaps are filled first, and by how much smaller it is
@@ -163,14 +163,20 @@ def _filtered(seen: Observations, waves: Waves) -> tuple[Tensor, Tensor]:
         level = level / FINER
 
 
-def _gain(modes: Tensor, sigma: Tensor, shells: Shells) -> Tensor:
-    """g of every wave (trajectory, shape, field, *waves). The mean of a field is kept."""
+def powers(modes: Tensor, shells: Shells) -> tuple[Tensor, Tensor]:
+    """The mean of |c|²/N over each shell, and over the shapes next to each as well, (trajectory,
+    shape, field, shell)."""
     power = shells.mean(modes.abs().square() / shells.waves.grid.size)
-    count = shells.waves_in().clamp_min(1)
     near = torch.nn.functional.avg_pool1d(
         power.movedim(1, -1).flatten(0, -2), 3, 1, 1, count_include_pad=False
     )
-    near = near.unflatten(0, (power.shape[0], *power.shape[2:])).movedim(-1, 1)
+    return power, near.unflatten(0, (power.shape[0], *power.shape[2:])).movedim(-1, 1)
+
+
+def _gain(modes: Tensor, sigma: Tensor, shells: Shells) -> Tensor:
+    """g of every wave (trajectory, shape, field, *waves). The mean of a field is kept."""
+    power, near = powers(modes, shells)
+    count = shells.waves_in().clamp_min(1)
     floor = sigma[:, None, :, None].square()
     gains = [
         1 - (1 + (2 / number).sqrt()) * floor / mean.clamp_min(1e-300)

@@ -23,15 +23,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pdenet.discovery.refine.given import combined, shapes_of
+from pdenet.discovery.refine.given import combined, powers, shapes_of
 from pdenet.discovery.refine.prior import Shells
 from pdenet.discovery.refine.waves import Waves
 
-__all__ = ["KNOTS", "Latent", "Pull", "spline_weights"]
+__all__ = ["KNOTS", "Latent", "Pull", "collocation", "first_guess", "spline_weights"]
 
 RATE = 3.0
-"""λ times the time between frames."""
-
+"""λ times the time between frames: what leaves the window is forgotten within a third of one, and
+steps of time stay as large as most equations ask for."""
 
 KNOTS = 2
 """Knots of the splines beside one for each frame."""
@@ -64,22 +64,22 @@ class Pull:
 
     def towards(self, frame: int, part: float) -> Tensor:
         """λ χ v at a time, (.., field, *space)."""
-        return self.rate * self._mean(frame, spline_weights(part))
-
-    def _mean(self, frame: int, weights: tuple[float, ...]) -> Tensor:
-        axis = self.knots.dim() - self.rate.dim() - 2
-        each = [self.knots.select(axis, frame + k) for k in range(len(weights))]
-        found = weights[0] * each[0]
-        for weight, values in zip(weights[1:], each[1:], strict=True):
-            found = found.add(values, alpha=weight)
-        return found
+        first, *rest = enumerate(spline_weights(part), frame)
+        found = first[1] * self.knots.select(self._axis, first[0])
+        for knot, weight in rest:
+            found.add_(self.knots.select(self._axis, knot), alpha=weight)
+        return self.rate * found
 
     def add_transposed(self, frame: int, part: float, points: Tensor) -> None:
         """The transpose of `towards`: adds to the knots."""
-        axis = self.knots.dim() - self.rate.dim() - 2
         along = self.rate * points
-        for k, weight in enumerate(spline_weights(part)):
-            self.knots.select(axis, frame + k).add_(along, alpha=weight)
+        for knot, weight in enumerate(spline_weights(part), frame):
+            self.knots.select(self._axis, knot).add_(along, alpha=weight)
+
+    @property
+    def _axis(self) -> int:
+        """The axis of the knots."""
+        return self.knots.dim() - self.rate.dim() - 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,11 +156,7 @@ def first_guess(
     shells, shapes = Shells(waves), shapes_of(frames + KNOTS).to(complete)
     through = (shapes.T @ torch.linalg.pinv(collocation(frames).to(complete))).to(waves.complex)
     noisy, clean = (combined(through, waves.modes(each)) for each in (complete, smooth))
-    power = shells.mean(noisy.abs().square() / waves.grid.size)
-    count = (3 * shells.waves_in()).clamp_min(1)
-    flat = power.movedim(1, -1).flatten(0, -2)[:, None]
-    near = torch.nn.functional.avg_pool1d(flat, 3, 1, 1, count_include_pad=False)[:, 0]
-    near = near.unflatten(0, (power.shape[0], *power.shape[2:])).movedim(-1, 1)
+    near, count = powers(noisy, shells)[1], (3 * shells.waves_in()).clamp_min(1)
     floor = floor[:, None, :, None]
     variance = torch.maximum(near - floor, (2 / count).sqrt() * floor).clamp_min(1e-300)
     gain = shells.spread(variance / (variance + floor))

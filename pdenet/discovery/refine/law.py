@@ -31,7 +31,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-__all__ = ["LEAST", "Law", "Squares", "evened", "uneven"]
+__all__ = ["Law", "Squares", "evened", "uneven"]
 
 PARTS = 3
 """Additive, multiplicative, counts."""
@@ -197,12 +197,11 @@ def sum_of(weights: Tensor, values: tuple[Tensor, ...]) -> Tensor:
     return total
 
 
-def uneven(law: Law, u: Tensor, seen: Tensor, least: float = LEAST) -> Tensor:
+def uneven(law: Law, u: Tensor, seen: Tensor) -> Tensor:
     """σ of each value over its r.m.s. in each trajectory and field, under a law, where there is a
-    value: (trajectory, frame, field, *space). seen: 1 where there is, 0 elsewhere. least: additive
-    part, beside the mean."""
+    value: (trajectory, frame, field, *space). seen: 1 where there is, 0 elsewhere."""
     v = law.variance(u)
-    return evened(v + least * _mean(v, seen, every=True), seen)
+    return evened(v + LEAST * _mean(v, seen, every=True), seen)
 
 
 def evened(variance: Tensor, seen: Tensor) -> Tensor:

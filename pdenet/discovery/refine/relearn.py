@@ -14,15 +14,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pdenet.discovery.refine.law import LEAST, Law, Squares, uneven
+from pdenet.discovery.refine.law import Law, Squares, uneven
 from pdenet.discovery.refine.observe import Observations
 
 __all__ = ["law_of", "relearned"]
-
-AROUND = 1e-3
-"""Least additive part of a law in a window: with weights that differ by more its normal equations,
-of which no good preconditioner is known, are not solved well enough for a fit to settle, and errors
-are the same."""
 
 SAME = 0.03
 """Relative change of standard deviations, r.m.s., below which they stay as they are: steps are then
@@ -43,14 +38,13 @@ def law_of(seen: Observations, residual: Tensor, moved: Tensor, spread: Tensor) 
 
 
 def relearned(
-    seen: Observations, residual: Tensor, moved: Tensor, spread: Tensor, window: bool = False
+    seen: Observations, residual: Tensor, moved: Tensor, spread: Tensor
 ) -> tuple[Observations, Tensor]:
     """Observations with noise as uneven as residuals show it, and chi² with what the states add,
-    (trajectory, field), under it. window: whether what happens around them is unknown as well."""
+    (trajectory, field), under it."""
     scale = _scale(seen)
     law = law_of(seen, residual, moved, spread)
-    least = AROUND if window else LEAST
-    found = uneven(law, seen.values - residual * scale, seen.seen, least)
+    found = uneven(law, seen.values - residual * scale, seen.seen)
     before = torch.ones_like(found) if seen.shape is None else seen.shape
     away = ((found / before).log().square() * seen.seen).sum() / seen.seen.sum().clamp_min(1)
     if not float(away) > SAME**2:  # nor where it is not a number

@@ -18,7 +18,7 @@ from pdenet.discovery.refine.eliminate import States
 from pdenet.discovery.refine.filling import filled, smoothed
 from pdenet.discovery.refine.fit import Estimate
 from pdenet.discovery.refine.given import Given
-from pdenet.discovery.refine.latent import Latent, first_guess
+from pdenet.discovery.refine.latent import KNOTS, Latent, first_guess
 from pdenet.discovery.refine.law import evened
 from pdenet.discovery.refine.level import Level
 from pdenet.discovery.refine.observe import Observations
@@ -78,8 +78,9 @@ class Setup:
 
     data: (trajectory, frame, field, *space), NaN where missing, of the fields that have an
     equation. sigma, shown, doubt, given, uneven: the noise that it begins with (`level`). origins:
-    the trajectory of the file and the frame that each
-    one here begins with. acting: the fields that have none, of all trajectories of the file.
+    the trajectory of the file and the frame that each one here begins with. acting: the fields that
+    have none, of all trajectories of the file. window: where the data are a part of a larger box,
+    which is then the grid of the problem. walls: what is known of its sides.
     """
 
     data: Tensor
@@ -111,7 +112,7 @@ class Setup:
         found = Level.of(data, problem, config)
         uneven = found.uneven
         if window is not None:
-            found = found.at_least(EDGES, data)
+            found = found if found.given else found.at_least(EDGES, data)
             data, walls = Walls.placed(window.placed(data), window, problem, config.given)
             uneven = None if uneven is None else window.placed(uneven).nan_to_num(1.0)
             ends = periodic(problem.grid.ndim)
@@ -278,9 +279,10 @@ class Setup:
         """GiB that states and their derivatives take, data included."""
         n, frames, fields = self.data.shape[:3]
         vector = fields * grid.size * 8
-        kept = n * (terms + 6) * vector + 4 * self.data.numel() * 8
+        state = vector if self.window is None else (1 + KNOTS + frames) * vector
+        kept = n * (terms + 6) * state + 4 * self.data.numel() * 8
         together = min(self.config.workers or 1, n)
-        moving = together * 3 * (terms + 2) * frames * vector
+        moving = together * 3 * (terms + 2) * (frames * vector + state)
         return (kept + moving) / (1 - STAGES) / 2**30
 
     def driving_on(self, grid: Grid, whole: Driving | None = None) -> Driving | None:

@@ -102,8 +102,7 @@ class Waves:
 
     def symbol(self, index: Sequence[int]) -> Tensor:
         """(i k)^index, (*shape) complex: the derivative of that index."""
-        dtype = torch.promote_types(self.like.dtype, torch.complex64)
-        symbol = torch.ones(self.shape, dtype=dtype, device=self.like.device)
+        symbol = torch.ones(self.shape, dtype=self.complex, device=self.like.device)
         for axis, (order, k) in enumerate(zip(index, self.numbers, strict=True)):
             n = self.grid.shape[axis]
             factor = (1j * k) ** order if order else torch.ones_like(k)

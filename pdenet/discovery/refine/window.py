@@ -39,7 +39,9 @@ EDGE = 4.0
 """Points over which the rate rises from none to all of it."""
 
 TAPER = 1 / 4
-"""Share of the shortest side of the window over which test functions fall to zero at its edge."""
+"""Share of the shortest side of the window over which test functions fall to zero at its edge. They
+are infinitely smooth, so that noise of short waves does not come into long ones with derivatives;
+the rest of the window keeps its full weight."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +85,18 @@ class Window:
         return self._distance(~self.inside.numpy())
 
     def _distance(self, there: np.ndarray) -> np.ndarray:
-        """Steps to the nearest point that is not there."""
-        reach = [min(n, max(self.box.shape)) for n in self.box.shape]
+        """Steps to the nearest point that is not there, as far as anybody asks."""
+        reach = [min(n, math.ceil(self._width) + 1) for n in self.box.shape]
         wide = np.pad(there, [(r, r) for r in reach], mode="wrap")
         found = distance_transform_edt(wide)
         return np.asarray(
             found[tuple(slice(r, r + n) for r, n in zip(reach, there.shape, strict=True))]
         )
+
+    @property
+    def _width(self) -> float:
+        """Steps over which test functions fall to zero."""
+        return max(EDGE, TAPER * min(self.shape))
 
     def rate(self, grid: Grid) -> Tensor:
         """χ on the box or a grid finer than it, (*space)."""
@@ -103,8 +110,7 @@ class Window:
     def taper(self) -> Tensor:
         """A smooth function that is zero outside, for test functions, on the box; the mean of its
         square is one, so that noise times it has the variance of noise."""
-        width = max(EDGE, TAPER * min(self.shape))
-        share = np.clip(self._distance(self.inside.numpy()) / width, 0, 1)
+        share = np.clip(self._distance(self.inside.numpy()) / self._width, 0, 1)
         with np.errstate(divide="ignore", over="ignore"):
             found = 1 / (1 + np.exp(1 / share - 1 / (1 - share)))
         return torch.from_numpy(found / np.sqrt(np.mean(found**2)))
