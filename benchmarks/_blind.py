@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from pdenet.discovery import DiscoveredEquation
 from pdenet.errors import EquationError, PDENetError
 from pdenet.pde.compare import compare
 from pdenet.pde.render import format_monomial
-from pdenet.storage import write_arrays
 
 __all__ = ["METHODS", "errors", "outcome", "pack", "result_of", "scores"]
 
@@ -33,10 +31,7 @@ __all__ = ["METHODS", "errors", "outcome", "pack", "result_of", "scores"]
 def _refine(
     states: np.ndarray, grid: Grid, dt: float, fields: list[str], given: list[str]
 ) -> DiscoveredEquation:
-    with tempfile.TemporaryDirectory() as folder:
-        gaps = bool(np.isnan(states).any())
-        path = write_arrays(Path(folder) / "data.h5", states, grid, dt, fields=fields, missing=gaps)
-        return refine(None, path, given=given)
+    return refine(None, states, grid=grid, dt=dt, fields=fields, given=given, on_event=False)
 
 
 def _discover(

@@ -104,7 +104,7 @@ def run(name: str, threshold: str, factor: float, limit: int) -> dict[str, Any]:
     """One case with one threshold changed, in a process of its own."""
     case = case_of(name)
     script = [__file__, "--one", threshold, str(factor)]
-    found = found_in(case, getattr(case, "given", ()), limit, script)
+    found = found_in(case, case.given, limit, script)
     kept = ("cpu_seconds", "ended", "limit", "verdict", "einf", "failed")
     return {
         "outcome": judged(found, case.answer, case.still, case.later),
