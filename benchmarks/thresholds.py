@@ -65,7 +65,7 @@ HOMES = {
     "uncertainty": ("SLOPES",),
     "window": ("EDGE", "PAD", "TAPER"),
     "latent": ("RATE",),
-    "nystrom": ("VECTORS",),
+    "edge": ("SHARE",),
 }
 """Where each threshold lives, in pdenet.discovery.refine."""
 FACTORS = (0.5, 2.0)

@@ -14,7 +14,7 @@ than the inner one.
 (Σ A)⁻¹ is the covariance of the coefficients with the states marginalised. H is never formed: the
 systems are solved together by conjugate gradients, preconditioned by what H would be if waves were
 only damped (for a field that is never seen, by its diagonal, as white noise shows it; around a
-window by a sketch, `nystrom`). They are solved only roughly: with the residuals
+window as `edge` says). They are solved only roughly: with the residuals
 R = [J_uᵀ J_θ, b] − H X of what is found,
 
     A ≈ J_θᵀ J_θ − (J_uᵀ J_θ)ᵀ X_θ − X_θᵀ R_θ,      g ≈ J_θᵀ r − (J_uᵀ J_θ)ᵀ X_b − X_θᵀ R_b
@@ -42,11 +42,11 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.dynamics import Dynamics
+from pdenet.discovery.refine.edge import Edge
 from pdenet.discovery.refine.information import principal
 from pdenet.discovery.refine.krylov import combined, conjugate_gradients
 from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.model import Model
-from pdenet.discovery.refine.nystrom import Nystrom
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells
 
@@ -206,7 +206,7 @@ class _Systems:
     line: Linearised
     weight: Tensor
     inverse: Tensor
-    sketch: Nystrom | None = None
+    edge: Edge | None = None
 
     @classmethod
     def of(cls, model: Model, coefficients: Tensor, seen: Observations, states: States) -> _Systems:
@@ -219,16 +219,8 @@ class _Systems:
         hidden = (seen.count == 0).reshape([*seen.count.shape] + [1] * (states.at.dim() - 2))
         found = cls(model, seen, states, line, weight, diagonal)
         if model.inner.latent is not None:
-            own = diagonal.shape[1]
-            # Nothing is known of a mean beforehand, but that it was measured.
-            first = torch.where(
-                states.variance.isinf()[:, :own], 1 / diagonal, states.variance[:, :own]
-            )
-            variance = torch.cat([first, states.variance[:, own:]], 1)
-            sketch = Nystrom.of(
-                model.inner.waves, variance, lambda x: found.transposed(found.observed(x))
-            )
-            return replace(found, sketch=sketch)
+            edge = Edge.of(model.inner.latent, seen, diagonal, states.variance)
+            return replace(found, edge=edge)
         if bool(hidden.any()):
             probe = states.wave * hidden
             image = found.transposed(found.observed(probe[:, None]))[:, 0]
@@ -262,7 +254,7 @@ class _Systems:
 
     def precondition(self, x: Tensor) -> Tensor:
         """About H⁻¹ x."""
-        return self.inverse * x if self.sketch is None else self.sketch(x)
+        return self.inverse * x if self.edge is None else self.edge(x)
 
 
 def _gain(shells: Shells, probe: Tensor, image: Tensor) -> Tensor:

@@ -27,7 +27,6 @@ from pdenet.discovery.refine.measures import (
     why_no_change,
     why_nothing,
 )
-from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.saving import Judgement
@@ -310,11 +309,7 @@ def reconsidered(
     coefficients[kept] = now.coefficients
     states = now.states.only(places)
     now = replace(now, coefficients=coefficients, states=states, information=None, last=None)
-    inner, outer = final.fit.model.inner, final.fit.model.outer
-    wide = replace(inner, library=library.on(inner.waves.grid, setup.sigma))
-    if outer is not inner:
-        outer = replace(outer, library=library.on(outer.waves.grid, setup.sigma))
-    model = Model(wide, wide if outer is inner else outer, single=False)
+    model = replace(final.fit.model.of(library), single=False)
     fit = replace(final.fit, model=model)
     try:
         quadratic, _ = _around(setup, fit, now, proposal.pool)

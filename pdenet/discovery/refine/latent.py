@@ -87,21 +87,26 @@ class Latent:
     """How unknown fields act around a window.
 
     rate: λ χ on the grid of the states, (*space). shapes: of v in time, (knot, shape), orthonormal.
+    edge: the places of those points of the data's grid where χ is neither 0 nor 1, (point,).
     """
 
     waves: Waves
     rate: Tensor
     shapes: Tensor
+    edge: Tensor
 
     @classmethod
-    def of(cls, waves: Waves, rate: Tensor, dt: float, frames: int) -> Latent:
-        """On a grid. rate: χ there."""
-        shapes = shapes_of(frames + KNOTS)
-        return cls(waves, (RATE / dt * rate).to(waves.like), shapes.to(waves.like))
+    def of(cls, waves: Waves, rate: Tensor, dt: float, frames: int, times: int = 1) -> Latent:
+        """On a grid with so many times the points of the data's along every axis. rate: χ there."""
+        shapes, coarse = shapes_of(frames + KNOTS), torch.zeros_like(rate, dtype=torch.bool)
+        coarse[tuple(slice(None, None, times) for _ in rate.shape)] = True
+        edge = (coarse & (rate > 0) & (rate < 1)).flatten().nonzero()[:, 0]
+        like = waves.like
+        return cls(waves, (RATE / dt * rate).to(like), shapes.to(like), edge.to(like.device))
 
     def to(self, waves: Waves) -> Latent:
         """The same in another precision."""
-        return Latent(waves, self.rate.to(waves.like), self.shapes.to(waves.like))
+        return Latent(waves, self.rate.to(waves.like), self.shapes.to(waves.like), self.edge)
 
     @property
     def times(self) -> int:

@@ -14,6 +14,7 @@ from torch import Tensor
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.observe import Observations
+from pdenet.discovery.terms import Library
 
 __all__ = ["Model"]
 
@@ -46,14 +47,32 @@ class Model:
         return max((outer // inner for outer, inner in each), default=1)
 
     def in_smaller_steps(self, times: int) -> Model:
-        """The same inner model, with so many steps of the outer one for each of its own."""
+        """The same inner model, with so many steps of the outer one for each of its own, at least
+        where the outer one is on a finer grid."""
+        if self.is_finer:
+            each = zip(self.outer.each, self.inner.each, strict=True)
+            steps = tuple(max(outer, times * inner) for outer, inner in each)
+            return replace(self, outer=self.outer.in_steps(steps))
         same = times == 1
         return replace(self, outer=self.inner if same else self.inner.in_smaller_steps(times))
+
+    @property
+    def is_finer(self) -> bool:
+        """Whether the outer model is on a finer grid than the inner one."""
+        return self.outer.waves.grid.size > self.inner.waves.grid.size
+
+    def of(self, library: Library) -> Model:
+        """The same with these terms."""
+        inner, outer = (
+            replace(each, library=library.on(each.waves.grid, each.waves.like))
+            for each in (self.inner, self.outer)
+        )
+        return replace(self, inner=inner, outer=inner if self.outer is self.inner else outer)
 
     def with_smaller_steps(self, times: int) -> Model:
         """So many times smaller steps of the inner model, of the outer one where its are larger."""
         inner, outer = self.inner.in_smaller_steps(times), self.outer
-        if outer.waves.grid.shape == inner.waves.grid.shape and outer.substeps <= inner.substeps:
+        if not self.is_finer and outer.substeps <= inner.substeps:
             return replace(self, inner=inner, outer=inner)
         each = tuple(map(max, outer.each, inner.each))
         return replace(self, inner=inner, outer=outer.in_steps(each))

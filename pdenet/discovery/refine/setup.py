@@ -339,8 +339,9 @@ class Setup:
         """How what is unknown around a window acts on a grid."""
         if self.window is None:
             return None
-        rate = self.window.rate(grid).to(self.sigma)
-        return Latent.of(self.waves_on(grid), rate, self.dt, self.data.shape[1])
+        rate, frames = self.window.rate(grid).to(self.sigma), self.data.shape[1]
+        times = grid.shape[0] // self.window.box.shape[0]
+        return Latent.of(self.waves_on(grid), rate, self.dt, frames, times)
 
     def _growth(self) -> Tensor:
         """How much larger fields become than they are in the first frame, (trajectory,)."""

@@ -16,7 +16,7 @@ from pdenet.discovery.refine.information import visible
 from pdenet.discovery.refine.measures import EXPLAINED, LARGE, chi2_of, misfit_of, why_nothing
 from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.propose import Proposal
-from pdenet.discovery.refine.session import Fitted, Session, carried
+from pdenet.discovery.refine.session import Fitted, Session
 from pdenet.discovery.refine.setup import DEAR, MOST_STEPS, Setup
 from pdenet.discovery.refine.uncertainty import shift
 from pdenet.errors import DiscoveryError, StoppedError
@@ -133,6 +133,7 @@ def fit_terms(
     )
     dynamics = setup.dynamics(smaller, grid, part.coefficients, part.states.at, most)
     model = _model(dynamics).as_fine_as(start.fit.model)
+    model = _compared_on(setup, model, start.fit.model.outer.waves.grid, part)
     fit = Fit(model, session.workers, learn_noise=not setup.given)
 
     def run(fit: Fit, part: Estimate) -> Estimate:
@@ -141,26 +142,25 @@ def fit_terms(
         )
 
     fit, part = _in_small_steps(session, fit, part, run)
-    coarse = _is_coarse(session, setup, grid, fit, part)
+    coarse = _is_coarse(setup, fit, part)
     back = torch.tensor([kept.index(k) if k in kept else -1 for k in range(len(mask))])
     coefficients = now.coefficients.new_zeros(len(mask))
     coefficients[places] = part.coefficients
     states = part.states.only(back)
     now = replace(part, coefficients=coefficients, states=states, information=None, last=None)
-    every = replace(fit.model.inner, library=library.on(grid, setup.sigma))
-    return Fitted(setup, grid, replace(fit, model=_model(every, fit.model.times)), now, coarse)
+    return Fitted(setup, grid, replace(fit, model=fit.model.of(library)), now, coarse)
 
 
 def resolved(session: Session, fitted: Fitted, proposal: Proposal) -> Fitted:
-    """The fit on a grid so fine that a finer one changes little, as far as memory allows."""
-    setup = fitted.setup
+    """The fit with residuals of rollouts on a grid so fine that a finer one changes little, as far
+    as memory allows."""
     while fitted.coarse and not session.late():
-        finer = setup.finer(fitted.grid, len(proposal.library.terms))
+        model, terms = fitted.fit.model, len(proposal.library.terms)
+        finer = fitted.setup.finer(model.outer.waves.grid, terms)
         if finer is None:
             break
-        now = setup.begin(finer, fitted.now.coefficients)
-        now = carried(setup, finer, now, fitted)
-        begun = replace(fitted, grid=finer, now=now)
+        model = _compared_on(fitted.setup, model, finer, fitted.now)
+        begun = replace(fitted, fit=replace(fitted.fit, model=model))
         after = fit_terms(session, begun, proposal, session.config.iterations)
         if not after.now.finite:
             break
@@ -168,19 +168,27 @@ def resolved(session: Session, fitted: Fitted, proposal: Proposal) -> Fitted:
     return fitted
 
 
-def _is_coarse(session: Session, setup: Setup, grid: Grid, fit: Fit, now: Estimate) -> bool:
+def _compared_on(setup: Setup, model: Model, grid: Grid, now: Estimate) -> Model:
+    """A model whose residuals are of rollouts on this grid, where it is finer than its own."""
+    inner = model.inner
+    if grid.size <= inner.waves.grid.size:
+        return model
+    at = inner.waves.resampled(now.states.at, setup.waves_on(grid))
+    outer = setup.dynamics(inner.library, grid, now.coefficients, at)
+    return replace(model, outer=outer.in_steps(tuple(map(max, outer.each, model.outer.each))))
+
+
+def _is_coarse(setup: Setup, fit: Fit, now: Estimate) -> bool:
     """Whether a coefficient would move by more than `SHIFTED` standard errors on a finer grid. Of
     whole periodic data their spectrum tells (`Setup.state_grid`); in a window it ends at its edge.
     """
-    finer = None if setup.window is None else setup.finer(grid, len(now.coefficients))
-    if finer is None or not now.finite or now.step >= NEAR or now.information is None:
+    if setup.window is None or not now.finite or now.step >= NEAR or now.information is None:
         return False
-    inner = fit.model.inner
-    at = inner.waves.resampled(now.states.at, setup.waves_on(finer))
+    finer = setup.finer(fit.model.outer.waves.grid, len(now.coefficients))
+    if finer is None:
+        return False
     try:
-        other = setup.dynamics(inner.library, finer, now.coefficients, at)
-        other = other.in_steps(tuple(map(max, other.each, fit.model.outer.each)))
-        moved = shift(fit, now, other)[0].abs()
+        moved = shift(fit, now, _compared_on(setup, fit.model, finer, now).outer)[0].abs()
     except (DiscoveryError, StoppedError):
         return False
     return float((moved / visible(now.information, now.coefficients)).amax()) > SHIFTED
@@ -198,13 +206,14 @@ def _in_small_steps(
         return fit, now
     halved = 0
     while not session.late():
-        inner, times = fit.model.inner, fit.model.times
+        times = fit.model.times
         ratio = _coarseness(fit, now) if now.finite and now.step < NEAR else 0.0
         if ratio > 1 and times < MOST_FINER:
-            fit = replace(fit, model=_model(inner, min(MOST_FINER, times * closer(ratio))))
+            times = min(MOST_FINER, times * closer(ratio))
+            fit = replace(fit, model=fit.model.in_smaller_steps(times))
         elif halved < HALVINGS and (not now.finite or (times > 1 and not now.step < NEAR)):
             halved, times = halved + 1, max(1, times // 2)
-            fit = replace(fit, model=_model(inner.in_smaller_steps(2), times))
+            fit = replace(fit, model=fit.model.with_smaller_steps(2).in_smaller_steps(times))
         else:
             break
         now = run(fit, now if now.finite else begun)
@@ -222,10 +231,10 @@ def _coarseness(fit: Fit, now: Estimate) -> float:
     return ratio if math.isfinite(ratio) else math.inf
 
 
-def _model(dynamics: Dynamics, times: int = 1) -> Model:
+def _model(dynamics: Dynamics) -> Model:
     """In double precision: wrong terms may come near to blowing up, and like terms are told apart
-    by small differences. times: steps of the outer model for one of the inner."""
-    return Model(dynamics, dynamics, single=False).in_smaller_steps(times)
+    by small differences."""
+    return Model(dynamics, dynamics, single=False)
 
 
 def nonzero(coefficients: Tensor) -> list[int]:
