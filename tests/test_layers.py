@@ -47,12 +47,14 @@ TABLE: dict[str, tuple[float, frozenset[str]]] = {
     "training": (7, frozenset({"numpy", "torch", "pydantic", "safetensors", "tomli"})),
     "progress": (7.5, frozenset({"rich"})),
     "sharpen": (7.7, frozenset({"numpy"})),
+    "evaluation": (7.8, NUMERICS | {"sympy"}),
     "report": (8, frozenset({"numpy", "matplotlib", "jinja2", "sympy"})),
     "estimator": (8, frozenset({"numpy", "torch"})),
-    "cli": (9, frozenset({"numpy", "torch", "click", "rich"})),
+    "cli": (9, frozenset({"click", "rich"})),
 }
-# The data come from another discretisation than the one that learns: only the surface joins them.
-JOINS_SIMULATORS = frozenset({"simulators", "cli"})
+# The data come from another discretisation than the one that learns: who predicts joins them, and
+# the surface.
+JOINS_SIMULATORS = frozenset({"simulators", "evaluation", "cli"})
 # What imports late: public names, the command line, and its commands.
 LAZY = frozenset({"pdenet/__init__.py", "pdenet/cli/__init__.py", "pdenet/cli/group.py"})
 
@@ -130,7 +132,7 @@ def wrong_imports(source: str, path: str) -> list[str]:
             if target in ("", room):
                 continue
             if target == "simulators" and room not in JOINS_SIMULATORS:
-                found.append(f"{where} simulators; only cli and examples may")
+                found.append(f"{where} simulators; only evaluation, cli and examples may")
             elif target not in TABLE:
                 found.append(f"{where} {module}.{name}; import from the module that holds it")
             elif TABLE[target][0] >= rank:
