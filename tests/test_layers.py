@@ -35,6 +35,7 @@ TABLE: dict[str, tuple[float, frozenset[str]]] = {
     "storage": (3, frozenset({"numpy", "h5py"})),
     "types": (4, frozenset({"numpy", "torch"})),
     "arrays": (4, frozenset({"numpy", "torch"})),
+    "device": (4, frozenset({"torch"})),
     "threads": (4, frozenset({"torch"})),
     "nn": (4.5, NUMERICS),
     "integrators": (4.5, NUMERICS),

@@ -24,6 +24,7 @@ from pdenet.cli.folders import Kind, new_folder
 from pdenet.cli.origin import MAKES_DATA
 from pdenet.cli.plan import PLAN, Plan, finished, refuse_failures, typed
 from pdenet.cli.runs import how_to_go_on
+from pdenet.device import device_named
 from pdenet.discovery import complete_lines
 from pdenet.evaluation.repeats import (
     Repeat,
@@ -41,7 +42,6 @@ from pdenet.report.files import write_png, write_text
 from pdenet.report.tables import measured
 from pdenet.training.config import TrainingConfig
 from pdenet.training.records import recorded_data
-from pdenet.training.run import device_named
 
 __all__ = ["Repeated", "repeat"]
 

@@ -26,6 +26,7 @@ from pdenet.cli.origin import MAKES_DATA, check_origin, data_file
 from pdenet.cli.plan import PLAN, Plan, finished, refuse_failures, typed
 from pdenet.cli.runs import how_to_go_on
 from pdenet.cli.settings import training_config
+from pdenet.device import device_named
 from pdenet.errors import ConfigError
 from pdenet.evaluation.study import Measured, measure
 from pdenet.evaluation.variants import Values, Variant, centre_of, to_toml, unique, variants
@@ -34,7 +35,6 @@ from pdenet.report.files import write_png, write_text
 from pdenet.report.study import panels, study_table
 from pdenet.storage import open_data
 from pdenet.training.config import TrainingConfig
-from pdenet.training.run import device_named
 from pdenet.words import counted
 
 __all__ = ["work"]
