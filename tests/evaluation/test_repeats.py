@@ -3,12 +3,21 @@
 import json
 import math
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pdenet.discovery import Unknown
 from pdenet.evaluation.remainder import Weight
-from pdenet.evaluation.repeats import Repeat, consensus, remainders, spreads, summary
+from pdenet.evaluation.repeats import (
+    Repeat,
+    agreed_unknown,
+    consensus,
+    remainders,
+    spreads,
+    summary,
+)
 from pdenet.pde import PDE
 from pdenet.pde.compare import compare
 
@@ -77,3 +86,11 @@ def test_the_summary_is_plain_and_finite():
     assert document["repeats"][1]["remainder"][0]["share"] == 1e-3
     unknown = [repeat(0, "u_x", truth=None)]
     assert summary(unknown, None)["exact"] is None
+
+
+def test_what_most_hold_without_a_formula_is_agreed():
+    source, other = Unknown("f(u)"), Unknown("c_1(x)", "u_x")
+    three = [replace(each, unknown={"u": (source,)}) for each in THREE]
+    three[2] = replace(three[2], unknown={"u": (other,)})
+    assert agreed_unknown(three) == {"u": (source,)}
+    assert agreed_unknown(three[1:]) == {}  # a half is no majority

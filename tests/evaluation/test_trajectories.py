@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from pdenet.errors import ConfigError, DataError
-from pdenet.evaluation.trajectories import Fresh, read_from, simulated, stored_frames
+from pdenet.evaluation.trajectories import (
+    Fresh,
+    read_from,
+    require_same_problem,
+    simulated,
+    stored_frames,
+)
+from pdenet.grid import Grid
 from pdenet.storage import open_data, write_arrays
 
 
@@ -59,3 +66,14 @@ def test_frames_that_are_kept():
     many = stored_frames(1001, [3, 40, 5000], 1)
     assert many[0] == 0 and many[-1] == 1000 and {3, 40} < set(many) and len(many) <= 103
     assert len(stored_frames(1001, [], 1 << 26)) <= 9
+
+
+def test_states_of_another_grid_are_refused(data, tmp_path):
+    path = tmp_path / "coarse.h5"
+    with open_data(data) as opened:
+        grid = Grid((32,), opened.problem.grid.lengths)
+        write_arrays(path, opened.read()[..., ::2], grid, opened.dt, fields=("u",))
+    with open_data(data) as opened, open_data(path) as other:
+        require_same_problem(opened, opened)
+        with pytest.raises(DataError, match=r"has the grid 32, but the training on .* had 64"):
+            require_same_problem(other, opened)
