@@ -12,7 +12,7 @@ from _papers_rows import HALF_DIGIT, LEARNED, TALKS, term_errors
 from matplotlib.figure import Figure
 
 from pdenet.discovery import load_equation
-from pdenet.report.coefficients import coefficients, sources
+from pdenet.evaluation.coefficients import coefficients, sources
 from pdenet.report.files import write_png
 from pdenet.report.style import COLOURS, GREY, INK, styled
 from pdenet.storage import open_data

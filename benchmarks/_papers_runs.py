@@ -19,7 +19,7 @@ from typing import Any
 
 from _record import commit
 
-from pdenet.cli.variants import to_toml
+from pdenet.evaluation.variants import to_toml
 from pdenet.training.config import ReadoutSection, StageConfig, TrainingConfig, preset
 
 __all__ = ["EXPERIMENTS", "ROOT", "Experiment", "Job", "jobs", "load", "reduced", "run_all"]

@@ -30,7 +30,7 @@ from typing import Any
 from _papers_runs import reduced
 from _record import measured, previous, record
 
-from pdenet.cli.variants import to_toml
+from pdenet.evaluation.variants import to_toml
 from pdenet.training.config import ReadoutSection, TrainingConfig, preset
 
 SEEDS = 20

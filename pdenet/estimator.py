@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from pdenet.arrays import Source, as_file, is_array, removed_if_refused
+from pdenet.device import device_named
 from pdenet.discovery import DiscoveredEquation, read_out, save_equation
 from pdenet.errors import CheckpointError, ConfigError, DataError, DiscoveryError
 from pdenet.events import Listener
@@ -42,7 +43,7 @@ from pdenet.training.config import TrainingConfig, validated
 from pdenet.training.progress import Progress
 from pdenet.training.refined import RefinementState
 from pdenet.training.refining import Fitted, refined, why_not
-from pdenet.training.run import Run, device_named, network_for, read_run
+from pdenet.training.run import Run, network_for, read_run
 from pdenet.training.trainer import Trainer
 
 __all__ = ["Discovery", "discover", "extract", "refine", "same_data", "train"]

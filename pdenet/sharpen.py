@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pdenet.arrays import Source, as_file, is_array, told_apart
 from pdenet.boundary import chosen, endpoints, to_json
+from pdenet.device import device_named
 from pdenet.discovery import DiscoveredEquation, load_equation
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import ConfigError
@@ -24,7 +25,6 @@ from pdenet.storage import Data, open_data, require_periodic
 from pdenet.storage.claim import claimed_file
 from pdenet.training.refined import RefinementState
 from pdenet.training.refining import Fitted, refined
-from pdenet.training.run import device_named
 
 __all__ = ["ABOUT", "assume", "refine"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from pdenet.boundary import Boundaries, check_boundaries, endpoints, periodic
-from pdenet.errors import ConfigError, DeviceError
+from pdenet.errors import ConfigError
 from pdenet.grid import AXES, LARGEST, Grid
 from pdenet.storage.schema import LONGEST
 from simulators.initial import FourierInitial
@@ -16,7 +16,7 @@ from simulators.stencils import ORDERS
 from simulators.stepping import SCHEMES
 from simulators.walls import check_kinds
 
-__all__ = ["Numerics", "SimulationConfig", "resolve_device"]
+__all__ = ["Numerics", "SimulationConfig"]
 
 _FINEST = 1024
 """Times finer than observed: an equation of second order then takes 10⁶ times as many steps."""
@@ -149,22 +149,6 @@ class SimulationConfig(Numerics):
     def names(cls) -> list[str]:
         """The settings that exist, sorted."""
         return sorted(item.name for item in fields(cls))
-
-
-def resolve_device(name: str) -> torch.device:
-    """The device for "auto" (CUDA if there is one), "cpu", "cuda" or "cuda:1".
-
-    Raises DeviceError for a name that is unknown here or a device that is not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
-        raise DeviceError(f"device is auto, cpu, cuda or cuda:N, given {name!r}")
-    count = torch.cuda.device_count() if kind == "cuda" else 1
-    if int(index or 0) >= count:
-        raise DeviceError(f"there is no device {name!r} on this machine: use auto or cpu")
-    return torch.device(name)
 
 
 def _whole(name: str, value: Any, least: int, other: str = "", most: int | None = None) -> None:

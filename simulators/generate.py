@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pdenet.device import device_named
 from pdenet.errors import ConfigError, GridError
 from pdenet.pde.definition import PDE
 from pdenet.words import counted
-from simulators.config import SimulationConfig, resolve_device
+from simulators.config import SimulationConfig
 from simulators.initial import initial_state, trajectory_generator
 from simulators.solver import Solver
 
@@ -80,7 +81,7 @@ def generate(pde: PDE, config: SimulationConfig, *, chunk: int | None = None) ->
         )
     if grid.shape != tuple(config.shape):
         raise ConfigError(f"shape must hold whole numbers, given {config.shape}")
-    device = resolve_device(config.device)
+    device = device_named(config.device)
     fine = grid.refine(config.refine)
     _require_affordable(len(pde.fields) * fine.size, config)
     solver = Solver(pde, fine, config, config.ends)

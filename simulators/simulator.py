@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from pdenet import __version__
+from pdenet.device import device_named
 from pdenet.errors import ConfigError
 from pdenet.pde.catalogue import Entry, get
 from pdenet.pde.definition import PDE
 from pdenet.problem import Problem
 from pdenet.storage import create
-from simulators.config import SimulationConfig, resolve_device
+from simulators.config import SimulationConfig
 from simulators.generate import Block, generate
 from simulators.initial import FourierInitial
 
@@ -171,7 +172,7 @@ def _metadata(equation: str | PDE, config: SimulationConfig) -> dict[str, Any]:
             "seed": config.seed,
         },
         "initial": settings["initial"],
-        "device": str(resolve_device(config.device)),
+        "device": str(device_named(config.device)),
         "versions": {
             "pdenet": __version__,
             "torch": torch.__version__,

@@ -1,13 +1,15 @@
-"""Explicit Runge-Kutta schemes as tableaux, and the step that carries them out in place.
+"""Steps of explicit Runge-Kutta schemes in place, and how large stable ones are.
 
     U_i = u + h Σ_{j<i} a_ij k_j,   k_i = F(t + c_i h, U_i),   u(t + h) = u + h Σ_i b_i k_i
 
 `growth` evaluates the stability function R(z) = 1 + z bᵀ(I - zA)⁻¹1, by which one step multiplies
 a solution of u' = λu, z = hλ.
 
-References: C.-W. Shu, S. Osher, J. Comput. Phys. 77 (1988) 439-471, eq. (2.18) for SSP-RK3;
-E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I, table II.1.2.
+The tableaus are those of `pdenet.integrators.tableau`, exact fractions; sources there.
+Reference: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 2nd ed., section IV.2.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pdenet.integrators.tableau import TABLEAUS, ButcherTableau
+
 __all__ = ["SCHEMES", "Scheme", "Stepper"]
 
 #: F(t, u, out): writes the time derivative of the state u into out.
@@ -25,28 +29,24 @@ InPlaceRHS = Callable[[float, Tensor, Tensor], None]
 
 @dataclass(frozen=True)
 class Scheme:
-    """An explicit Runge-Kutta tableau; it checks its own consistency when made."""
+    """The tableau of a scheme in floating point. a: a row for each stage, the first one empty."""
 
     name: str
     order: int
     a: tuple[tuple[float, ...], ...]
     b: tuple[float, ...]
+    c: tuple[float, ...]
 
-    def __post_init__(self) -> None:
-        if abs(sum(self.b) - 1) > 1e-14 or [len(row) for row in self.a] != [*range(len(self.b))]:
-            raise ValueError(f"the tableau of {self.name} is not explicit or not consistent")
-        if abs(sum(b * c for b, c in zip(self.b, self.c, strict=True)) - 0.5) > 1e-14:
-            raise ValueError(f"the tableau of {self.name} is not of second order")
-
-    @property
-    def c(self) -> tuple[float, ...]:
-        """Times of the stages, in steps."""
-        return tuple(float(sum(row)) for row in self.a)
-
-    @property
-    def stages(self) -> int:
-        """Number of right-hand sides per step."""
-        return len(self.b)
+    @classmethod
+    def of(cls, tableau: ButcherTableau) -> Scheme:
+        """The numbers nearest to exact fractions, which have checked themselves."""
+        return cls(
+            tableau.name,
+            tableau.order,
+            tuple(tuple(map(float, row)) for row in ((), *tableau.a)),
+            tuple(map(float, tableau.b)),
+            tuple(map(float, tableau.c)),
+        )
 
     def growth(self, z: NDArray[np.complex128]) -> NDArray[np.float64]:
         """|R(z)|, the factor by which one step grows a wave with hλ = z."""
@@ -78,12 +78,9 @@ class Scheme:
         return np.asarray(low / scale[:, 0])
 
 
-SCHEMES = {
-    "ssprk3": Scheme("ssprk3", 3, ((), (1.0,), (0.25, 0.25)), (1 / 6, 1 / 6, 2 / 3)),
-    "rk4": Scheme(
-        "rk4", 4, ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6)
-    ),
-}
+SCHEMES = {name: Scheme.of(TABLEAUS[name]) for name in ("ssprk3", "rk4")}
+"""Those with a stable step for waves that only turn, as transport without friction has: the first
+and second orders have none."""
 
 
 class Stepper:

@@ -17,13 +17,14 @@ from pdenet.cli.origin import check_origin, check_resumed_data, data_file
 from pdenet.cli.progress import monitored
 from pdenet.cli.repeats import Repeated, repeat
 from pdenet.cli.reporting import apart, result_of, write_report
-from pdenet.cli.runs import RUN, how_to_go_on, new_run, read_log
+from pdenet.cli.runs import RUN, how_to_go_on, new_run
 from pdenet.cli.settings import check_resumed, training_config
 from pdenet.cli.simulate import generate
 from pdenet.errors import ConfigError
 from pdenet.estimator import extract, train
 from pdenet.training.budget import Budget
 from pdenet.training.config import TrainingConfig
+from pdenet.training.records import read_log
 
 __all__ = ["work"]
 
@@ -105,7 +106,7 @@ def _discover(
     result = result_of(found, data, seconds, config.refine.noise)
     result.tell()
     report = output / "report.html"
-    write_report(output, result, found, report, data=data)
+    write_report(output, found, report, data=data, seconds=seconds)
     if as_json:
         result.print("json")
     else:

@@ -11,15 +11,17 @@ import click
 from pdenet.cli.console import note
 from pdenet.cli.folders import claimed
 from pdenet.cli.progress import monitored
-from pdenet.cli.reporting import apart, check_report, result_of, seconds_of_training, write_report
+from pdenet.cli.reporting import apart, check_report, result_of, write_report
 from pdenet.cli.results import Result
-from pdenet.cli.runs import REFINING, RUN, how_to_go_on, recorded_data
+from pdenet.cli.runs import REFINING, RUN, how_to_go_on
 from pdenet.discovery import DiscoveredEquation
 from pdenet.estimator import extract, same_data
+from pdenet.evaluation.stages import seconds_of_training
 from pdenet.pde import PDE
 from pdenet.storage import open_data
 from pdenet.training import checkpoint, read_run
 from pdenet.training.answer import kept_answer
+from pdenet.training.records import recorded_data
 
 __all__ = ["stages_left", "truth_in", "work"]
 
@@ -84,7 +86,7 @@ def _read(run: Path, options: dict[str, Any]) -> Result:
     result = result_of(found, source, seconds, read_run(run).config.refine.noise)
     result.tell()
     if report is not None:
-        write_report(run, result, found, report, data=source)
+        write_report(run, found, report, data=source, seconds=seconds)
         note(f"report: {report}")
     return result
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from pdenet.boundary import to_text
 from pdenet.cli.console import print_json, print_rows
-from pdenet.cli.runs import MEMBERS, read_log, read_record
+from pdenet.cli.runs import MEMBERS
 from pdenet.discovery import load_equation
 from pdenet.storage import Data, open_data
+from pdenet.training.records import read_log, read_record
 from pdenet.training.run import read_run
 from pdenet.words import counted
 

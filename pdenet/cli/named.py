@@ -1,4 +1,4 @@
-"""The named equation behind a name or a data file, and the settings that it asks for."""
+"""The settings that a named equation asks for, or the one behind a data file."""
 
 from __future__ import annotations
 
@@ -6,22 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pdenet.pde.catalogue import Entry, catalogue
-from pdenet.storage import Data, open_data
+from pdenet.pde.catalogue import catalogue, entry_of
+from pdenet.storage import open_data
 
-__all__ = ["named_equation", "with_preset"]
-
-
-def named_equation(data: Data) -> Entry | None:
-    """The entry of the catalogue that the data were made from, with any values of parameters."""
-    name, pde = data.metadata.get("name"), data.problem.pde
-    if isinstance(name, str) and name in catalogue:
-        return catalogue[name]
-    for entry in catalogue.values():
-        same = pde is not None and set(pde.parameters) == set(entry.pde.parameters)
-        if same and pde is not None and entry.pde.substitute(**pde.parameters) == pde:
-            return entry
-    return None
+__all__ = ["with_preset"]
 
 
 def with_preset(options: Mapping[str, Any], source: str | Path | None) -> dict[str, Any]:
@@ -34,7 +22,7 @@ def with_preset(options: Mapping[str, Any], source: str | Path | None) -> dict[s
         return chosen
     if isinstance(source, Path):
         with open_data(source) as data:
-            entry = named_equation(data)
+            entry = entry_of(data.problem.pde, data.metadata.get("name"))
     else:
         entry = catalogue.get(source)
     if entry is not None and entry.preset is not None:

@@ -17,12 +17,12 @@ import click
 from pdenet.cli.children import Ended
 from pdenet.cli.extract import stages_left
 from pdenet.cli.group import TYPED
-from pdenet.cli.runs import read_record, recorded_data
 from pdenet.discovery.strict import as_kind
 from pdenet.errors import CheckpointError, ConfigError, DataError, DiscoveryError
 from pdenet.report.files import write_text
 from pdenet.training.config import TrainingConfig, validated
 from pdenet.training.order import settled_as
+from pdenet.training.records import read_record, recorded_data
 from pdenet.training.run import read_run
 
 __all__ = ["PLAN", "Plan", "finished", "refuse_failures", "typed"]

@@ -74,10 +74,10 @@ def _refined(
     if report is not None:
         write_report(
             None,
-            result,
             found,
             report,
             data=data,
+            seconds=seconds,
             settings={"refine": vars(config)},
             boundary=options["boundary"],
         )

@@ -23,30 +23,27 @@ from pdenet.cli.extract import truth_in
 from pdenet.cli.folders import Kind, new_folder
 from pdenet.cli.origin import MAKES_DATA
 from pdenet.cli.plan import PLAN, Plan, finished, refuse_failures, typed
-from pdenet.cli.reporting import seconds_of_training
-from pdenet.cli.runs import how_to_go_on, recorded_data
-from pdenet.cli.weights import dropped_weights, kept_weights, with_shares
-from pdenet.discovery import complete_lines, load_equation
-from pdenet.errors import CheckpointError
-from pdenet.pde import PDE
-from pdenet.pde.compare import compare
-from pdenet.pde.render import format_monomial, format_number
-from pdenet.report.distributions import coefficient_figure, remainder_figure
-from pdenet.report.files import write_png, write_text
-from pdenet.report.repeats import (
+from pdenet.cli.runs import how_to_go_on
+from pdenet.device import device_named
+from pdenet.discovery import complete_lines
+from pdenet.evaluation.repeats import (
     Repeat,
     Spread,
     agreed_unknown,
     consensus,
+    load_repeat,
     spreads,
     summary,
 )
+from pdenet.pde import PDE
+from pdenet.pde.render import format_monomial, format_number
+from pdenet.report.distributions import coefficient_figure, remainder_figure
+from pdenet.report.files import write_png, write_text
 from pdenet.report.tables import measured
-from pdenet.storage import open_data
 from pdenet.training.config import TrainingConfig
-from pdenet.training.run import device_named
+from pdenet.training.records import recorded_data
 
-__all__ = ["Repeated", "load_repeat", "repeat"]
+__all__ = ["Repeated", "repeat"]
 
 KIND = Kind(
     "repeats",
@@ -121,30 +118,6 @@ def _child(asked: Repeated, seed: int, options: Sequence[str]) -> Child:
         log=run / "output.log",
         finished=lambda: finished(run, config),
         events=run / "log.jsonl",
-    )
-
-
-def load_repeat(run: Path, seed: int) -> Repeat:
-    """A finished run as one of many.
-
-    Raises CheckpointError where it holds no equation or its data are gone.
-    """
-    found, data = load_equation(run / "equation.json"), recorded_data(run)
-    if data is None:
-        raise CheckpointError(f"the data of '{run}' are gone: put them back where they were")
-    truth = truth_in(data)
-    kept, dropped = kept_weights(found.pde), dropped_weights(found)
-    with open_data(data) as opened:
-        weighed = with_shares((*kept, *dropped), opened)
-    return Repeat(
-        seed=seed,
-        found=found.pde,
-        stderr=found.stderr,
-        comparison=None if truth is None else compare(found.pde, truth),
-        seconds={"train": seconds_of_training(run), "extract": found.seconds.get("total", 0.0)},
-        kept=weighed[: len(kept)],
-        remainder=weighed[len(kept) :],
-        unknown=found.unknown,
     )
 
 

@@ -13,13 +13,13 @@ from typing import Any
 from pdenet.cli.console import note, print_json, print_rows, print_text
 from pdenet.discovery import Unknown, complete_lines
 from pdenet.discovery.refine.result import Refinement
+from pdenet.evaluation.coefficients import Coefficient, Source
+from pdenet.evaluation.records import document
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, Row, compare
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import Style, format_monomial, format_number, format_value
 from pdenet.report import refined
-from pdenet.report.coefficients import Coefficient, Source
-from pdenet.report.records import document
 from pdenet.report.summaries import coefficient_line, source_line
 from pdenet.report.typeset import equations, unicode_text
 

@@ -18,22 +18,23 @@ import click
 
 from pdenet.cli.board import Board
 from pdenet.cli.children import Child, Ended, jobs_for, side_by_side
-from pdenet.cli.console import note, print_json
+from pdenet.cli.console import note, print_json, print_rows
 from pdenet.cli.folders import Kind, new_folder
-from pdenet.cli.measure import Measured, measure, panels, print_table
 from pdenet.cli.named import with_preset
 from pdenet.cli.options import given
 from pdenet.cli.origin import MAKES_DATA, check_origin, data_file
 from pdenet.cli.plan import PLAN, Plan, finished, refuse_failures, typed
 from pdenet.cli.runs import how_to_go_on
 from pdenet.cli.settings import training_config
-from pdenet.cli.variants import Values, Variant, centre_of, to_toml, unique, variants
+from pdenet.device import device_named
 from pdenet.errors import ConfigError
+from pdenet.evaluation.study import Measured, measure
+from pdenet.evaluation.variants import Values, Variant, centre_of, to_toml, unique, variants
 from pdenet.report.factors import factor_figure
 from pdenet.report.files import write_png, write_text
+from pdenet.report.study import panels, study_table
 from pdenet.storage import open_data
 from pdenet.training.config import TrainingConfig
-from pdenet.training.run import device_named
 from pdenet.words import counted
 
 __all__ = ["work"]
@@ -208,5 +209,6 @@ def _tell(
     if as_json:
         print_json(document)
     else:
-        print_table(measured, study.values)
+        header, cells = study_table(measured, study.values)
+        print_rows("", header, cells, numeric=header[5:])
     note(f"study: {study.folder / 'study.json'}" + ", with study.png" * bool(rows))

@@ -18,7 +18,7 @@ from pdenet.errors import EquationError
 from pdenet.pde.definition import PDE
 from pdenet.pde.names import closest
 
-__all__ = ["Entry", "catalogue", "get"]
+__all__ = ["Entry", "catalogue", "entry_of", "get"]
 
 _PDE_NET = "PDE-Net (Long, Lu, Ma, Dong, ICML 2018, arXiv:1710.09668)"
 _PDE_NET_2 = "PDE-Net 2.0 (Long, Lu, Dong, J. Comput. Phys. 399, 2019, arXiv:1812.04426)"
@@ -165,3 +165,15 @@ def get(name: str) -> Entry:
         near = closest(name, catalogue)
         raise EquationError(f"no equation named {name!r}{near}: there are {', '.join(catalogue)}")
     return catalogue[name]
+
+
+def entry_of(pde: PDE | None, name: object = None) -> Entry | None:
+    """The entry of that name, or else the one that `pde` is with any values of its parameters; None
+    where there is neither. name: as metadata of a file say it, which may be anything."""
+    if isinstance(name, str) and name in catalogue:
+        return catalogue[name]
+    for entry in catalogue.values():
+        same = pde is not None and set(pde.parameters) == set(entry.pde.parameters)
+        if same and pde is not None and entry.pde.substitute(**pde.parameters) == pde:
+            return entry
+    return None

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pdenet.errors import OutputError
+from pdenet.evaluation.prediction import Prediction
 from pdenet.report.forecast import colour_of, draw_errors
 from pdenet.report.gallery import (
     FIELDS_MAP,
@@ -23,7 +24,6 @@ from pdenet.report.gallery import (
     predictors,
     slice_of,
 )
-from pdenet.report.prediction import Prediction
 from pdenet.report.style import INK, label, plain
 from pdenet.storage.atomic import reason
 

@@ -11,30 +11,18 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from pdenet.report.evidence import Evidence
+from pdenet.evaluation.evidence import Evidence
+from pdenet.evaluation.score import error_percentiles
 from pdenet.report.style import COLOURS, GREY, INK, Drawing, label, log_limits, new_axes, plain
 from pdenet.words import counted
 
-__all__ = ["PERCENTILES", "error_figure", "error_percentiles", "loss_figure"]
-
-PERCENTILES = (0, 25, 50, 75, 100)
+__all__ = ["error_figure", "loss_figure"]
 
 _SIZE = (5.0, 3.3)
 _BOX = (0.62, 0.46, 4.26, 2.36)
 # An error beyond this is a run that blew up; the axis ends here.
 _HIGHEST = 1e3
 _NAMES = {"equation": "found equation", "network": "network", "noise": "noise of the data"}
-
-
-def error_percentiles(errors: np.ndarray) -> np.ndarray:
-    """Percentiles 0, 25, 50, 75, 100 over trajectories, (5, time); inf where runs blew up.
-
-    errors: (trajectory, time), NaN or inf once a trajectory has blown up.
-    """
-    huge = 1e300
-    finite = np.where(np.isfinite(errors), errors, huge)
-    percentiles = np.percentile(finite, PERCENTILES, axis=0)
-    return np.where(percentiles > 1e-3 * huge, np.inf, percentiles)
 
 
 def error_figure(evidence: Evidence) -> Drawing | None:

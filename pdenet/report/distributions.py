@@ -16,8 +16,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from pdenet.evaluation.repeats import Repeat, Spread, remainders, spreads
 from pdenet.pde.render import Style, format_monomial, format_number
-from pdenet.report.repeats import Repeat, Spread, remainders, spreads
 from pdenet.report.style import COLOURS, GREY, INK, label, plain, styled
 from pdenet.words import counted
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from pdenet.errors import OutputError
+from pdenet.evaluation.evidence import Evidence
+from pdenet.evaluation.records import record
 from pdenet.foreign import json_text
 from pdenet.pde.compare import compare
-from pdenet.report.evidence import Evidence
 from pdenet.report.figures import draw
 from pdenet.report.files import write_text
 from pdenet.report.page import render
-from pdenet.report.records import record
 
 __all__ = ["Report", "build", "form_of"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pdenet.report.evidence import Evidence
+from pdenet.evaluation.evidence import Evidence
 from pdenet.report.panel import Plane, limits, middle, panel, unit
 from pdenet.report.style import Drawing, label, plain
 

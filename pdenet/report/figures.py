@@ -8,8 +8,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from pdenet.evaluation.evidence import Evidence
 from pdenet.report.curves import error_figure, loss_figure
-from pdenet.report.evidence import Evidence
 from pdenet.report.fields import Row, field_rows
 from pdenet.report.files import write_text
 from pdenet.report.kernels import filter_figures

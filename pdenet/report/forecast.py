@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from pdenet.report.curves import error_percentiles
-from pdenet.report.prediction import EQUATION, NETWORK, TRUTH, Prediction
+from pdenet.evaluation.prediction import EQUATION, NETWORK, TRUTH, Prediction
+from pdenet.evaluation.score import error_percentiles
 from pdenet.report.style import COLOURS, GREY, INK, label, log_limits, new_axes, plain
 
 __all__ = ["colour_of", "draw_errors", "error_figure", "ordered"]

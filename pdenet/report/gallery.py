@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from pdenet.evaluation.prediction import EQUATION, NETWORK, Prediction
 from pdenet.grid import Grid
 from pdenet.report.forecast import colour_of
-from pdenet.report.prediction import EQUATION, NETWORK, Prediction
 from pdenet.report.style import INK, label, plain
 
 __all__ = [

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from pdenet.report.evidence import Evidence
+from pdenet.evaluation.evidence import Evidence
 from pdenet.report.style import COLOURS, INK, Drawing, label, new_axes, plain
 
 __all__ = ["derivative_name", "filter_figures", "number"]

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.axes import Axes
 
-from pdenet.report.coefficients import Coefficient
-from pdenet.report.evidence import Evidence
+from pdenet.evaluation.coefficients import Coefficient
+from pdenet.evaluation.evidence import Evidence
 from pdenet.report.fields import Row
 from pdenet.report.panel import Plane, limits, middle, name_axis, panel
 from pdenet.report.style import COLOURS, INK, Drawing, label, new_axes, plain

@@ -14,10 +14,10 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from pdenet.errors import OutputError
+from pdenet.evaluation.prediction import Prediction, to_text
 from pdenet.report.animation import animate, require_writer
 from pdenet.report.forecast import error_figure
 from pdenet.report.gallery import gallery_figure
-from pdenet.report.prediction import Prediction, to_text
 from pdenet.report.style import styled
 from pdenet.storage.atomic import reason
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import jinja2
 
+from pdenet.evaluation.evidence import Evidence
 from pdenet.foreign import one_line
 from pdenet.pde.render import format_monomial, format_number
 from pdenet.report import escape, refined, summaries, tables, typeset
 from pdenet.report.escape import Raw
-from pdenet.report.evidence import Evidence
 from pdenet.report.fields import middle_plane, relative_error
 from pdenet.report.figures import Plates
 from pdenet.report.kernels import derivative_name

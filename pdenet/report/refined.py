@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 
 from pdenet.discovery.refine.result import Alternative, Decision, Refinement, Table
+from pdenet.evaluation.evidence import Evidence
 from pdenet.pde import PDE
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import Style, format_number, format_value
-from pdenet.report.evidence import Evidence
 from pdenet.report.typeset import flat_terms
 from pdenet.words import counted
 

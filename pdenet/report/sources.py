@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.axes import Axes
 
-from pdenet.report.coefficients import Source
-from pdenet.report.evidence import Evidence
+from pdenet.evaluation.coefficients import Source
+from pdenet.evaluation.evidence import Evidence
 from pdenet.report.fields import Row
 from pdenet.report.style import COLOURS, GREY, INK, Drawing, label, new_axes, plain
 from pdenet.report.summaries import extrapolation

@@ -1,6 +1,6 @@
 """Coefficients in space and sources in words: rows of a table, a line each, and sentences.
 
-Nothing is measured here: `pdenet.report.coefficients` does that.
+Nothing is measured here: `pdenet.evaluation.coefficients` does that.
 """
 
 from collections.abc import Iterable
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pdenet.discovery import FittedCurve, FittedMap
+from pdenet.evaluation.coefficients import Coefficient, Source
 from pdenet.pde.compare import FieldError, root_mean_square
 from pdenet.pde.render import format_number
-from pdenet.report.coefficients import Coefficient, Source
 from pdenet.report.tables import percent
 
 __all__ = [

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pdenet.evaluation.evidence import Evidence
+from pdenet.evaluation.score import error_percentiles
 from pdenet.events import TermDropped
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import format_monomial, format_number
-from pdenet.report.curves import error_percentiles
-from pdenet.report.evidence import Evidence
 from pdenet.report.typeset import flat_terms
 from pdenet.words import counted
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import torch
 
 from pdenet.dataset import load
+from pdenet.device import device_named
 from pdenet.errors import ConfigError, DataError
 from pdenet.events import OrderChosen
 from pdenet.storage import Data, require_periodic
 from pdenet.training.config import TrainingConfig
 from pdenet.training.order import choose_order, with_order
-from pdenet.training.run import Run, device_named, network_for, start_run
+from pdenet.training.run import Run, network_for, start_run
 from pdenet.types import Trajectory
 from pdenet.words import counted
 

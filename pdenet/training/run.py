@@ -21,8 +21,9 @@ from typing import Any
 import torch
 
 from pdenet.boundary import endpoints
+from pdenet.device import device_named
 from pdenet.discovery.strict import as_kind, as_whole
-from pdenet.errors import CheckpointError, ConfigError, DeviceError, OutputError
+from pdenet.errors import CheckpointError, ConfigError, OutputError
 from pdenet.events import CheckpointSaved, Event, Listener, to_record
 from pdenet.model import NetworkShape, PDENet, SplineShape
 from pdenet.optimise import LBFGSState
@@ -39,7 +40,7 @@ from pdenet.training.config import (
 from pdenet.training.progress import MOST_DOUBLINGS, MOST_SUBSTEPS, Progress
 from pdenet.words import counted
 
-__all__ = ["Run", "device_named", "network_for", "read_run", "start_run", "versions"]
+__all__ = ["Run", "network_for", "read_run", "start_run", "versions"]
 
 
 @dataclass(frozen=True)
@@ -212,24 +213,6 @@ def read_run(folder: Path) -> Run:
         reason = "an entry is missing: " * isinstance(error, KeyError) + str(error)
         raise CheckpointError(f"'{path}' cannot be read ({reason}): train again") from error
     return Run(folder, config, source)
-
-
-def device_named(name: str) -> torch.device:
-    """The device of that name; "auto" is a GPU where there is one.
-
-    Raises DeviceError for a device that this machine does not have.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise DeviceError(
-            f"the device {name!r} cannot be used here ({str(error).splitlines()[0]}): use 'auto' "
-            "or 'cpu'"
-        ) from error
-    return device
 
 
 def network_for(data: Data, config: TrainingConfig, generator: torch.Generator) -> PDENet:

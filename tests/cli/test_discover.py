@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from pdenet.cli import main
-from pdenet.cli.reporting import stage_curves
 from pdenet.discovery import load_equation
+from pdenet.evaluation.evidence import PAPERS, Evidence
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.problem import Problem
-from pdenet.report import PAPERS, Evidence
 from pdenet.storage import create, open_data, write_arrays
 
 pytestmark = pytest.mark.slow
@@ -339,14 +338,3 @@ def test_a_wrong_configuration(text, said, tmp_path, data, refused):
     message = refused(["train", data, "-o", tmp_path / "run", "--config", config])
     assert all(part in message for part in said), message
     assert not (tmp_path / "run").exists()
-
-
-def test_stages_that_are_resumed_are_one_curve():
-    def iteration(n, loss):
-        return {"event": "Iteration", "stage": "a", "iteration": n, "loss": loss}
-
-    begun = {"event": "StageStarted", "stage": "a", "blocks": 2}
-    lost = [begun, iteration(1, 3.0), iteration(2, 2.0), iteration(3, 9.0)]
-    (curve,) = stage_curves([*lost, begun, iteration(3, 1.0), iteration(4, 0.5)])
-    assert list(curve.iterations) == [1, 2, 3, 4]
-    assert list(curve.loss) == [3, 2, 1, 0.5]

@@ -8,9 +8,8 @@ import pytest
 from PIL import Image
 
 from pdenet.cli import main
-from pdenet.cli.fresh import Fresh, simulated, stored_frames
-from pdenet.cli.predict import Request, predict_run
 from pdenet.discovery import load_equation
+from pdenet.evaluation.run import Request, predict_run
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.problem import Problem
@@ -238,12 +237,6 @@ def test_the_trajectories_of_a_file(run, data, tmp_path, every, capsys):
     assert blocks.shape[0] == len(whole[::every])
 
 
-def test_steps_between_frames_make_no_difference(run, data, tmp_path):
-    every = predict_run(run, Request(measured(tmp_path / "a.h5", data)))
-    fifth = predict_run(run, Request(measured(tmp_path / "b.h5", data, every=5)))
-    assert fifth.errors["network"] == pytest.approx(every.errors["network"][:, ::5], abs=1e-13)
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -283,31 +276,8 @@ def test_an_unknown_truth_asks_for_data(data, settings, tmp_path, refused):
     assert "initial fields" in refused(["predict", run])
 
 
-def test_fresh_fields_are_no_training_fields(data):
-    with open_data(data) as opened:
-        trained = opened.read(frames=slice(0, 1))[:, 0]
-        fresh = simulated(opened, Fresh(6, 3), [])
-        again = simulated(opened, Fresh(6, 2, seed=1), [])
-        noisy = simulated(opened, Fresh(6, 2, noise=0.01), [])
-    assert fresh.states.shape == (3, 6, 1, 64)
-    distances = np.abs(fresh.start[:, None] - trained[None]).max(axis=(2, 3))
-    assert distances.min() > 0.1
-    assert np.array_equal(again.states, fresh.states[:2])
-    # Noise is in what predictions start from, not in what they are measured against.
-    assert np.array_equal(noisy.states, again.states)
-    scatter = (noisy.start - again.start).std() / again.start.std(axis=(1, 2)).mean()
-    assert 0.005 < scatter < 0.02
-
-
 def test_the_seed_of_the_training_is_refused(run, refused):
     assert "--seed 1" in refused(["predict", run, "--seed", "0"])
-
-
-def test_frames_that_are_kept():
-    assert stored_frames(11, [2], 1) == tuple(range(11))
-    many = stored_frames(1001, [3, 40, 5000], 1)
-    assert many[0] == 0 and many[-1] == 1000 and {3, 40} < set(many) and len(many) <= 103
-    assert len(stored_frames(1001, [], 1 << 26)) <= 9
 
 
 def test_another_network_beside(run, extracted, tmp_path, capsys, refused):

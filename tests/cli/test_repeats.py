@@ -15,8 +15,8 @@ import pytest
 
 from pdenet.cli import main
 from pdenet.cli.board import Board
-from pdenet.cli.repeats import load_repeat
 from pdenet.discovery import load_equation
+from pdenet.evaluation.repeats import load_repeat
 from pdenet.storage import open_data
 
 pytestmark = pytest.mark.slow

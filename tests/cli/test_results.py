@@ -180,8 +180,7 @@ def test_a_read_out_whose_data_are_gone_has_no_truth():
 
 def test_the_report_of_a_run_shows_its_maps_and_sources(trained, data, tmp_path):
     found = read_out()
-    result = result_of(found, data, SECONDS)
-    path = write_report(trained, result, found, tmp_path / "report.html", data=data)
+    path = write_report(trained, found, tmp_path / "report.html", data=data, seconds=SECONDS)
     text = path.read_text(encoding="utf-8")
     assert "<h2>Coefficients</h2>" in text and "<h2>Source</h2>" in text
     assert "Beyond u in [−1, 1.5] the formula is an extrapolation" in text

@@ -7,7 +7,7 @@ from pdenet.boundary import check_boundaries
 from pdenet.errors import EquationError
 from pdenet.grid import Grid
 from pdenet.pde import PDE, Jet
-from pdenet.pde.catalogue import catalogue, get
+from pdenet.pde.catalogue import catalogue, entry_of, get
 from pdenet.pde.compile import compile_rhs
 
 ENTRIES = list(catalogue.values())
@@ -66,3 +66,11 @@ def test_boundaries_fit_the_grid(entry):
 def test_unknown_name_lists_the_names():
     with pytest.raises(EquationError, match=r"did you mean 'burgers'.*diffusion"):
         get("burger")
+
+
+def test_the_entry_of_an_equation_is_known_by_its_name_or_its_form():
+    burgers = get("burgers-1d")
+    assert entry_of(None, "burgers-1d") is burgers
+    assert entry_of(PDE("u_t = -u*u_x + nu*u_xx", nu=0.3)) is burgers
+    assert entry_of(PDE("u_t = -u*u_x + 0.1*u_xx")) is None  # no parameter tells what it was from
+    assert entry_of(PDE("u_t = u_xxxxx"), ["what is this"]) is None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pdenet.report import curves, fields, kernels, panel, style
-from pdenet.report.curves import error_figure, error_percentiles, loss_figure
+from pdenet.report.curves import error_figure, loss_figure
 from pdenet.report.kernels import derivative_name
 
 SYNTHETIC = runpy.run_path(str(Path(__file__).with_name("synthetic.py")))
@@ -89,14 +89,6 @@ def test_the_middle_plane_is_said():
     evidence = three_dimensions()
     assert fields.middle_plane(evidence) == pytest.approx(np.pi)
     assert fields.middle_plane(burgers()) is None
-
-
-def test_percentiles_of_trajectories_that_blew_up_are_infinite():
-    errors = np.array([[0.1, 0.2], [0.2, np.inf], [0.3, np.nan], [0.4, 0.5], [0.5, np.inf]])
-    bands = error_percentiles(errors)
-    assert bands[:, 0] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
-    assert bands[0, 1] == 0.2
-    assert np.isinf(bands[2:, 1]).all()
 
 
 def test_there_is_no_curve_without_numbers():

@@ -1,91 +1,26 @@
-"""A long prediction: percentiles by hand, the record, and what the figures show."""
+"""A long prediction: what the figures show."""
 
 from __future__ import annotations
 
 import itertools
-import json
+import runpy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pdenet.errors import DataError, OutputError
-from pdenet.grid import Grid
+from pdenet.errors import OutputError
+from pdenet.evaluation.prediction import record
 from pdenet.report.animation import animate
 from pdenet.report.forecast import colour_of, error_figure, ordered
 from pdenet.report.gallery import gallery_figure, shown_times
 from pdenet.report.outlook import write_prediction
-from pdenet.report.prediction import Prediction, median_trajectory, record, to_text
 from pdenet.report.style import styled
 
-SHAPES = {1: (40,), 2: (24, 20), 3: (10, 9, 8)}
-
-
-def made(ndim=2, fields=("u",), steps=11, **changes):
-    """Waves that travel; predictions that fall behind."""
-    grid = Grid(SHAPES[ndim], tuple(2 * np.pi * (1 + axis) for axis in range(ndim)))
-    times = np.linspace(0, 1, steps)
-    mesh = grid.mesh()
-
-    def states(speed):
-        return np.array(
-            [
-                [
-                    np.sin(mesh[0] - speed * t + k) + 0.3 * sum(np.cos(x) for x in mesh[1:])
-                    for k, _ in enumerate(fields)
-                ]
-                for t in times
-            ]
-        )
-
-    growth = np.outer([1.0, 2.0, 3.0, 4.0, 5.0], times)
-    values = {
-        "grid": grid,
-        "fields": fields,
-        "times": times,
-        "errors": {
-            "equation": 1e-4 * growth,
-            "true equation": 1e-6 * growth,
-            "network": 1e-2 * growth,
-            "network of frozen": 1e-1 * growth,
-        },
-        "window": 0.1,
-        "trained": 0.2,
-        "shown": 2,
-        "observed": states(1.0),
-        "predicted": {"network": states(0.9), "equation": states(0.999)},
-    }
-    return Prediction(**{**values, **changes})
-
-
-def test_the_record_holds_percentiles_and_what_was_lost():
-    errors = np.array([[0.0, 1.0], [0.0, 2.0], [0.0, 3.0], [0.0, 4.0], [0.0, np.nan]])
-    prediction = made(steps=2, errors={"equation": errors, "network": errors[:4]}, trained=0.25)
-    document = json.loads(to_text(record(prediction)))
-    equation, network = (document["predictors"][name] for name in ("equation", "network"))
-    last = {key: band[1] for key, band in equation["percentiles"].items()}
-    assert last == {"0": 1.0, "25": 2.0, "50": 3.0, "75": 4.0, "100": None}
-    assert equation["lost"] == [0.0, 0.2] and network["lost"] == [0.0, 0.0]
-    last = {key: band[1] for key, band in network["percentiles"].items()}
-    assert last == {"0": 1.0, "25": 1.75, "50": 2.5, "75": 3.25, "100": 4.0}
-    assert equation["errors"][4] == [0.0, None]
-    assert document["horizon"] == {"window": 0.1, "trained": 0.25, "predicted": 1.0, "times": 4.0}
-    assert document["median"]["network"] == {"window": 0.0, "trained": 0.0, "end": 2.5}
-
-
-def test_the_median_trajectory_counts_blow_ups_as_worst():
-    last = np.array([[5.0], [np.nan], [1.0], [2.0], [np.inf]])
-    assert median_trajectory(last) == 0
-    assert median_trajectory(last[:4]) == 3
-    assert median_trajectory(np.full((3, 1), np.nan)) in range(3)
-
-
-def test_numbers_that_do_not_belong_together():
-    with pytest.raises(DataError, match="observed"):
-        made(observed=np.zeros((3, 1, 24, 20)))
-    with pytest.raises(DataError, match="errors of the network"):
-        made(errors={"network": np.zeros((5, 3))})
+MADE = runpy.run_path(str(Path(__file__).parents[1] / "evaluation" / "made_prediction.py"))
+SHAPES, made = MADE["SHAPES"], MADE["made"]
 
 
 def test_error_figure_draws_the_medians_and_the_horizon():

@@ -1,109 +1,20 @@
-"""Statistics over repeats, the equation that most of them found, and the figures."""
+"""The figures of repeats and of studies."""
 
-import json
 import math
+import runpy
+from pathlib import Path
 
 import pytest
 
-from pdenet.pde import PDE
-from pdenet.pde.compare import compare
 from pdenet.report.distributions import MOST_REMAINDERS, coefficient_figure, remainder_figure
 from pdenet.report.factors import Curve, Panel, factor_figure
 from pdenet.report.files import write_png
-from pdenet.report.repeats import Repeat, Weight, consensus, remainders, spreads, summary
 
-TRUTH = PDE("u_t = -u*u_x + nu*u_xx", nu=0.1)
-
-
-def weights(pde, share=0.5):
-    return tuple(
-        Weight(name, monomial, value, share)
-        for name, terms in pde.numeric_terms().items()
-        for monomial, value in terms.items()
-    )
+REPEATS = runpy.run_path(str(Path(__file__).parents[1] / "evaluation" / "made_repeats.py"))
+TRUTH, THREE, repeat = REPEATS["TRUTH"], REPEATS["THREE"], REPEATS["repeat"]
 
 
-def repeat(seed, text, left="", truth=TRUTH):
-    found = PDE(f"u_t = {text}", coordinates=("x",))
-    return Repeat(
-        seed=seed,
-        found=found,
-        stderr={"u": dict.fromkeys(found.numeric_terms()["u"], 0.01)},
-        comparison=None if truth is None else compare(found, truth),
-        seconds={"train": 1.0},
-        kept=weights(found),
-        remainder=weights(PDE(f"u_t = {left}", coordinates=("x",)), 1e-3) if left else (),
-    )
-
-
-THREE = [
-    repeat(0, "-1.02*u*u_x + 0.1*u_xx", "0.01*u"),
-    repeat(1, "-1*u*u_x + 0.3*u_xx + 0.3*u^2", "0.03*u + 0.01*u_x"),
-    repeat(2, "-0.98*u*u_x + 0.3*u_x"),
-]
-
-
-def test_spreads_have_the_true_terms_first():
-    found = {spread.term: spread for spread in spreads(THREE)}
-    assert list(found)[:2] == ["u*u_x", "u_xx"] and set(found) == {"u*u_x", "u_xx", "u_x", "u**2"}
-    convection, diffusion = found["u*u_x"], found["u_xx"]
-    assert (convection.count, convection.of, convection.truth) == (3, 3, -1)
-    assert convection.mean == pytest.approx(-1) and convection.median == -1
-    assert convection.std == pytest.approx(0.02)
-    assert diffusion.count == 2 and diffusion.mean == pytest.approx(0.2)
-    assert diffusion.values == {0: 0.1, 1: 0.3}
-    assert found["u_x"].truth is None and math.isnan(found["u_x"].std)
-
-
-def test_a_true_term_that_no_repeat_found_is_there():
-    (convection, diffusion) = spreads([repeat(0, "-u*u_x")])
-    assert (convection.count, diffusion.count) == (1, 0)
-    assert diffusion.to_json()["mean"] is None and diffusion.to_json()["truth"] == 0.1
-
-
-def test_remainders_are_what_was_dropped():
-    found = {spread.term: spread for spread in remainders(THREE)}
-    assert {term: spread.count for term, spread in found.items()} == {"u": 2, "u_x": 1}
-    assert found["u"].mean == pytest.approx(0.02)
-    assert found["u"].to_json()["share"] == 1e-3
-
-
-def test_the_consensus_is_what_most_found():
-    assert consensus(THREE) == PDE("u_t = -u*u_x + 0.2*u_xx", coordinates=("x",))
-    # A half is no majority.
-    assert consensus(THREE[1:]) == PDE("u_t = -0.99*u*u_x", coordinates=("x",))
-    nothing = [repeat(0, "u"), repeat(1, "u_x"), repeat(2, "u_xx")]
-    assert consensus(nothing).terms() == {"u": {}}
-
-
-def test_coefficients_that_vary_in_space():
-    truth = PDE("u_t = (1 + cos(x))*u_x", coordinates=("x",))
-    pair = [PDE(f"u_t = ({a} + {b}*cos(x))*u_x") for a, b in ((1.1, 0.9), (0.9, 1.3))]
-    flat = [
-        tuple(
-            Weight("u", m * b, value, 0.1)
-            for m, bases in pde.expansions()["u"].items()
-            for b, value in bases.items()
-        )
-        for pde in pair
-    ]
-    repeats = [Repeat(k, pde, {}, compare(pde, truth), {}, flat[k]) for k, pde in enumerate(pair)]
-    assert {s.term: (s.count, s.truth) for s in spreads(repeats)} == {
-        "u_x": (2, 1.0),
-        "cos(x)*u_x": (2, 1.0),
-    }
-    agreed = compare(consensus(repeats), truth)
-    assert agreed.exact and agreed.einf == pytest.approx(0.1)
-
-
-def test_the_summary_is_plain_and_finite():
-    document = summary(THREE, TRUTH)
-    assert document == json.loads(json.dumps(document, allow_nan=False))
-    assert document["exact"] == 1 and document["count"] == 3
-    assert document["consensus"]["scores"]["einf"] == pytest.approx(1)
-    assert document["repeats"][1]["remainder"][0]["share"] == 1e-3
-    unknown = [repeat(0, "u_x", truth=None)]
-    assert summary(unknown, None)["exact"] is None
+weights = REPEATS["weights"]
 
 
 def texts(figure):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from pdenet.integrators.tableau import TABLEAUS
 from simulators.stability import largest_step
 from simulators.stepping import SCHEMES, Scheme, Stepper
 
@@ -58,14 +59,18 @@ def test_the_whole_rectangle_is_stable_at_the_limit_and_not_much_beyond(scheme):
         assert scheme.growth(1.06 * h * (a + 1j * b)).max() > 1
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "message"),
-    [
-        (((), (0.5,)), (0.5, 0.6), "not consistent"),
-        (((), (0.5,)), (1.0, 0.0), "second order"),
-        (((0.5,),), (1.0,), "not explicit"),
-    ],
-)
-def test_a_wrong_tableau_is_refused(a, b, message):
-    with pytest.raises(ValueError, match=message):
-        Scheme("wrong", 2, a, b)
+def test_schemes_are_the_tableaus_to_the_last_digit():
+    assert {name: (scheme.a, scheme.b, scheme.c) for name, scheme in SCHEMES.items()} == {
+        "ssprk3": (((), (1.0,), (0.25, 0.25)), (1 / 6, 1 / 6, 2 / 3), (0.0, 1.0, 0.5)),
+        "rk4": (
+            ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)),
+            (1 / 6, 1 / 3, 1 / 3, 1 / 6),
+            (0.0, 0.5, 0.5, 1.0),
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", ["euler", "midpoint", "heun"])
+def test_schemes_of_low_order_have_no_stable_step_for_waves_that_only_turn(name):
+    assert largest_step(Scheme.of(TABLEAUS[name]), 0.0, 10.0) < 0.01
+    assert largest_step(SCHEMES["rk4"], 0.0, 10.0) > 0.28

@@ -6,13 +6,13 @@ import math
 import pytest
 import torch
 
-from pdenet.errors import CheckpointError, ConfigError, DeviceError, OutputError
+from pdenet.errors import CheckpointError, ConfigError, OutputError
 from pdenet.estimator import train
 from pdenet.events import Iteration
 from pdenet.storage import open_data
 from pdenet.training.config import StageConfig, TrainingConfig, validated
 from pdenet.training.order import with_order
-from pdenet.training.run import device_named, network_for, read_run, start_run
+from pdenet.training.run import network_for, read_run, start_run
 
 CONFIG = TrainingConfig(
     seed=5,
@@ -196,12 +196,3 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path, small_data):
     with pytest.raises(OutputError, match=r"cannot write .*Not a directory") as caught:
         train(small_data, tmp_path / "file" / "run", CONFIG)
     one_line(caught)
-
-
-def test_devices():
-    assert device_named("cpu") == torch.device("cpu")
-    assert device_named("auto").type in ("cpu", "cuda")
-    for name in ("gpu", "cuda:99", "meta:x", ""):
-        with pytest.raises(DeviceError, match="use 'auto' or 'cpu'") as caught:
-            device_named(name)
-        one_line(caught)

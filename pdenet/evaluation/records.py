@@ -28,12 +28,12 @@ from typing import Any
 from pdenet.discovery import FittedCurve, FittedMap, Unknown, complete_lines
 from pdenet.discovery.refine.result import Refinement
 from pdenet.discovery.refined import refinement_record
+from pdenet.evaluation.coefficients import Coefficient, Source
+from pdenet.evaluation.evidence import Evidence
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import format_monomial
-from pdenet.report.coefficients import Coefficient, Source
-from pdenet.report.evidence import Evidence
 
 __all__ = ["document", "record"]
 

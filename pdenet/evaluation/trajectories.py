@@ -25,10 +25,14 @@ from simulators.initial import trajectory_generator
 
 __all__ = ["Fresh", "Observed", "read_from", "require_same_problem", "simulated", "stored_frames"]
 
-# Frames at which errors are taken: enough for smooth curves; and what they may take in memory.
 MOST_STORED = 101
+"""Frames at which errors are taken: enough for smooth curves."""
+
 MOST_BYTES = 1 << 29
+"""Memory that the stored frames may take."""
+
 REFINE = 2
+"""How many times finer the grid is where nothing says on which one the data were solved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,26 +143,23 @@ def _noisy(start: np.ndarray, level: float, seed: int) -> np.ndarray:
 
 def _configuration(data: Data, fresh: Fresh) -> tuple[PDE, SimulationConfig]:
     """The equation, and the settings with which fresh data are like those of the file."""
-    advice = "give data to predict: 'pdenet predict RUN DATA.h5'"
     pde, grid, metadata = data.problem.pde, data.problem.grid, data.metadata
     if pde is None:
-        raise DataError(
+        raise _without_fresh(
             f"'{data.path}' does not say which equation its data are from, so that no fresh "
-            f"trajectories can be simulated: {advice}"
+            "trajectories can be simulated"
         )
     solver, initial = metadata.get("solver"), metadata.get("initial")
     if not (isinstance(solver, dict) and isinstance(initial, dict)) or any(grid.origin or ()):
-        raise DataError(
-            f"'{data.path}' was not made by 'pdenet simulate' and does not say how its initial "
-            f"fields were chosen: {advice}"
+        raise _without_fresh(
+            f"'{data.path}' was not simulated here and does not say how its initial fields were "
+            "chosen"
         )
     trained = metadata.get("seed")
     trained = trained if type(trained) is int else None
     if fresh.seed is not None and fresh.seed == trained:
-        raise ConfigError(
-            f"seed {fresh.seed} made the data of the training: give another one, such as --seed "
-            f"{fresh.seed + 1}"
-        )
+        told = f"seed {fresh.seed} made the data of the training: give another one, such as"
+        raise ConfigError(f"{told} {fresh.seed + 1}", shell=f"{told} --seed {fresh.seed + 1}")
     seed = fresh.seed if fresh.seed is not None else (trained or 0) + 1
     known = ("order", "scheme", "substeps", "cfl", "refine", "late_start")
     settings = {name: solver[name] for name in known if name in solver}
@@ -176,11 +177,18 @@ def _configuration(data: Data, fresh: Fresh) -> tuple[PDE, SimulationConfig]:
             seed=seed,
         )
     except (TypeError, ValueError) as error:
-        raise DataError(
-            f"'{data.path}' says nothing that can be used about how its data were made "
-            f"({error}): {advice}"
+        raise _without_fresh(
+            f"'{data.path}' says nothing that can be used about how its data were made ({error})"
         ) from error
     return pde, config
+
+
+def _without_fresh(told: str) -> DataError:
+    """Why no fresh trajectories can be simulated, and what can be predicted instead."""
+    return DataError(
+        f"{told}: give a file of trajectories to predict",
+        shell=f"{told}: give data to predict, as in 'pdenet predict RUN DATA.h5'",
+    )
 
 
 def read_from(path: Path, data: Data, marks: Sequence[float]) -> Observed:

@@ -5,32 +5,43 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from pdenet.boundary import Periodic
-from pdenet.cli.rollouts import load_network
 from pdenet.discovery import DiscoveredEquation, expansion
 from pdenet.errors import EquationError
+from pdenet.evaluation.forecast import load_network
 from pdenet.nn import FilterBank
 from pdenet.pde import PDE
 from pdenet.pde.compile import compile_rhs
 from pdenet.pde.expression import Monomial
 from pdenet.pde.jet import Jet
 from pdenet.pde.monomial import jet_powers
-from pdenet.report.repeats import Weight
 from pdenet.storage import Data
 from pdenet.training.run import read_run
 
-__all__ = ["dropped_weights", "kept_weights", "network_coefficients", "with_shares"]
+__all__ = ["Weight", "dropped_weights", "kept_weights", "network_coefficients", "with_shares"]
 
 logger = logging.getLogger(__name__)
 
-# Trajectories and frames over which the size of a term is measured: a sample is enough.
 TRAJECTORIES, FRAMES = 4, 8
-# As the filters of the read-out: long, and of the highest order.
+"""Trajectories and frames over which the size of a term is measured: a sample is enough."""
+
 LONGEST_FILTER = 13
+"""As the filters of the read-out: long, and of the highest order."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A term and its coefficient in one repeat. share: of u_t, where it was measured."""
+
+    field: str
+    monomial: Monomial
+    value: float
+    share: float | None = None
 
 
 def kept_weights(found: PDE) -> tuple[Weight, ...]:

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from pdenet.boundary import Dirichlet
-from pdenet.cli.weights import (
+from pdenet.discovery import DiscoveredEquation, assign
+from pdenet.evaluation.remainder import (
     dropped_weights,
     kept_weights,
     network_coefficients,
     with_shares,
 )
-from pdenet.discovery import DiscoveredEquation, assign
 from pdenet.events import TermDropped
 from pdenet.grid import Grid
 from pdenet.pde import PDE

@@ -1,7 +1,7 @@
 """What a report is made from: one frozen value of NumPy arrays and equations.
 
-The report reads nothing else: no network, no file and no run folder. Whoever made a discovery fills
-an `Evidence`, and the same value gives the page, the paper's table and the JSON.
+The report reads nothing else: no network, no file and no run folder. `gather` fills an `Evidence`
+from the records of a run, and the same value gives the page, the paper's table and the JSON.
 """
 
 from collections.abc import Mapping
@@ -14,15 +14,16 @@ import numpy as np
 from pdenet.discovery import FittedCurve, FittedMap, Unknown, unknown_functions
 from pdenet.discovery.refine.result import Refinement
 from pdenet.errors import DataError
+from pdenet.evaluation.coefficients import Coefficient, Source, coefficients, sources
+from pdenet.evaluation.stages import StageCurve
 from pdenet.events import TermDropped
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison
 from pdenet.pde.expression import Monomial
-from pdenet.report.coefficients import Coefficient, Source, coefficients, sources
 from pdenet.words import counted
 
-__all__ = ["PAPERS", "DataSource", "Evidence", "StageCurve"]
+__all__ = ["PAPERS", "DataSource", "Evidence"]
 
 PAPERS = (
     "Z. Long, Y. Lu, X. Ma, B. Dong. PDE-Net: Learning PDEs from Data. ICML 2018, "
@@ -30,22 +31,6 @@ PAPERS = (
     "Z. Long, Y. Lu, B. Dong. PDE-Net 2.0: Learning PDEs from data with a numeric-symbolic hybrid "
     "deep network. Journal of Computational Physics 399 (2019), 108925. arXiv:1812.04426",
 )
-
-
-@dataclass(frozen=True, eq=False)
-class StageCurve:
-    """The loss of one stage of training.
-
-    blocks: number of δt-blocks that the stage trains through.
-    iterations, loss: (points,) each; iterations count from the start of the stage.
-    validation: loss on the validation trajectories at the end of the stage; None if not measured.
-    """
-
-    name: str
-    blocks: int
-    iterations: np.ndarray
-    loss: np.ndarray
-    validation: float | None = None
 
 
 @dataclass(frozen=True)

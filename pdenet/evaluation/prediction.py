@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from pdenet.errors import DataError
+from pdenet.evaluation.score import PERCENTILES, error_percentiles
 from pdenet.grid import Grid
-from pdenet.report.curves import PERCENTILES, error_percentiles
 
 __all__ = ["EQUATION", "NETWORK", "TRUTH", "Prediction", "median_trajectory", "record", "to_text"]
 

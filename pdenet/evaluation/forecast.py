@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,20 +32,18 @@ from simulators.solver import Solver
 
 __all__ = [
     "Forecast",
-    "errors_of",
-    "fields_of",
     "load_network",
     "predict",
     "predict_with_network",
-    "relative_errors",
     "with_equation",
     "with_network",
 ]
 
 logger = logging.getLogger(__name__)
 
-# A state so much larger than the first frame is one of a rollout that has blown up.
 BLOWN_UP = 1e3
+"""A state so many times as large as the first frame is one of a rollout that has blown up."""
+
 _CPU = torch.device("cpu")
 
 
@@ -181,7 +179,8 @@ def predict(
 ) -> np.ndarray:
     """Solve `pde` from `start` (trajectory, field, *space): (trajectory, frame, field, *space).
 
-    Frames after a blow-up are NaN.
+    times: of the frames, the first is that of `start`. Frames after a blow-up are NaN, and so are
+    all but the first where the grid does not suit the solver; both are logged.
     """
     try:
         forecast = with_equation(pde, grid, times, boundaries=boundaries)
@@ -203,56 +202,6 @@ def predict_with_network(run: Path, data: Data, start: np.ndarray) -> np.ndarray
     try:
         model = load_network(run, data)
     except (CheckpointError, ConfigError, GridError) as error:
-        logger.warning("the report has no prediction of the network: %s", error)
+        logger.warning("the network predicts nothing: %s", error)
         return None
     return np.stack([*with_network(model, data.frames).frames(start)], axis=1)
-
-
-def relative_errors(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """‖û − u‖/‖u‖ of every trajectory and frame, (trajectory, frame)."""
-    axes = tuple(range(2, observed.ndim))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        size = np.sqrt((observed**2).sum(axis=axes))
-        errors: np.ndarray = np.sqrt(((predicted - observed) ** 2).sum(axis=axes)) / size
-    return errors
-
-
-def errors_of(
-    forecast: Forecast,
-    start: np.ndarray,
-    observed: np.ndarray,
-    stored: Sequence[int],
-    progress: Callable[[float], None] | None = None,
-) -> np.ndarray:
-    """The relative errors of a forecast, (trajectory, stored frame).
-
-    start: the first frames. observed: (trajectory, stored frame, field, *space), the truth at the
-    frames whose numbers are `stored`, ascending. progress: called with the fraction done.
-    Trajectories go in groups that fit the cache; no frame of the forecast is kept.
-    """
-    size = forecast.together
-    errors = np.full((len(start), len(stored)), np.nan)
-    for first in range(0, len(start), size):
-        members = slice(first, first + size)
-        for place, frame in enumerate(_at(forecast.frames(start[members]), stored)):
-            known = observed[members, place : place + 1]
-            errors[members, place] = relative_errors(frame[:, None], known)[:, 0]
-            if progress is not None:
-                share = len(known) / len(start)
-                progress(first / len(start) + share * (place + 1) / len(stored))
-    return errors
-
-
-def fields_of(forecast: Forecast, start: np.ndarray, stored: Sequence[int]) -> np.ndarray:
-    """The forecast from one first frame (field, *space): (stored frame, field, *space)."""
-    return np.stack([frame[0] for frame in _at(forecast.frames(start[None]), stored)])
-
-
-def _at(frames: Iterator[np.ndarray], stored: Collection[int]) -> Iterator[np.ndarray]:
-    """The frames of these numbers; none beyond the last of them is computed."""
-    wanted, last = frozenset(stored), max(stored)
-    for number, frame in enumerate(frames):
-        if number in wanted:
-            yield frame
-        if number == last:
-            return

@@ -4,31 +4,22 @@ import numpy as np
 import pytest
 
 from pdenet.boundary import Dirichlet, Neumann, Periodic
-from pdenet.cli.rollouts import Forecast, errors_of, fields_of, predict, with_equation
+from pdenet.evaluation.forecast import (
+    Forecast,
+    load_network,
+    predict,
+    predict_with_network,
+    with_equation,
+    with_network,
+)
+from pdenet.evaluation.score import errors_of, fields_of
 from pdenet.grid import Grid
 from pdenet.pde import PDE
+from pdenet.storage import open_data
 from simulators import trajectories
 
 LINE = Grid((32,), (2 * np.pi,))
 TIMES = np.linspace(0.0, 0.5, 11)
-
-
-def test_errors_of_a_forecast_by_hand():
-    observed = np.ones((2, 2, 1, 4))
-    forecast = Forecast(lambda start: iter([start, 1.1 * start, 1.5 * start, 9 * start]), 1)
-    errors = errors_of(forecast, observed[:, 0], observed, (0, 2))
-    assert errors == pytest.approx(np.array([[0.0, 0.5], [0.0, 0.5]]))
-    assert fields_of(forecast, observed[0, 0], (1, 3))[:, 0, 0] == pytest.approx([1.1, 9.0])
-
-
-def test_nothing_is_computed_beyond_the_last_stored_frame():
-    def frames(start):
-        yield start
-        yield start
-        pytest.fail("a frame that nobody wants was computed")
-
-    start = np.ones((1, 1, 4))
-    assert errors_of(Forecast(frames, 4), start, start[:, None], (1,)) == 0
 
 
 def test_a_trajectory_that_blows_up_takes_no_other_with_it():
@@ -95,3 +86,15 @@ def test_walls_along_one_axis_of_two():
     exact = np.exp(-(0.2 + 0.1 * np.pi**2) * TIMES)[:, None, None, None] * shape
     found = fields_of(forecast, shape[None], range(len(TIMES)))
     assert found == pytest.approx(exact, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_a_network_forecasts_with_its_own_blocks(trained, data):
+    with open_data(data) as opened:
+        model = load_network(trained, opened)
+        start = opened.read(trajectories=[0, 1], dtype="float64")[:, 0]
+        every = predict_with_network(trained, opened, start)
+    assert every.shape == (2, 11, 1, 64) and np.array_equal(every[:, 0], start)
+    step, second = (np.stack([*with_network(model, 6, k).frames(start)], axis=1) for k in (1, 2))
+    assert step == pytest.approx(every[:, :6], abs=1e-14)
+    assert second == pytest.approx(every[:, :11:2], abs=1e-13)

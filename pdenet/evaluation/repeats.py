@@ -15,35 +15,31 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as entry
+from pathlib import Path
 from typing import Any
 
-from pdenet.discovery import Unknown
+from pdenet.discovery import Unknown, load_equation
+from pdenet.errors import CheckpointError
+from pdenet.evaluation.records import document
+from pdenet.evaluation.remainder import Weight, dropped_weights, kept_weights, with_shares
+from pdenet.evaluation.stages import seconds_of_training
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import format_monomial
-from pdenet.report.records import document
+from pdenet.storage import open_data
+from pdenet.training.records import recorded_data
 
 __all__ = [
     "Repeat",
     "Spread",
-    "Weight",
     "agreed_unknown",
     "consensus",
+    "load_repeat",
     "remainders",
     "spreads",
     "summary",
 ]
-
-
-@dataclass(frozen=True)
-class Weight:
-    """A term and its coefficient in one repeat. share: of u_t, where it was measured."""
-
-    field: str
-    monomial: Monomial
-    value: float
-    share: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +117,30 @@ class Spread:
         return {"field": self.field, "term": self.term, "count": self.count, **finite}
 
 
+def load_repeat(run: Path, seed: int) -> Repeat:
+    """A finished run as one of many.
+
+    Raises CheckpointError where it holds no equation or its data are gone.
+    """
+    found, path = load_equation(run / "equation.json"), recorded_data(run)
+    if path is None:
+        raise CheckpointError(f"the data of '{run}' are gone: put them back where they were")
+    kept, dropped = kept_weights(found.pde), dropped_weights(found)
+    with open_data(path) as data:
+        truth = data.problem.pde
+        weighed = with_shares((*kept, *dropped), data)
+    return Repeat(
+        seed=seed,
+        found=found.pde,
+        stderr=found.stderr,
+        comparison=None if truth is None else compare(found.pde, truth),
+        seconds={"train": seconds_of_training(run), "extract": found.seconds.get("total", 0.0)},
+        kept=weighed[: len(kept)],
+        remainder=weighed[len(kept) :],
+        unknown=found.unknown,
+    )
+
+
 def spreads(repeats: Sequence[Repeat]) -> tuple[Spread, ...]:
     """Every true term and every one that some repeat kept: by field, the true ones first, in the
     order of the truth; the others by how often they were found."""
@@ -186,7 +206,7 @@ def summary(repeats: Sequence[Repeat], truth: PDE | None) -> dict[str, Any]:
     """Everything above as plain values; what is not finite is None.
 
     repeats: at least one. "exact": how many found the true terms and no others. "consensus" and
-    each of "repeats" are objects of `pdenet.report.records`.
+    each of "repeats" are objects of `pdenet.evaluation.records`.
     """
     agreed = consensus(repeats)
     known = [repeat.comparison for repeat in repeats if repeat.comparison is not None]
