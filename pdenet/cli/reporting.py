@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pdenet.boundary import Boundaries, Given, chosen
+from pdenet.boundary import Boundaries, chosen
 from pdenet.cli.named import named_equation
 from pdenet.cli.results import Result
 from pdenet.cli.rollouts import predict, predict_with_network, relative_errors
@@ -163,12 +163,12 @@ def write_report(
     *,
     data: Path | None,
     settings: Mapping[str, Any] | None = None,
-    boundary: Given | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the report of a run, in the form that the suffix of `output` names.
 
     run: None for an equation that no network was trained for; settings: those of the command then.
-    boundary: what holds at ends of axes in place of what the file of the data says.
+    about: boundary and outside, in place of what the file of the data says.
     result: what is printed; found: the read-out that it is from.
     Raises CheckpointError if the data that the run was trained on are gone.
     """
@@ -180,7 +180,9 @@ def write_report(
     if run is not None:
         config = read_record(run, "config.json")
     with open_data(data) as opened:
-        opened.assume(chosen(boundary, opened.problem.grid.axes))
+        said = about or {}
+        ends = chosen(said.get("boundary"), opened.problem.grid.axes)
+        opened.assume(ends, said.get("outside"))
         evidence = _evidence(run, config, result, found, opened)
     return build(evidence).write(output, overwrite=True)
 
