@@ -82,6 +82,8 @@ def test_what_was_typed_goes_before_the_file(window, problems, typed, ends, tmp_
         (["y:open"], "no axis 'y' for a boundary: axes are x"),
         (["x:v:open"], "no field 'v'"),
         (["open", "periodic"], "given twice"),
+        (["x:periodic", "x:u:dirichlet=0"], "the boundary of x is given twice"),
+        (["x:periodic", "x:dirichlet=0"], "the boundary of x is given twice"),
         (["x:open,periodic"], "periodic at both ends"),
         (["periodic"], "not periodic along x"),
     ],

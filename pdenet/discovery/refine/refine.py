@@ -19,7 +19,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from pdenet.discovery.equation import DiscoveredEquation
-from pdenet.discovery.refine.check import check_problem
+from pdenet.discovery.refine.check import check_problem, highest_order
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.contradiction import check_walls, left_at_walls
 from pdenet.discovery.refine.finish import finish
@@ -67,7 +67,8 @@ def refine(
     that are too small, walls that are wrong beyond doubt, and states that the memory cannot hold.
     """
     config, kept = config or RefineConfig(), kept or Kept()
-    check_problem(pde, data, problem, config)
+    check_problem(pde, data, problem, config, outside)
+    config = replace(config, order=highest_order(problem, outside, config.order))
     started = time.perf_counter()
     deadline = time.monotonic() + config.budget
 
