@@ -67,15 +67,16 @@ def as_file(
     fields: Sequence[str] | None,
     *,
     boundary: Given | None = None,
-    outside: Any = None,
     gaps: bool = False,
+    **beside: Any,
 ) -> Path:
     """The file of the data: `source`, or data.h5 in `folder`, made of an array.
 
     boundary: what holds at the ends of the axes, see `pdenet.boundary.chosen`. An axis of a plain
     grid that is not named is open where the grid has an endpoint or the data do not close, which is
-    said as a warning, and periodic elsewhere. outside: see `pdenet.storage.write_arrays`. Both go
-    into a file that is made here, and not into `source`.
+    said as a warning, and periodic elsewhere. beside: outside and sigma of
+    `pdenet.storage.write_arrays`. What is said goes into a file that is made here, and not into
+    `source`.
     gaps: whether NaN, and what an array masks, may stand for missing values.
     Raises DataError where grid, dt or fields are missing, or given beside a file, GridError for
     a boundary that is none.
@@ -93,12 +94,11 @@ def as_file(
         raise DataError("arrays need grid=Grid(shape, lengths) and dt=, the time between frames")
     states = as_array(source)
     missing = gaps and (bool(np.ma.is_masked(states)) or bool(np.isnan(states).any()))
-    placed, notes = _placed(states, grid, boundary, fields, outside)
+    placed, notes = _placed(states, grid, boundary, fields, beside.get("outside"))
     named = None if isinstance(placed, Problem) and not isinstance(grid, Problem) else fields
     folder.mkdir(parents=True, exist_ok=True)
-    path = write_arrays(
-        folder / "data.h5", states, placed, dt, fields=named, outside=outside, missing=missing
-    )
+    options = {"fields": named, "missing": missing, **beside}
+    path = write_arrays(folder / "data.h5", states, placed, dt, **options)
     for note in notes:
         _log.warning("%s", note)
     return path

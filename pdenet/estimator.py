@@ -277,12 +277,14 @@ def discover(
       (lower, upper)}. By default an axis of an array is periodic where it closes and open where it
       does not, and a file says it itself.
       outside=: true at the points where the equation does not hold, of the grid's shape.
+      sigma=: standard deviations of the values, in the units of the fields: one, one for each
+      field, or an array that broadcasts to them; a refinement weighs values by them.
     Where an end is open, or points are outside, no network is trained, and the equation is that of
     `refine(None, data, ..)`.
     Raises the errors of `train` and `extract`.
     """
     config = config or TrainingConfig()
-    about = {name: settings.pop(name, None) for name in ("boundary", "outside")}
+    about = {name: settings.pop(name, None) for name in ("boundary", "outside", "sigma")}
     if "given" in settings:
         raise ConfigError(
             "a network learns an equation for every field, and what is given has none: "

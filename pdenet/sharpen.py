@@ -28,8 +28,8 @@ from pdenet.training.refining import Fitted, refined
 
 __all__ = ["ABOUT", "assume", "refine"]
 
-ABOUT = ("grid", "dt", "fields", "boundary", "outside")
-"""What is said about data beside them: of arrays all of it, of a file the last two."""
+ABOUT = ("grid", "dt", "fields", "boundary", "outside", "sigma")
+"""What is said about data beside them: of arrays all of it, of a file the last three."""
 
 
 def assume(opened: Data, source: Source, about: Mapping[str, Any]) -> None:
@@ -37,7 +37,7 @@ def assume(opened: Data, source: Source, about: Mapping[str, Any]) -> None:
     in the file that was made of it. Raises GridError and DataError for what does not fit."""
     if not is_array(source):
         ends = chosen(about["boundary"], opened.problem.grid.axes)
-        opened.assume(ends, about["outside"])
+        opened.assume(ends, about["outside"], about["sigma"])
 
 
 def refine(
@@ -61,8 +61,9 @@ def refine(
     resume: go on from what is kept there.
     on_event: called with every event. By default progress is shown on stderr, where that is a
     terminal or a notebook; on_event=False shows nothing.
-    settings: grid=, dt= and fields= of an array, boundary= and outside= of an array or in place of
-    what a file says, as for `discover`; and entries of `RefineConfig` instead of those of `config`,
+    settings: grid=, dt= and fields= of an array, boundary=, outside= and sigma= of an array or in
+    place of what a file says, as for `discover`; noise= goes before standard deviations of a file;
+    and entries of `RefineConfig` instead of those of `config`,
     such as order=3, or given=("v",) for a field that was measured, acts on the others and has no
     equation of its own.
     Returns what `print` shows whole; `.pde` is the equation, `.refinement.verdict` the verdict.
@@ -72,8 +73,10 @@ def refine(
     equation, data = told_apart(equation, data)
     if resume and state is None:
         raise ConfigError("resume goes on from the state of a refinement: say where it is (state=)")
-    about = {name: settings.pop(name, None) for name in ABOUT}
+    about = {name: settings.pop(name, None) for name in ABOUT if name != "sigma"}
     config = _changed(config or RefineConfig(), settings)
+    # Standard deviations are of the trajectories of the data, and not of those that are fitted.
+    about["sigma"], config = config.sigma, replace(config, sigma=None)
     with tempfile.TemporaryDirectory() as scratch:
         path = as_file(data, Path(scratch), **about, gaps=True)
         with open_data(path) as opened:

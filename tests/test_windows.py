@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from pdenet import Grid, discover, refine
 from pdenet.arrays import as_file
 from pdenet.boundary import Dirichlet, Neumann, Open, PerField, Periodic, Robin
 from pdenet.discovery import DiscoveredEquation, load_equation
+from pdenet.discovery.refine import RefineConfig
 from pdenet.errors import CheckpointError, ConfigError, DataError, DiscoveryError, GridError
 from pdenet.estimator import train
 from pdenet.pde import PDE
@@ -142,6 +144,47 @@ def test_points_outside_reach_the_core(core):
     refine(blank, grid=GRID, dt=0.05, outside=HOLE, on_event=False)
     assert core.outside[0].numpy().tolist() == HOLE.tolist()
     assert core.problems[0].boundaries == (OPEN,)
+
+
+def test_standard_deviations_reach_the_core_of_the_trajectories_that_are_fitted(core, tmp_path):
+    """Of an array, a file, and in place of what a file says; a noise level goes before a file's."""
+    states = np.concatenate([(1 + 0.1 * k) * PERIODIC for k in range(8)])
+    states[3] = np.nan  # nothing of it is left
+    sigma = 0.01 * (1 + np.arange(8.0)).reshape(8, 1, 1, 1) * np.ones(states.shape[1:])
+    path = write_arrays(tmp_path / "a.h5", states, GRID, 0.05, sigma=sigma, missing=True)
+    with open_data(path) as data:
+        rows = [*data.split["train"], *data.split["validation"]]
+    wanted = sigma[[row for row in rows if row != 3]]
+    refine(states, grid=GRID, dt=0.05, sigma=torch.from_numpy(sigma), on_event=False)
+    refine(None, path, on_event=False)
+    refine(None, path, sigma=[0.5], on_event=False)
+    refine(None, path, config=RefineConfig(sigma=torch.tensor(0.25)), on_event=False)
+    refine(None, path, noise=0.01, on_event=False)
+    first, second, third, fourth, fifth = (config.sigma for config in core.configs)
+    assert np.array_equal(first.numpy(), wanted) and np.array_equal(second.numpy(), wanted)
+    assert third.shape == first.shape and bool((third == 0.5).all() and (fourth == 0.25).all())
+    assert fifth is None and core.configs[4].noise == 0.01
+    with pytest.raises(ConfigError, match="noise and sigma both"):
+        refine(None, path, noise=0.01, sigma=0.1, on_event=False)
+    with pytest.raises(DataError, match="sigma has shape"):
+        refine(None, path, sigma=np.ones((3, 3)), on_event=False)
+
+
+def test_values_weigh_as_they_are_known(tmp_path: Path):
+    """Half of the points ten times as noisy, said or not: errors are smaller where it is said."""
+    rng = np.random.default_rng(0)
+    x, t = 2 * np.pi * np.arange(32) / 32, 0.05 * np.arange(12)[:, None]
+    clean = np.array([np.cos(k * (x - t) + k) * np.exp(-0.1 * k**2 * t) for k in (1, 2, 3)])
+    size = np.where(np.arange(32) < 16, 0.01, 0.1)
+    states = (clean + size * rng.normal(size=clean.shape))[:, :, None]
+    path = write_arrays(tmp_path / "a.h5", states, Grid(32, 2 * np.pi), 0.05, sigma=size)
+    settings = {"choose": False, "workers": 1, "on_event": False}
+    known = refine("u_t = -u_x + 0.1*u_xx", path, **settings)
+    alike = refine("u_t = -u_x + 0.1*u_xx", path, sigma=0.07, **settings)
+    assert known.refinement.noise_given and known.refinement.chi2 == pytest.approx(1, abs=0.15)
+    for m, error in known.stderr["u"].items():
+        assert error < 0.5 * alike.stderr["u"][m]
+        assert abs(known.pde.terms()["u"][m] - {"u_x": -1, "u_xx": 0.1}[str(m)]) < 4 * error
 
 
 def test_a_state_is_of_its_ends(core, tmp_path: Path, monkeypatch):

@@ -29,6 +29,7 @@ __all__ = [
     "SHAPE",
     "Finite",
     "Whole",
+    "beside",
     "budget",
     "common",
     "ends",
@@ -273,16 +274,39 @@ def budget(what: str, minutes: int) -> Callable[[Command], Command]:
 
 
 def ends(function: Command) -> Command:
-    """--boundary, what holds at the ends of the axes of data, in place of what their file says."""
-    return click.option(
-        "--boundary",
-        type=BOUNDARY,
-        multiple=True,
-        help="What is known at the ends of the axes, or of one, in place of what the file says: "
-        "open, x:open, x:periodic, y:dirichlet=0,open for lower and upper, neumann=0, "
-        "robin=2/0.5 for a derivative outwards of 0.5 - 2u, x:u:dirichlet=0 for one field; may be "
-        "repeated.",
-    )(function)
+    """--boundary, --outside and --sigma: what is known of data, in place of what the file says."""
+    return _apply(
+        function,
+        click.option(
+            "--boundary",
+            type=BOUNDARY,
+            multiple=True,
+            help="What is known at the ends of the axes, or of one, in place of what the file "
+            "says: open, x:open, x:periodic, y:dirichlet=0,open for lower and upper, neumann=0, "
+            "robin=2/0.5 for a derivative outwards of 0.5 - 2u, x:u:dirichlet=0 for one field; may "
+            "be repeated.",
+        ),
+        *beside(),
+    )
+
+
+def beside() -> tuple[Callable[[Command], Command], ...]:
+    """--outside and --sigma, files of arrays beside the data."""
+    return (
+        click.option(
+            "--outside",
+            type=DATA,
+            metavar="FILE.npy",
+            help="True at the points of the grid where the equation does not hold.",
+        ),
+        click.option(
+            "--sigma",
+            type=DATA,
+            metavar="FILE.npy",
+            help="Standard deviations in the units of the fields: one for each field, or what "
+            "broadcasts to (trajectory, frame, field, x, ..).",
+        ),
+    )
 
 
 def learning(function: Command) -> Command:

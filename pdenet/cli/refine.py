@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from pdenet.cli.beside import known_beside
 from pdenet.cli.console import note
 from pdenet.cli.options import given
 from pdenet.cli.progress import monitored
@@ -51,6 +52,7 @@ def _refined(
     output, report = options["output"], options["report"]
     state = None if output is None else output.parent / (output.name + STATE)
     resume = _check_targets(output, state, report, data, options)
+    about = {"boundary": options["boundary"], **known_beside(options)}
     context = click.get_current_context()
     context.meta["pdenet.resume"] = lambda: _how_to_go_on(state)
     started = time.perf_counter()
@@ -63,7 +65,7 @@ def _refined(
             resume=resume,
             device=options["device"],
             on_event=monitor,
-            boundary=options["boundary"],
+            **about,
         )
     seconds = {"refine": time.perf_counter() - started}
     if output is not None and state is not None:
@@ -79,7 +81,7 @@ def _refined(
             data=data,
             seconds=seconds,
             settings={"refine": vars(config)},
-            boundary=options["boundary"],
+            about=about,
         )
         note(f"report: {report}")
     return result

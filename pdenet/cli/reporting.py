@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pdenet.boundary import Given, chosen
+from pdenet.boundary import chosen
 from pdenet.cli.results import Result
 from pdenet.discovery import DiscoveredEquation
 from pdenet.discovery.caution import in_words
@@ -97,12 +97,12 @@ def write_report(
     data: Path | None,
     seconds: Mapping[str, float],
     settings: Mapping[str, Any] | None = None,
-    boundary: Given | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the report of a run, in the form that the suffix of `output` names.
 
     run: None for an equation that no network was trained for; settings: those of the command then.
-    boundary: what holds at ends of axes in place of what the file of the data says.
+    about: boundary and outside, in place of what the file of the data says.
     seconds: by phase.
     Raises CheckpointError if the data that the run was trained on are gone.
     """
@@ -111,6 +111,8 @@ def write_report(
             f"the data of '{run}' are gone: say where they are with --data, or leave --report out"
         )
     with open_data(data) as opened:
-        opened.assume(chosen(boundary, opened.problem.grid.axes))
+        said = about or {}
+        ends = chosen(said.get("boundary"), opened.problem.grid.axes)
+        opened.assume(ends, said.get("outside"))
         evidence = evidence_of(found, opened, run, seconds=seconds, settings=settings)
     return build(evidence).write(output, overwrite=True)

@@ -100,7 +100,7 @@ class Result:
             f"{refined.noise(self.refinement)} in the residuals"
             + ", not converged"
             * (not self.refinement.converged),
-            refined.judgement(self.refinement),
+            self.refinement.judgement,
             *filter(None, [refined.acting(self.found)]),
         ]
         if self.refinement.verdict == "identified":

@@ -114,7 +114,7 @@ class DiscoveredEquation:
         if known is not None:
             chi2 = format_value(known.chi2, known.chi2_error, "unicode")
             told.append(f"χ² = {chi2} per degree of freedom")
-            told.append(f"{known.verdict}: {known.reason}" if known.reason else known.verdict)
+            told.append(known.judgement)
         return "\n".join(told)
 
     def _named(self) -> dict[str, list[str]]:

@@ -68,8 +68,9 @@ def refinement_from(record: Any, names: Names) -> Refinement:
         tried=tuple(as_kind(str, each) for each in as_kind(list, record["tried"])),
         verdict=verdict,
         reason=as_kind(str, record["reason"]),
-        # Records of before there were laws have none.
+        # Older records have neither.
         laws={name: _law(parts) for name, parts in as_kind(dict, record.get("laws", {})).items()},
+        decides=as_kind(str, record.get("decides", "")),
     )
 
 

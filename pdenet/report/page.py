@@ -77,7 +77,7 @@ def _refined(evidence: Evidence) -> dict[str, Any]:
         "refined_rows": rows,
         "bootstrapped": any(row.bootstrap is not None for row in rows),
         "biased": any(row.bias is not None for row in rows),
-        "judgement": refined.judgement(refinement),
+        "judgement": refinement.judgement,
         "agreement": refined.agreement(refinement),
         "noise": refined.noise(refinement),
         "fitted": "; ".join(

@@ -17,7 +17,6 @@ __all__ = [
     "agreement",
     "alternatives",
     "decisions",
-    "judgement",
     "noise",
     "noise_law",
     "odds",
@@ -140,14 +139,6 @@ def setting(refinement: Refinement) -> str:
         f"{counted(refinement.substeps, 'step')} from frame to frame, "
         f"{counted(refinement.iterations, 'iteration')}"
     )
-
-
-def judgement(refinement: Refinement) -> str:
-    """The verdict, and why it is that."""
-    reason = refinement.reason
-    if not reason and refinement.verdict == "not identifiable":
-        reason = "the data do not decide between equations"
-    return f"{refinement.verdict}: {reason}" if reason else refinement.verdict
 
 
 def acting(pde: PDE) -> str:

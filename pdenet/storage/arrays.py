@@ -36,6 +36,7 @@ def write_arrays(
     *,
     fields: Sequence[str] | None = None,
     outside: Any = None,
+    sigma: Any = None,
     **options: Any,
 ) -> Path:
     """Write trajectories (trajectory, frame, field, *space) to a file; returns its path.
@@ -44,7 +45,8 @@ def write_arrays(
     problem, which also says what holds at walls and the true equation where it is known; then
     fields are not given. dt: time between two frames, or the times of all frames. fields: their
     names, u, v, w, .. by default. outside: true at the points where the equation does not hold,
-    of the grid's shape; what cannot be a value there is missing.
+    of the grid's shape; what cannot be a value there is missing. sigma: standard deviations of the
+    values, one, one for each field, or what broadcasts to them.
     options: metadata, overwrite and missing of `create`; with missing=True NaN, and what a masked
     array masks, stands for a missing value. float32 stays float32, every other real number becomes
     float64. Raises DataError where the shapes do not fit, a value is not finite, complex or
@@ -82,6 +84,8 @@ def write_arrays(
     ) as writer:
         if mask is not None:
             writer.exclude(mask)
+        if sigma is not None:
+            writer.weigh(sigma)
         writer.append(states)
     return Path(path)
 

@@ -28,7 +28,13 @@ from pdenet.pde import PDE
 from pdenet.problem import Problem
 from pdenet.storage import split
 from pdenet.storage.scan import Scan
-from pdenet.storage.schema import FORMAT_VERSION, MISSING_VERSION, OUTSIDE_VERSION, SCHEMA
+from pdenet.storage.schema import (
+    FORMAT_VERSION,
+    MISSING_VERSION,
+    OUTSIDE_VERSION,
+    SCHEMA,
+    SIGMA_VERSION,
+)
 from pdenet.words import counted
 
 __all__ = ["Column", "Header", "check_times", "describe", "interpret"]
@@ -59,6 +65,7 @@ class Header:
     metadata: Mapping[str, Any]
     missing: bool
     outside: np.ndarray | None
+    sigma: tuple[Column, ...]
     foreign: bool
     left_out: Mapping[str, str]
     renamed: Mapping[str, str]
@@ -203,6 +210,7 @@ def interpret(found: Scan) -> Header:
         _metadata(values),
         _missing(values),
         _outside(values),
+        _sigma(found, fields),
         not found.native,
         found.left_out,
         {c.name: c.stored for c in columns if c.stored},
@@ -213,13 +221,13 @@ def _missing(values: Mapping[str, Any]) -> bool:
     said = values.get("/pdenet@missing")
     version, missing = values.get("/pdenet@format_version", FORMAT_VERSION), bool(said)
     right = (
-        said is not None if version == OUTSIDE_VERSION else missing == (version == MISSING_VERSION)
+        said is not None if version >= OUTSIDE_VERSION else missing == (version == MISSING_VERSION)
     )
     if not right:
         raise DataError(
             f"/pdenet@format_version is {version} and /pdenet@missing {said}: files that may lack "
-            f"values are of version {MISSING_VERSION}, and those of version {OUTSIDE_VERSION} say "
-            "whether they may; write it again"
+            f"values are of version {MISSING_VERSION}, and those from version {OUTSIDE_VERSION} on "
+            "say whether they may; write it again"
         )
     return missing
 
@@ -227,15 +235,28 @@ def _missing(values: Mapping[str, Any]) -> bool:
 def _outside(values: Mapping[str, Any]) -> np.ndarray | None:
     outside: np.ndarray | None = values.get("/pdenet/outside")
     version = values.get("/pdenet@format_version", FORMAT_VERSION)
-    if (outside is not None) != (version == OUTSIDE_VERSION):
+    if version < SIGMA_VERSION and (outside is not None) != (version == OUTSIDE_VERSION):
         raise DataError(
             f"/pdenet@format_version is {version} and /pdenet/outside is "
             f"{'missing' if outside is None else 'there'}: files with points outside are of "
-            f"version {OUTSIDE_VERSION} and no others, write it again"
+            f"version {OUTSIDE_VERSION} or {SIGMA_VERSION} and no others, write it again"
         )
     if outside is not None and outside.all():
         raise DataError("/pdenet/outside is true at every point: nothing is left to be used")
     return outside
+
+
+def _sigma(found: Scan, fields: Sequence[str]) -> tuple[Column, ...]:
+    """Where the standard deviations of the fields are stored; none where they are not known."""
+    names = found.names.get("sigma", ())
+    version = found.values.get("/pdenet@format_version", FORMAT_VERSION)
+    if bool(names) != (version == SIGMA_VERSION) or (names and set(names) != set(fields)):
+        raise DataError(
+            f"/pdenet@format_version is {version} and /pdenet/sigma is of "
+            f"{', '.join(names) or 'no field'}: files of version {SIGMA_VERSION}, and no others, "
+            "have standard deviations of every field, write it again"
+        )
+    return tuple(Column(n, found.values[f"/pdenet/sigma/{n}"]) for n in fields if n in names)
 
 
 def check_times(times: np.ndarray, place: str) -> None:

@@ -5,6 +5,7 @@ from pdenet.storage.schema import (
     MISSING_VERSION,
     OUTSIDE_VERSION,
     SCHEMA,
+    SIGMA_VERSION,
     SYMBOLS,
     Item,
 )
@@ -42,6 +43,10 @@ Where the equation does not hold, in a hole, an obstacle or beyond an irregular 
 `/pdenet/outside` is true. Such a file is of version {outside}, and `/pdenet@missing` says whether
 values may be missing.
 
+Where the error of every value is known, `/pdenet/sigma` holds standard deviations, for each field a
+dataset of the shape of the field, and `pdenet refine` weighs values by them. Such a file is of
+version {sigma}; it may have points outside as well, and says whether values may be missing.
+
 In a foreign file an end that is not PERIODIC is open: the layout does not say what holds at a WALL.
 
 Fields are stored in chunks of one trajectory, some frames and the whole space, shuffled, lightly
@@ -74,5 +79,5 @@ def format_page() -> str:
         head
         + "\n".join(rows)
         + "\n"
-        + _TAIL.format(missing=MISSING_VERSION, outside=OUTSIDE_VERSION)
+        + _TAIL.format(missing=MISSING_VERSION, outside=OUTSIDE_VERSION, sigma=SIGMA_VERSION)
     )

@@ -17,9 +17,10 @@ from pdenet.storage import split
 from pdenet.storage.finite import DIVERGED, require_finite
 from pdenet.storage.foreign import WELL, hdf5_kind, how_to_bring
 from pdenet.storage.hdf5 import one_line, open_file, reading
-from pdenet.storage.header import Header, interpret
+from pdenet.storage.header import Column, Header, interpret
 from pdenet.storage.outside import checked_mask
 from pdenet.storage.scan import Scan, scan
+from pdenet.storage.sigma import checked_sigma, require_positive
 from pdenet.words import counted
 
 __all__ = ["Data", "check", "open_data"]
@@ -78,6 +79,8 @@ def check(path: Path | str) -> list[str]:
             for trajectory in range(data.trajectories):
                 try:
                     data.read([trajectory], missing=True)
+                    if data.weighed:
+                        data.sigma([trajectory])
                 except DataError as error:
                     problems.append(one_line(error))
     except DataError as error:
@@ -124,6 +127,7 @@ class Data:
         self.dtype = self.dtype.newbyteorder("=")
         self._file = file
         self._columns = header.columns
+        self._sigma: tuple[Column, ...] | np.ndarray = header.sigma
         if (header.codes == split.EVERY).all():
             _log.warning(
                 "with %s none can be held out: all are used to fit and to check",
@@ -190,6 +194,29 @@ class Data:
                     )
         return out
 
+    @property
+    def weighed(self) -> bool:
+        """Whether standard deviations of the values are known."""
+        return len(self._sigma) > 0
+
+    def sigma(self, trajectories: slice | Sequence[int] | np.ndarray = slice(None)) -> np.ndarray:
+        """Standard deviations of the values of some trajectories, of the shape of `read`, float64.
+
+        Raises DataError where they are not known, damaged, or not above 0.
+        """
+        rows = self._rows(trajectories)
+        if not self.weighed:
+            raise DataError(f"{self.path} does not say how well values are known: write them anew")
+        if isinstance(self._sigma, np.ndarray):
+            return np.array(self._sigma[rows])
+        shape = (len(rows), self.frames, len(self.fields), *self.problem.grid.shape)
+        found = np.empty(shape)
+        with reading(self.path):
+            for position, row in enumerate(rows):
+                self._fill(found, position, row, range(self.frames), self._sigma)
+        require_positive(found, f"{self.path}: /pdenet/sigma")
+        return found
+
     def gaps(self) -> dict[str, float]:
         """The part of the values of each field that is NaN, by name; reads every value.
 
@@ -204,11 +231,15 @@ class Data:
             parts += np.isnan(states[0]).mean(axis=(0, *range(2, states.ndim - 1)))
         return dict(zip(self.fields, (parts / self.trajectories).tolist(), strict=True))
 
-    def assume(self, ends: Mapping[str, Ends], outside: object = None) -> None:
-        """Take other conditions at some axes, and other points outside, than the file says.
+    def assume(
+        self, ends: Mapping[str, Ends], outside: object = None, sigma: object = None
+    ) -> None:
+        """Take other conditions at some axes, other points outside, and other standard deviations
+        of the values, than the file says.
 
-        ends: the conditions at the lower and the upper end, by axis. outside: of the grid's shape;
-        None leaves what the file says. The file stays as it is.
+        ends: the conditions at the lower and the upper end, by axis. outside: of the grid's shape.
+        sigma: what broadcasts to the values. None leaves what the file says. The file stays as it
+        is.
         Raises GridError and DataError for what does not fit the data.
         """
         if ends:
@@ -216,6 +247,9 @@ class Data:
             check_frames(self.problem.boundaries, self.frames)
         if outside is not None:
             self.outside = checked_mask(outside, self.problem.grid.shape)
+        if sigma is not None:
+            shape = (self.trajectories, self.frames, len(self.fields), *self.problem.grid.shape)
+            self._sigma = checked_sigma(sigma, shape)
 
     def require_complete(self) -> None:
         """Raise DataError, which says what to do, where the file may have missing values, points
@@ -261,10 +295,17 @@ class Data:
             )
         return rows
 
-    def _fill(self, out: np.ndarray, position: int, row: int, steps: range) -> None:
+    def _fill(
+        self,
+        out: np.ndarray,
+        position: int,
+        row: int,
+        steps: range,
+        columns: Sequence[Column] | None = None,
+    ) -> None:
         wanted = slice(steps.start, steps.stop, steps.step)
         space = (slice(None),) * self.problem.grid.ndim
-        for index, column in enumerate(self._columns):
+        for index, column in enumerate(self._columns if columns is None else columns):
             try:
                 chosen = (row, wanted, *space, *column.component)
                 values = column.dataset[chosen]
@@ -278,7 +319,7 @@ class Data:
 
     def digest(self) -> str:
         """SHA-256 of the names, shapes and values of the fields, however they are packed, and of
-        the points outside where there are some."""
+        the points outside and the standard deviations where there are some."""
         code = hashlib.sha256()
         with reading(self.path):
             for column in self._columns:
@@ -290,6 +331,8 @@ class Data:
                     code.update(dataset[chosen].astype(dtype).tobytes())
         if self.outside is not None:
             code.update(b"outside\n" + self.outside.tobytes())
+        for row in range(self.trajectories) if self.weighed else ():
+            code.update(b"sigma\n" + self.sigma([row]).tobytes())
         return code.hexdigest()
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from pdenet.storage.schema import (
     MISSING_VERSION,
     OUTSIDE_VERSION,
     SCHEMA,
+    SIGMA_VERSION,
     SYMBOLS,
     Place,
     places,
@@ -34,7 +35,7 @@ _FLAGS = {
     "in every trajectory": "sample_varying",
     "at every time": "time_varying",
 }
-_VERSIONS = (FORMAT_VERSION, MISSING_VERSION, OUTSIDE_VERSION)
+_VERSIONS = (FORMAT_VERSION, MISSING_VERSION, OUTSIDE_VERSION, SIGMA_VERSION)
 _NAME = 100  # longest name that is followed
 
 
@@ -60,7 +61,7 @@ def scan(file: h5py.File) -> Scan:
             given = "missing" if version is None else repr(version.tolist())
             found.problems.append(
                 f"/pdenet@format_version is {given}, this pdenet reads "
-                f"{FORMAT_VERSION} to {OUTSIDE_VERSION}: update pdenet or simulate it again"
+                f"{FORMAT_VERSION} to {SIGMA_VERSION}: update pdenet or simulate it again"
             )
             return found
     for item in SCHEMA:

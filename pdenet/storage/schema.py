@@ -19,6 +19,7 @@ __all__ = [
     "MISSING_VERSION",
     "OUTSIDE_VERSION",
     "SCHEMA",
+    "SIGMA_VERSION",
     "SYMBOLS",
     "Item",
     "Kind",
@@ -28,11 +29,13 @@ __all__ = [
 ]
 
 # A program that does not know of missing values would take them for damage, and one that does not
-# know of points outside would use them, so only files that may have some are of the newer versions;
-# all others stay readable by it.
+# know of points outside would use them, and one that does not know of standard deviations would
+# trust all values alike, so only files that have such are of the newer versions; all others stay
+# readable by it.
 FORMAT_VERSION = 1
 MISSING_VERSION = 2
 OUTSIDE_VERSION = 3
+SIGMA_VERSION = 4
 
 LONGEST = 1 << 20
 """Most trajectories, frames and points along an axis, for what is read and what is written."""
@@ -157,7 +160,8 @@ SCHEMA: tuple[Item, ...] = (
         (),
         "native",
         f"{FORMAT_VERSION}, or {MISSING_VERSION} where values may be missing, or "
-        f"{OUTSIDE_VERSION} where there are points outside",
+        f"{OUTSIDE_VERSION} where there are points outside, or {SIGMA_VERSION} where there are "
+        "standard deviations",
     ),
     Item(
         "/pdenet@missing",
@@ -223,6 +227,21 @@ SCHEMA: tuple[Item, ...] = (
         "optional",
         "true where the equation does not hold: a hole, an obstacle; absent where it holds "
         "everywhere",
+    ),
+    Item(
+        "/pdenet/sigma",
+        "group",
+        (),
+        "optional",
+        "standard deviations of every value; absent where they are not known",
+        "sigma",
+    ),
+    Item(
+        "/pdenet/sigma/{sigma}",
+        "field",
+        ("B", "T", "S"),
+        "optional",
+        "those of that field, in its units; NaN only where it is",
     ),
 )
 

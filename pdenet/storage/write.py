@@ -18,7 +18,8 @@ from pdenet.storage.atomic import PartialFile, check_target, writing
 from pdenet.storage.finite import DIVERGED, require_finite, without_mask
 from pdenet.storage.header import describe, json_text
 from pdenet.storage.outside import checked_mask
-from pdenet.storage.schema import LONGEST, OUTSIDE_VERSION, SCHEMA, Place, places
+from pdenet.storage.schema import LONGEST, OUTSIDE_VERSION, SCHEMA, SIGMA_VERSION, Place, places
+from pdenet.storage.sigma import checked_sigma
 from pdenet.words import counted
 
 __all__ = ["Writer", "create"]
@@ -170,9 +171,37 @@ class Writer:
             return
         with writing(self.path):
             self._make_room(mask.nbytes)
-            group = self._file["pdenet"]
-            group.create_dataset("outside", data=mask, fletcher32=True)
-            group.attrs.update({"format_version": OUTSIDE_VERSION, "missing": self._missing})
+            self._file["pdenet"].create_dataset("outside", data=mask, fletcher32=True)
+            self._is_of(OUTSIDE_VERSION)
+
+    def weigh(self, sigma: object) -> None:
+        """Say how well every value is known: standard deviations in the units of the fields, one
+        number, one for each field, or what broadcasts to (trajectory, frame, field, *space).
+
+        Raises DataError for what does not fit, and where they were said already; OutputError where
+        they cannot be written.
+        """
+        if self._file is None:
+            raise OutputError(f"{self.path} is not open: weigh inside `with create(...)`")
+        if "sigma" in self._file["pdenet"]:
+            raise DataError("the standard deviations are said already: say them once")
+        fields = self._problem.fields
+        whole = checked_sigma(sigma, (*self._shape[:2], len(fields), *self._shape[2:]))
+        with writing(self.path):
+            self._file["pdenet"].create_group("sigma")
+            for index, name in enumerate(fields):
+                dataset = self._stored(f"pdenet/sigma/{name}", np.dtype(np.float64))
+                for row in range(self._shape[0]):
+                    part = whole[row, :, index]
+                    self._make_room(part.nbytes)
+                    dataset[row] = np.where(np.isnan(part), np.nan, part)
+            self._is_of(SIGMA_VERSION)
+
+    def _is_of(self, version: int) -> None:
+        """Note that the file is of this version, or a newer one that it is of already."""
+        attributes = self._file["pdenet"].attrs
+        newest = max(version, int(attributes["format_version"]))
+        attributes.update({"format_version": newest, "missing": self._missing})
 
     def __exit__(
         self,
@@ -253,27 +282,31 @@ class Writer:
 
     def _is_said(self, place: Place) -> bool:
         """Whether the file gets this place: what is optional only where it has a value."""
-        optional = place.item.need == "optional" and place.item.kind != "group"
+        optional = place.item.need == "optional" and place.address != "/pdenet"
         return not optional or place.address in self._values
 
     def _make(self, place: Place) -> None:
         if place.item.kind == "group":
             self._file.create_group(place.path)
         elif place.item.kind == "field":
-            frame = math.prod(self._shape[2:]) * self._dtype.itemsize
-            frames = min(self._shape[1], max(1, _CHUNK // frame))
-            self._file.create_dataset(
-                place.path,
-                shape=self._shape,
-                dtype=self._dtype,
-                chunks=(1, frames, *self._shape[2:]),
-                shuffle=True,
-                compression="gzip",
-                compression_opts=1,
-                fletcher32=True,
-            )
+            self._stored(place.path, self._dtype)
         else:
             self._file.create_dataset(place.path, data=self._values[place.address])
+
+    def _stored(self, path: str, dtype: np.dtype[Any]) -> Any:
+        """A new dataset of the shape of a field."""
+        frame = math.prod(self._shape[2:]) * dtype.itemsize
+        frames = min(self._shape[1], max(1, _CHUNK // frame))
+        return self._file.create_dataset(
+            path,
+            shape=self._shape,
+            dtype=dtype,
+            chunks=(1, frames, *self._shape[2:]),
+            shuffle=True,
+            compression="gzip",
+            compression_opts=1,
+            fletcher32=True,
+        )
 
     def _set(self, place: Place) -> None:
         value, kind = self._values[place.address], place.item.kind

@@ -40,27 +40,31 @@ class Fitted:
 
     states: (n, frames, field, *space), NaN where missing. problem: without the equation that made
     the data. outside: true where the equation does not hold, bool (*space); None where it holds
-    everywhere.
+    everywhere. sigma: standard deviations of the states; None where they are not known.
     """
 
     states: Trajectory
     problem: Problem
     dt: float
     outside: Tensor | None = None
+    sigma: Tensor | None = None
 
     @classmethod
     def of(cls, data: Data, train: Trajectory, validation: Trajectory) -> Fitted:
         """From the two sets of a file, without trajectories that hold no value at all."""
         same = set(map(int, data.split["train"])) & set(map(int, data.split["validation"]))
-        if same:
-            sets = [_measured(train)]
-        else:
-            sets = [each for each in map(_measured, (train, validation)) if len(each)]
-        if not any(map(len, sets)):
+        rows = [*data.split["train"], *(() if same else data.split["validation"])]
+        states = train if same else torch.cat([train, validation])
+        holds = _measured(states)
+        if not bool(holds.any()):
             raise DataError("the data hold no value at all: all of them are missing")
-        mask = data.outside
+        mask, sigma = data.outside, None
         outside = None if mask is None else torch.from_numpy(mask.copy()).to(train.device)
-        return cls(torch.cat(sets), replace(data.problem, pde=None), data.dt, outside)
+        if data.weighed:
+            sigma = torch.from_numpy(data.sigma(rows)).to(states)
+            sigma = sigma if bool(holds.all()) else sigma[holds]
+        states = states if bool(holds.all()) else states[holds]
+        return cls(states, replace(data.problem, pde=None), data.dt, outside, sigma)
 
     @classmethod
     def read(cls, data: Data, device: torch.device) -> Fitted:
@@ -89,13 +93,13 @@ class Fitted:
             )
 
 
-def _measured(states: Trajectory) -> Trajectory:
-    """The trajectories that hold a value."""
+def _measured(states: Trajectory) -> Tensor:
+    """Which trajectories hold a value."""
     holds = states.isfinite().flatten(1).any(1)
     empty = int((~holds).sum())
     if empty:
         _log.warning("%s without a single value: left out", counted(empty, "trajectory"))
-    return states[holds] if empty else states
+    return holds
 
 
 def refined(
@@ -121,6 +125,8 @@ def refined(
             "values are known: give an equation with a formula in its place"
         )
     started = time.perf_counter()
+    if fitted.sigma is not None and config.noise is None and config.sigma is None:
+        config = replace(config, sigma=fitted.sigma)
     device = fitted.states.device
     kept = None
     if state is not None:

@@ -10,7 +10,9 @@ import pytest
 
 from pdenet.boundary import Dirichlet, Open, PerField, Periodic
 from pdenet.cli import main
+from pdenet.cli.beside import array_in, known_beside
 from pdenet.discovery import DiscoveredEquation
+from pdenet.errors import DataError
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.problem import Problem
@@ -20,6 +22,7 @@ from pdenet.training import refining
 X, T = 0.1 * np.arange(40), 0.05 * np.arange(12)[:, None]
 WINDOW = (np.exp(-T) * np.sin(X) + np.exp(-0.25 * T) * np.cos(X / 2))[None, :, None]
 WINDOW = np.concatenate([WINDOW, 2 * WINDOW, -WINDOW])
+BESIDE: list[tuple] = []
 
 
 @pytest.fixture
@@ -27,8 +30,9 @@ def problems(monkeypatch) -> list[Problem]:
     """What reaches the inference, for which a stand-in answers."""
     seen: list[Problem] = []
 
-    def stand_in(pde, data, problem, *rest, outside=None):
+    def stand_in(pde, data, problem, dt, config, *rest, outside=None):
         seen.append(problem)
+        BESIDE.append((outside, config.sigma))
         found = PDE("u_t = u_xx")
         return DiscoveredEquation(found, {"u": dict.fromkeys(found.terms()["u"], 0.01)})
 
@@ -78,6 +82,8 @@ def test_what_was_typed_goes_before_the_file(window, problems, typed, ends, tmp_
         (["y:open"], "no axis 'y' for a boundary: axes are x"),
         (["x:v:open"], "no field 'v'"),
         (["open", "periodic"], "given twice"),
+        (["x:periodic", "x:u:dirichlet=0"], "the boundary of x is given twice"),
+        (["x:periodic", "x:dirichlet=0"], "the boundary of x is given twice"),
         (["x:open,periodic"], "periodic at both ends"),
         (["periodic"], "not periodic along x"),
     ],
@@ -96,6 +102,54 @@ def test_a_network_is_refused_and_the_refinement_is_named(tmp_path, refused):
             told = refused([command, data, "-o", run])
             assert why in told and f"'pdenet refine {data}'" in told
     assert not run.exists()
+
+
+def test_arrays_beside_the_data_reach_the_inference(window, problems, tmp_path, capsys):
+    hole, sigma = tmp_path / "hole.npy", tmp_path / "sigma.npy"
+    np.save(hole, X > 3.5)
+    np.save(sigma, np.array([0.02]))
+    words = ["refine", str(window), "--boundary", "x:open", "--outside", str(hole)]
+    page = tmp_path / "page.html"
+    assert main([*words, "--sigma", str(sigma), "--report", str(page), "-q"]) == 0
+    outside, known = BESIDE[-1]
+    assert outside.numpy().tolist() == (X > 3.5).tolist()
+    assert known.shape[1:] == (12, 1, 40) and float(known.min()) == float(known.max()) == 0.02
+    assert "Fields, observed and predicted" not in page.read_text(encoding="utf-8")
+    path = write_arrays(tmp_path / "b.h5", WINDOW, Grid(40, 4.0), 0.05, sigma=[0.03])
+    capsys.readouterr()
+    assert main(["info", str(path)]) == 0
+    assert "sigma.u" in capsys.readouterr().out
+    assert main(["info", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sigma"] == {"u": [0.03, 0.03]}
+
+
+def test_files_that_hold_no_such_array_are_one_line(window, refused, tmp_path):
+    def told(option: str, write) -> str:
+        path = tmp_path / "given.npy"
+        path.unlink(missing_ok=True)
+        write(path)
+        return refused(["refine", window, "--boundary", "x:open", f"--{option}", path])
+
+    assert "there is no file" in told("outside", lambda path: None)
+    assert "no .npy file" in told("outside", lambda path: path.write_text("hole"))
+    assert "no .npy file" in told("sigma", lambda path: path.write_bytes(b""))
+    objects = np.array([{}], dtype=object)
+    assert "no .npy file" in told("sigma", lambda p: np.save(p, objects, allow_pickle=True))
+
+    def several(path: Path) -> None:
+        with path.open("wb") as file:
+            np.savez(file, a=X, b=X)
+
+    assert "several arrays" in told("outside", several)
+    assert "not float64" in told("outside", lambda path: np.save(path, X))
+    assert "shape (39,), the grid (40,)" in told("outside", lambda p: np.save(p, X[1:] > 1))
+    assert "true at every point" in told("outside", lambda path: np.save(path, X > -1))
+    assert "sigma has shape (7,)" in told("sigma", lambda path: np.save(path, np.ones(7)))
+    assert "sigma holds 0" in told("sigma", lambda path: np.save(path, np.zeros(1)))
+    with pytest.raises(DataError, match="for --sigma"):
+        array_in(tmp_path, "sigma")
+    np.save(tmp_path / "right.npy", X)
+    assert known_beside({"sigma": tmp_path / "right.npy", "outside": None})["sigma"].shape == (40,)
 
 
 def test_a_simulation_refuses_what_it_cannot_solve(tmp_path, refused):

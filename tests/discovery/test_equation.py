@@ -315,8 +315,8 @@ def test_a_refinement_must_be_whole(tmp_path, place):
     del target[last]
     path = tmp_path / "equation.json"
     path.write_text(json.dumps(record))
-    if last == "laws" or {"sigma", "laws", "bound", "bootstrap", "bias"} & set(above):
-        # A table may lack a term, and records of before there were laws of noise have none.
+    if last in ("laws", "decides") or {"sigma", "laws", "bound", "bootstrap", "bias"} & set(above):
+        # A table may lack a term, and older records have neither of these.
         assert load_equation(path).refinement is not None
     else:
         refused(path)

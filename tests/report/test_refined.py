@@ -20,7 +20,6 @@ from pdenet.report.refined import (
     agreement,
     alternatives,
     decisions,
-    judgement,
     noise,
     noise_law,
     odds,
@@ -81,7 +80,7 @@ def test_the_likeliest_alternative_comes_first():
 
 def test_what_is_sure_needs_no_warning():
     assert warnings(SURE.refinement) == ()
-    assert (agreement(SURE.refinement), judgement(SURE.refinement)) == ("1.002(4)", "identified")
+    assert (agreement(SURE.refinement), SURE.refinement.judgement) == ("1.002(4)", "identified")
     assert noise(SURE.refinement) == "σ of u 0.0101, of v 0.0202"
 
 
@@ -105,7 +104,7 @@ def test_the_law_of_the_noise_in_words(law, text):
 @pytest.mark.parametrize("verdict", ["not identifiable", "not explained", "not converged"])
 def test_every_verdict_is_called_by_its_name(verdict):
     changed = replace(SURE.refinement, verdict=verdict, reason="some reason")
-    assert judgement(changed) == f"{verdict}: some reason"
+    assert changed.judgement == f"{verdict}: some reason"
 
 
 @pytest.mark.parametrize(

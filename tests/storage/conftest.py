@@ -61,3 +61,10 @@ def path(tmp_path: Path, states: np.ndarray, grid: Grid, pde: PDE) -> Path:
     metadata = {"seed": 7, "noise": {"level": 0.001, "seed": 1}, "solver": {"scheme": "rk4"}}
     problem = Problem.periodic(pde, grid)
     return write_arrays(tmp_path / "data.h5", states, problem, 0.1, metadata=metadata)
+
+
+@pytest.fixture
+def weighed(tmp_path: Path, states: np.ndarray, grid: Grid, pde: PDE) -> Path:
+    """A file with standard deviations of its values."""
+    problem = Problem.periodic(pde, grid)
+    return write_arrays(tmp_path / "weighed.h5", states, problem, 0.1, sigma=[0.1, 0.2])

@@ -29,7 +29,7 @@ def test_every_name_in_braces_is_listed_by_an_earlier_row():
     assert len({item.address for item in SCHEMA}) == len(SCHEMA)
 
 
-@pytest.mark.parametrize("kind", ["path", "gappy", "holed"])
+@pytest.mark.parametrize("kind", ["path", "gappy", "holed", "weighed"])
 def test_a_file_holds_what_the_schema_says_and_nothing_else(kind: str, request):
     with h5py.File(request.getfixturevalue(kind)) as file:
         names = {
@@ -38,10 +38,12 @@ def test_a_file_holds_what_the_schema_says_and_nothing_else(kind: str, request):
             "axis": ["x", "y"],
             "t0": ["u", "v"],
             "boundary": list(file["boundary_conditions"]),
+            "sigma": ["u", "v"] if kind == "weighed" else [],
         }
         expected = {place.address for item in SCHEMA for place in places(item, names)}
         expected -= {"/pdenet@missing"} if kind == "path" else set()
         expected -= {"/pdenet/outside"} if kind != "holed" else set()
+        expected -= {"/pdenet/sigma"} if kind != "weighed" else set()
         found = {f"/@{name}" for name in file.attrs}
 
         def visit(name: str, node: h5py.Group | h5py.Dataset) -> None:

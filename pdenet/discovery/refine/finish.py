@@ -235,7 +235,7 @@ def _final(session: Session, work: _Work, saved: Mapping[str, Tensor] | None = N
     if not (now.finite or short or session.late()):  # steps stable for the first states alone
         fit = replace(fit, model=fit.model.with_smaller_steps(2))
         now = _settled(session, fit, setup.begin(grid, work.start), step)
-    if now.reduced is None:
+    if now.reduced is None or now.information is None:  # or of states alone
         raise DiscoveryError(TOO_LATE.python, shell=TOO_LATE.shell)
     bias = torch.zeros(len(now.coefficients), dtype=torch.float64)
     if near:

@@ -300,14 +300,15 @@ class Fit:
         found = torch.cat(self.workers.map(one, pieces))
         return found.nan_to_num(math.inf, math.inf)
 
-    def residuals(self, now: Estimate) -> Tensor:
+    def residuals(self, now: Estimate, walls: bool = False) -> Tensor:
         """What a rollout leaves of every value, in standard deviations of the noise as it was
-        learned, 0 where it is missing."""
+        learned, 0 where it is missing. walls: of what is known of walls, too."""
 
         def one(rows: slice) -> Tensor:
             model, at = self.model.part(rows), now.states.at[rows]
             seen = now.seen.part(rows)
-            return seen.measured(model.residual(seen, at, now.coefficients, None))
+            left = model.residual(seen, at, now.coefficients, None)
+            return left if walls else seen.measured(left)
 
         return torch.cat(self.workers.map(one, self.pieces(now)))
 

@@ -19,8 +19,9 @@ from dataclasses import replace
 from torch import Tensor
 
 from pdenet.discovery.equation import DiscoveredEquation
-from pdenet.discovery.refine.check import check_problem
+from pdenet.discovery.refine.check import check_problem, highest_order
 from pdenet.discovery.refine.config import RefineConfig
+from pdenet.discovery.refine.contradiction import check_walls, left_at_walls
 from pdenet.discovery.refine.finish import finish
 from pdenet.discovery.refine.judge import judge, reconsidered
 from pdenet.discovery.refine.measures import why_noise
@@ -62,11 +63,12 @@ def refine(
     terms are judged on trajectories that are left out in turn.
     kept: what is kept of it while it goes on. outside: where the equation does not hold, (*space).
 
-    Raises DiscoveryError for coefficients that depend on time, fewer data than
-    unknowns, and states that the memory cannot hold.
+    Raises DiscoveryError for coefficients that depend on time, fewer data than unknowns, windows
+    that are too small, walls that are wrong beyond doubt, and states that the memory cannot hold.
     """
     config, kept = config or RefineConfig(), kept or Kept()
-    check_problem(pde, data, problem, config)
+    check_problem(pde, data, problem, config, outside)
+    config = replace(config, order=highest_order(problem, outside, config.order))
     started = time.perf_counter()
     deadline = time.monotonic() + config.budget
 
@@ -75,9 +77,9 @@ def refine(
 
     with Workers.of(data.device, config.workers, late) as workers:
         config = replace(config, workers=workers.count)
-        session = Session(
-            Setup.of(data, problem, dt, config, outside), workers, on_event, kept.save, late
-        )
+        setup = Setup.of(data, problem, dt, config, outside)
+        check_walls(setup, problem)
+        session = Session(setup, workers, on_event, kept.save, late)
         proposal = propose(session, pde)
         saved = checked(kept, session.setup, len(proposal.library.terms))
         if saved is not None:
@@ -98,5 +100,6 @@ def refine(
         none = why_noise(final) if config.choose else None
         if none is not None:
             raise DiscoveryError(none)
-        found = summarise(proposal, judgement, final, data.shape[1])
+        walls = left_at_walls(final, problem)
+        found = summarise(proposal, judgement, final, data.shape[1], walls)
     return replace(found, seconds={"refine": time.perf_counter() - started})

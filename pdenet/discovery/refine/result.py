@@ -75,7 +75,8 @@ class Refinement:
     decisions: every term that was judged. alternatives: equations within odds of 1 : 1000.
     families: equations that fit as well for any value of a free number, as text. tried: the classes
     of products that terms were looked for in, in words.
-    verdict, reason: whether the data decide for this equation, and why not if they do not.
+    verdict, reason: whether the data decide for this equation, and why not if they do not. decides:
+    what measurement would decide, in a sentence; "" where nothing can be computed.
     """
 
     converged: bool
@@ -98,3 +99,13 @@ class Refinement:
     verdict: Verdict = "identified"
     reason: str = ""
     laws: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    decides: str = ""
+
+    @property
+    def judgement(self) -> str:
+        """The verdict, why it is that, and what would decide, as text."""
+        reason = self.reason
+        if not reason and self.verdict == "not identifiable":
+            reason = "the data do not decide between equations"
+        told = f"{self.verdict}: {reason}" if reason else self.verdict
+        return f"{told}. {self.decides}" if self.decides else told

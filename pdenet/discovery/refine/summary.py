@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
 from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine.choose import Choice, Rival
+from pdenet.discovery.refine.contradiction import Contradiction
+from pdenet.discovery.refine.directions import directions
 from pdenet.discovery.refine.fit import CONVERGED
 from pdenet.discovery.refine.information import visible
 from pdenet.discovery.refine.measures import Final, chi2_of, reason_of
@@ -20,9 +23,9 @@ from pdenet.discovery.refine.uncertainty import Driven, Errors, errors_of
 from pdenet.discovery.refine.verdict import (
     Doubts,
     chi2_error,
-    family_text,
     less_noise,
     verdict_of,
+    what_would_decide,
 )
 from pdenet.discovery.terms import Library, Term
 from pdenet.errors import StoppedError
@@ -36,9 +39,13 @@ SHOWN = 3
 
 
 def summarise(
-    proposal: Proposal, judgement: Judgement, final: Final, frames: int
+    proposal: Proposal,
+    judgement: Judgement,
+    final: Final,
+    frames: int,
+    walls: tuple[Contradiction, ...] = (),
 ) -> DiscoveredEquation:
-    """The result of a refinement. frames: of the data."""
+    """The result of a refinement. frames: of the data. walls: that the data contradict."""
     library, now = final.library, final.estimate
     generator = torch.Generator().manual_seed(final.setup.config.seed)
     assert now.reduced is not None
@@ -53,15 +60,16 @@ def summarise(
         stderr = stderr.maximum(reached.to(stderr))
     pde = library.pde(now.coefficients)
     alternatives = _alternatives(proposal, judgement)
-    values = now.coefficients.tolist()
-    texts = tuple(family_text(each, library, values) for each in judgement.families)
     doubts = Doubts(
         library,
         now.coefficients,
         stderr,
         alternatives,
-        texts,
+        judgement.families,
+        directions(library, final.quadratic.matrix.sum(0)),
+        walls,
         proposal.tried,
+        replace(final.quadratic, pool=proposal.pool).price,
         driven.raised if driven else 0.0,
         judgement.fitted is not None and not judgement.fitted.is_near,
     )
@@ -112,6 +120,7 @@ def _refinement(
         tried=doubts.tried,
         verdict=verdict,
         reason=reason,
+        decides=what_would_decide(verdict, final, doubts),
     )
 
 

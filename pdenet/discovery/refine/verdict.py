@@ -1,8 +1,10 @@
 """Whether the data decide for the equation that was found: four answers, each with its reason.
 
 "identified" is a promise. It needs a fit that converged; χ² within its own uncertainty of 1, unless
-what is left is no noise at all but the error of data that were computed; no relation of which any
-multiple could be added; no coefficient that may be zero; and no other equation within the odds.
+what is left is no noise at all but the error of data that were computed; no wall that contradicts
+the data; no relation of which any multiple could be added; no coefficient that may be zero; and no
+other equation within the odds. Where one of these fails, what measurement would decide is said as
+far as it can be computed (`decide`).
 """
 
 from __future__ import annotations
@@ -15,6 +17,16 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery import noise
+from pdenet.discovery.refine.contradiction import Contradiction
+from pdenet.discovery.refine.decide import (
+    finer_data,
+    more_values,
+    other_fields,
+    summed,
+    surer,
+    to_exclude,
+)
+from pdenet.discovery.refine.directions import Direction
 from pdenet.discovery.refine.measures import (
     EXPLAINED,
     SIGNIFICANT,
@@ -29,10 +41,18 @@ from pdenet.discovery.refine.relations import Relation
 from pdenet.discovery.refine.result import Alternative, Verdict
 from pdenet.discovery.terms import Library
 from pdenet.errors import StoppedError
-from pdenet.pde.render import format_monomial, format_number
 from pdenet.words import counted
 
-__all__ = ["Doubts", "chi2_error", "family_text", "is_explained", "less_noise", "verdict_of"]
+__all__ = [
+    "Doubts",
+    "chi2_error",
+    "direction_text",
+    "family_text",
+    "is_explained",
+    "less_noise",
+    "verdict_of",
+    "what_would_decide",
+]
 
 SPIKE = 6.0
 """Standard deviations that noise leaves in two of a thousand million values."""
@@ -52,17 +72,56 @@ are many and of which noise alone brings one to the first odds in some fits of a
 
 @dataclass(frozen=True)
 class Doubts:
-    """What a verdict is made of besides the fit. driven: what errors of given fields add to χ².
-    refuted: whether the fit by which terms were judged was far from the data already."""
+    """What a verdict is made of besides the fit.
+
+    related: relations of which any multiple may be in the equation. directions: that the fit hardly
+    sees. walls: that the data contradict. price: what χ² has to fall by for a term. driven: what
+    errors of given fields add to χ². refuted: whether the fit by which terms were judged was far
+    from the data already.
+    """
 
     library: Library
     coefficients: Tensor
     stderr: Tensor
-    alternatives: tuple[Alternative, ...]
-    families: tuple[str, ...]
-    tried: tuple[str, ...]
+    alternatives: tuple[Alternative, ...] = ()
+    related: tuple[Relation, ...] = ()
+    directions: tuple[Direction, ...] = ()
+    walls: tuple[Contradiction, ...] = ()
+    tried: tuple[str, ...] = ()
+    price: float = 0.0
     driven: float = 0.0
     refuted: bool = False
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Equations that describe the data as well, as text: of relations, or else of what the fit
+        hardly sees."""
+        values = self.coefficients.tolist()
+        if self.related:
+            return tuple(family_text(each, self.library, values) for each in self.related)
+        return tuple(direction_text(each, self.library, values) for each in self.loose)
+
+    @property
+    def loose(self) -> tuple[Direction, ...]:
+        """Directions along which a coefficient may be zero."""
+        weak = set(self.weak)
+        return tuple(d for d in self.directions if weak & {(t.field, t.name) for t in d.terms})
+
+    @property
+    def weak(self) -> dict[tuple[str, object], tuple[float, float]]:
+        """Terms whose coefficients may be zero, and these with their errors."""
+        terms, values = self.library.terms, self.coefficients.tolist()
+        each = zip(terms, values, self.stderr.tolist(), strict=True)
+        return {(t.field, t.name): (c, e) for t, c, e in each if not abs(c) >= SIGNIFICANT * e}
+
+    @property
+    def rival(self) -> Alternative | None:
+        """The first equation within the odds."""
+        for other in self.alternatives:
+            more = other.terms > len(self.library.terms)
+            if other.odds > (DOUBTFUL_MORE if more else DOUBTFUL):
+                return other
+        return None
 
 
 def chi2_error(final: Final) -> float:
@@ -86,6 +145,12 @@ def chi2_error(final: Final) -> float:
 
 def verdict_of(final: Final, doubts: Doubts) -> tuple[Verdict, str]:
     """The verdict and why it is that; no reason for "identified"."""
+    if doubts.walls:
+        told = "; ".join(map(str, doubts.walls))
+        ends = " or ".join(dict.fromkeys(each.instead for each in doubts.walls))
+        return "not explained", (
+            f"a wall contradicts the data: {told}. Give what holds there, or leave it open ({ends})"
+        )
     weak, near = _weak(doubts), chi2_of(final.estimate, final.setup.shown) < EXPLAINED
     if not final.estimate.converged and weak and near:
         return "not identifiable", weak
@@ -171,56 +236,81 @@ def less_noise(final: Final) -> str:
 
 def _undecided(doubts: Doubts) -> str:
     """Why the data do not decide for this equation; "" if they do."""
-    if doubts.families:
+    if doubts.related:
         return (
             "the data are so special (as a travelling wave is, or fields that do not change along "
-            f"an axis) that any of these equations describes them: {'; '.join(doubts.families)}. "
-            "Other initial states would decide"
+            f"an axis) that any of these equations describes them: {'; '.join(doubts.families)}"
         )
     weak = _weak(doubts)
     if weak:
         return weak
-    for other in doubts.alternatives:
-        more = other.terms > len(doubts.library.terms)
-        if other.odds > (DOUBTFUL_MORE if more else DOUBTFUL):
-            return f"another equation has odds of {other.odds:.2g} : 1 ({other.change})"
-    return ""
+    other = doubts.rival
+    return f"another equation has odds of {other.odds:.2g} : 1 ({other.change})" if other else ""
 
 
 def _weak(doubts: Doubts) -> str:
     """Which coefficients may be zero, in words; "" where none."""
-    terms = zip(
-        doubts.library.terms, doubts.coefficients.tolist(), doubts.stderr.tolist(), strict=True
-    )
-    weak = [
-        f"{term.text} in {term.field}_t"
-        for term, value, error in terms
-        if not abs(value) >= SIGNIFICANT * error
-    ]
-    if not weak:
+    known = doubts.weak
+    terms = [t for t in doubts.library.terms if (t.field, t.name) in known]
+    if not terms:
         return ""
-    return f"the coefficient of {', '.join(weak)} is within {SIGNIFICANT:g} errors of zero"
+    names = ", ".join(f"{term.text} in {term.field}_t" for term in terms)
+    told = f"the coefficient of {names} is within {SIGNIFICANT:g} errors of zero"
+    if not doubts.loose:
+        return told
+    alike = "; ".join(" and ".join(term.text for term in each.terms) for each in doubts.loose)
+    return (
+        f"{told}, because the data hardly tell {alike} apart: any of these equations describes "
+        f"them as well: {'; '.join(doubts.families)}"
+    )
+
+
+def what_would_decide(verdict: Verdict, final: Final, doubts: Doubts) -> str:
+    """What measurement would decide, as one sentence (`decide` has the equations); "" where nothing
+    can be computed, or nothing is open."""
+    if verdict in ("not explained", "not converged"):
+        return "" if doubts.walls else finer_data(final)
+    if verdict == "identified":
+        return ""
+    if doubts.related:
+        first = doubts.related[0]
+        return other_fields(first.products, first.coefficients)
+    if doubts.loose:
+        loose = doubts.loose[0]
+        return other_fields([term.product for term in loose.terms], loose.coefficients)
+    weak = doubts.weak
+    if weak:
+        values, errors = zip(*weak.values(), strict=True)
+        return more_values(surer(values, errors), "to know whether it is there")
+    times = doubts.rival and to_exclude(doubts.rival, len(doubts.library.terms), doubts.price)
+    return more_values(times, "to tell the two equations apart") if times else ""
 
 
 def family_text(relation: Relation, library: Library, coefficients: Sequence[float]) -> str:
     """All equations that differ by multiples of a relation: "u_t = -2*u_x + a*(u_xx + 4*u)"."""
-    own = [
-        (term.name, value)
-        for term, value in zip(library.terms, coefficients, strict=True)
-        if term.field == relation.field
-    ]
     names = [product.monomial for product in relation.products]
-    inside = _sum(list(zip(names, relation.coefficients, strict=True)))
+    inside = summed(names, relation.coefficients)
     inside = inside if len(names) == 1 else f"({inside})"
-    return f"{relation.field}_t = {_sum(own)} + a*{inside} for any a"
+    return (
+        f"{relation.field}_t = {_own(relation.field, library, coefficients)} + a*{inside} for any a"
+    )
 
 
-def _sum(terms: list[tuple[object, float]]) -> str:
-    parts = []
-    for name, value in terms:
-        text = format_monomial(name)
-        size = format_number(abs(value), 4, "text")
-        body = size if text == "1" else text if size == "1" else f"{size}*{text}"
-        parts.append(f" {'-' if value < 0 else '+'} {body}")
-    joined = "".join(parts) or " + 0"
-    return joined[3:] if joined.startswith(" + ") else f"-{joined[3:]}"
+def direction_text(direction: Direction, library: Library, coefficients: Sequence[float]) -> str:
+    """The equations along a direction that the fit hardly sees, as far as one standard error:
+    "u_t = -u_x + a*(u*u_x - 3*u_x) for a from -0.7 to 0.7"."""
+    told = []
+    for field in dict.fromkeys(term.field for term in direction.terms):
+        parts = zip(direction.terms, direction.coefficients, strict=True)
+        names, values = zip(*((t.name, c) for t, c in parts if t.field == field), strict=True)
+        inside = summed(names, values)
+        inside = inside if len(names) == 1 and values[0] == 1 else f"({inside})"
+        told.append(f"{field}_t = {_own(field, library, coefficients)} + a*{inside}")
+    return f"{', '.join(told)} for a from {-direction.error:.2g} to {direction.error:.2g}"
+
+
+def _own(field: str, library: Library, coefficients: Sequence[float]) -> str:
+    """The right-hand side of a field."""
+    pairs = zip(library.terms, coefficients, strict=True)
+    own = [(term.name, value) for term, value in pairs if term.field == field]
+    return summed([name for name, _ in own], [value for _, value in own])

@@ -22,14 +22,14 @@ from pdenet.discovery.refine.window import Window
 from pdenet.errors import DiscoveryError
 from pdenet.problem import Problem
 
-__all__ = ["KNOWN", "Walls"]
+__all__ = ["KNOWN", "Side", "Walls"]
 
 KNOWN = 10.0
 """How much better a wall is known than a measured value."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Side:
+class Side:
     """One wall. axis: of space, from 0. place, slot: of the wall and of its observations along the
     axis, on the grid of the data. plain, slope: a, and b times the sign of the outward normal, for
     each field, shaped to broadcast to (field, *space without the axis)."""
@@ -46,7 +46,7 @@ class Walls:
     """All walls of a window. told: `KNOWN` where there is an observation of one, otherwise 0,
     (field, *grid of the data)."""
 
-    sides: tuple[_Side, ...]
+    sides: tuple[Side, ...]
     told: Tensor
 
     @classmethod
@@ -58,7 +58,7 @@ class Walls:
 
         Raises DiscoveryError for coefficients of a Robin condition that change in time.
         """
-        told, sides, data = torch.zeros_like(data[0, 0]), list[_Side](), data.clone()
+        told, sides, data = torch.zeros_like(data[0, 0]), list[Side](), data.clone()
         ndim = window.box.ndim
         for axis, ends in enumerate(problem.boundaries):
             last = window.shape[axis]
@@ -75,7 +75,7 @@ class Walls:
                     continue
                 table = data.new_tensor([n[:2] if n else (0.0, 0.0) for n in each])
                 shaped = table.T.reshape([2, -1] + [1] * (ndim - 1))
-                sides.append(_Side(axis, place, slot, shaped[0], sign * shaped[1]))
+                sides.append(Side(axis, place, slot, shaped[0], sign * shaped[1]))
                 inside = window.inside.to(data.device).select(axis, place)
                 for field, numbers in enumerate(each):
                     if numbers is not None:
