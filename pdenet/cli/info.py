@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pdenet.boundary import to_text
 from pdenet.cli.console import print_json, print_rows
 from pdenet.cli.runs import MEMBERS
@@ -41,7 +39,7 @@ def describe_data(path: Path) -> dict[str, Any]:
             "frames": data.frames,
             "dt": data.dt if data.frames > 1 else None,
             "noise": data.noise,
-            "sigma": _sigma(data),
+            "sigma": data.sigma_range() if data.weighed else None,
             "missing": _gaps(data),
             "renamed": dict(data.renamed) or None,
             "left_out": dict(data.left_out) or None,
@@ -55,20 +53,6 @@ def _outside(data: Data) -> str | None:
     if data.outside is None:
         return None
     return f"{int(data.outside.sum())} of {counted(data.problem.grid.size, 'point')}"
-
-
-def _sigma(data: Data) -> dict[str, list[float]] | None:
-    """The least and the largest standard deviation by field; None where they are not known."""
-    if not data.weighed:
-        return None
-    ends = []
-    for row in range(data.trajectories):
-        each = np.moveaxis(data.sigma([row])[0], 1, 0).reshape(len(data.fields), -1)
-        known = np.where(np.isnan(each), np.inf, each), np.where(np.isnan(each), 0.0, each)
-        ends.append([known[0].min(1), known[1].max(1)])
-    low, high = np.min([e[0] for e in ends], 0), np.max([e[1] for e in ends], 0)
-    pairs = zip(data.fields, low.tolist(), high.tolist(), strict=True)
-    return {name: [a, b] for name, a, b in pairs if a <= b}
 
 
 def _gaps(data: Data) -> dict[str, float] | None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from pdenet.cli.beside import known_beside
 from pdenet.cli.console import note
 from pdenet.cli.options import given
 from pdenet.cli.progress import monitored
@@ -21,6 +20,7 @@ from pdenet.errors import ConfigError, OutputError
 from pdenet.estimator import refine
 from pdenet.pde import PDE
 from pdenet.storage import open_data
+from pdenet.storage.beside import known_beside
 from pdenet.storage.claim import claimed_file
 from pdenet.words import counted
 

@@ -217,6 +217,19 @@ class Data:
         require_positive(found, f"{self.path}: /pdenet/sigma")
         return found
 
+    def sigma_range(self) -> dict[str, list[float]]:
+        """The least and the largest standard deviation of each field with any, by name.
+
+        Raises DataError as `sigma` does.
+        """
+        low, high = (np.full(len(self.fields), end) for end in (np.inf, 0.0))
+        for row in range(self.trajectories):
+            each = np.moveaxis(self.sigma([row])[0], 1, 0).reshape(len(self.fields), -1)
+            low = np.fmin(low, np.where(np.isnan(each), np.inf, each).min(1))
+            high = np.fmax(high, np.where(np.isnan(each), 0.0, each).max(1))
+        pairs = zip(self.fields, low.tolist(), high.tolist(), strict=True)
+        return {name: [least, most] for name, least, most in pairs if least <= most}
+
     def gaps(self) -> dict[str, float]:
         """The part of the values of each field that is NaN, by name; reads every value.
 

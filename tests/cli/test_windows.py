@@ -10,13 +10,13 @@ import pytest
 
 from pdenet.boundary import Dirichlet, Open, PerField, Periodic
 from pdenet.cli import main
-from pdenet.cli.beside import array_in, known_beside
 from pdenet.discovery import DiscoveredEquation
 from pdenet.errors import DataError
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.problem import Problem
 from pdenet.storage import write_arrays
+from pdenet.storage.beside import array_in, known_beside
 from pdenet.training import refining
 
 X, T = 0.1 * np.arange(40), 0.05 * np.arange(12)[:, None]
