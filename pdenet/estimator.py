@@ -19,9 +19,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from pdenet.alone import can_be_learned, same_data, without_network
 from pdenet.arrays import Source, as_file, is_array, removed_if_refused
 from pdenet.device import device_named
-from pdenet.discovery import DiscoveredEquation, read_out, save_equation
+from pdenet.discovery import DiscoveredEquation, read_out
 from pdenet.errors import CheckpointError, ConfigError, DataError, DiscoveryError
 from pdenet.events import Listener
 from pdenet.grid import Grid
@@ -30,8 +31,8 @@ from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
 from pdenet.problem import Problem
 from pdenet.progress import listening
-from pdenet.sharpen import assume, refine
-from pdenet.storage import Data, open_data
+from pdenet.sharpen import refine
+from pdenet.storage import open_data
 from pdenet.storage.claim import claimed_folder
 from pdenet.threads import threads_for
 from pdenet.training import refining
@@ -280,7 +281,7 @@ def discover(
       sigma=: standard deviations of the values, in the units of the fields: one, one for each
       field, or an array that broadcasts to them; a refinement weighs values by them.
     Where an end is open, or points are outside, no network is trained, and the equation is that of
-    `refine(None, data, ..)`.
+    `refine(None, data, ..)`; the folder of the run is the same but for checkpoint/.
     Raises the errors of `train` and `extract`.
     """
     config = config or TrainingConfig()
@@ -299,11 +300,11 @@ def discover(
             path = as_file(source, run, grid, dt, fields, **about)
             known = _truth(path, truth)
             started, budget = time.perf_counter(), Budget(config.budget)
-            if not _can_be_learned(path, source, about, config):
-                found = _without_network(path, source, about, config, listener)
+            if not can_be_learned(path, source, about, config):
+                said = dict.fromkeys(about) if is_array(source) else about
+                kept = None if output is None else run
+                found = without_network(path, said, config, listener, kept)
                 seconds = {"refine": time.perf_counter() - started}
-                if output is not None:
-                    save_equation(found, run / "equation.json")
                 return _discovery(found, known, seconds)
             train(path, run, config, budget=budget.part().left(), on_event=listener)
         trained = time.perf_counter()
@@ -319,59 +320,6 @@ def _discovery(
     return Discovery(found.pde, found.stderr, comparison, seconds, found)
 
 
-def _can_be_learned(
-    path: Path, source: Source, about: Mapping[str, Any], config: TrainingConfig
-) -> bool:
-    """Whether a network can be trained on the data; where it cannot, that is said.
-
-    Raises ConfigError where something was asked for that only a network can do, or that only the
-    file can say.
-    """
-    with open_data(path) as opened:
-        assume(opened, source, about)
-        obstacle = opened.obstacle()
-    if not obstacle:
-        if not is_array(source) and any(value is not None for value in about.values()):
-            raise ConfigError(
-                "a network is trained on what the file says: write its data anew, with "
-                "write_arrays(path, states, Problem(None, grid, boundaries, fields), dt)"
-            )
-        return True
-    network = config.network
-    asked = ["refine=False"] * (config.refine.when == "never")
-    asked += ["coefficients that vary"] * (network.coefficients is not None)
-    asked += ["a source of unknown shape"] * (network.source is not None)
-    if asked:
-        raise ConfigError(
-            f"{obstacle}, and no network can be trained there, which {asked[0]} needs: leave it "
-            "out, or call refine(None, data, ..), which needs none"
-        )
-    _log.warning(
-        "%s, and no network can be trained there: the equation is found in the data alone, as "
-        "refine(None, data, ..) does it",
-        obstacle,
-    )
-    return False
-
-
-def _without_network(
-    path: Path,
-    source: Source,
-    about: Mapping[str, Any],
-    config: TrainingConfig,
-    listener: Listener | None,
-) -> DiscoveredEquation:
-    """The equation of data between whose ends no network can be trained."""
-    return refine(
-        None,
-        path,
-        config=config.refine.value(config.seed, config.budget),
-        device=config.device,
-        on_event=listener or False,
-        **({} if is_array(source) else about),
-    )
-
-
 def _truth(path: Path, truth: PDE | str | None) -> PDE | None:
     """The PDE to compare with. Raises EquationError for one of other fields before any work."""
     with open_data(path) as opened:
@@ -382,12 +330,3 @@ def _truth(path: Path, truth: PDE | str | None) -> PDE | None:
     rest = PDE.from_terms({name: {} for name in problem.fields}, problem.grid.axes)
     compare(rest, known)
     return known
-
-
-def same_data(run: Run, data: Data) -> None:
-    """Raise CheckpointError for other data than those that a run was trained on."""
-    if data.digest() != run.data["digest"]:
-        raise CheckpointError(
-            f"'{data.path}' does not hold the data that '{run.folder}' was trained on: give the "
-            "file that it was trained on, or train again"
-        )

@@ -50,6 +50,7 @@ TABLE: dict[str, tuple[float, frozenset[str]]] = {
     "training": (7, frozenset({"numpy", "torch", "pydantic", "safetensors", "tomli"})),
     "progress": (7.5, frozenset({"rich"})),
     "sharpen": (7.7, frozenset({"numpy"})),
+    "alone": (7.8, frozenset()),
     "evaluation": (7.8, NUMERICS | {"sympy"}),
     "report": (8, frozenset({"numpy", "matplotlib", "jinja2", "sympy"})),
     "estimator": (8, frozenset({"numpy", "torch"})),

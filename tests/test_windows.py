@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from pdenet import Grid, discover, refine
+from pdenet.alone import can_be_learned, without_network
 from pdenet.arrays import as_file
 from pdenet.boundary import Dirichlet, Neumann, Open, PerField, Periodic, Robin
 from pdenet.discovery import DiscoveredEquation, load_equation
@@ -24,6 +25,7 @@ from pdenet.seam import Fault
 from pdenet.sharpen import ABOUT, assume
 from pdenet.storage import looked_at, named_fields, open_data, seam_in_words, write_arrays
 from pdenet.training import refining
+from pdenet.training.config import TrainingConfig
 
 OPEN, JOINED = (Open(), Open()), (Periodic(), Periodic())
 X, T = 0.1 * np.arange(40), 0.05 * np.arange(12)[:, None]
@@ -224,6 +226,22 @@ def test_discovery_in_a_file_of_a_window(core, tmp_path: Path):
     for preset, asked in (("coefficients", "that vary"), ("source", "unknown shape")):
         with pytest.raises(ConfigError, match=asked):
             discover(path, boundary="open", network={preset: {}}, on_event=False)
+
+
+def test_a_folder_of_a_window_goes_on_and_is_of_its_data(core, tmp_path: Path):
+    path = write_arrays(tmp_path / "a.h5", WINDOW, GRID, 0.05)
+    about = {"boundary": "open", "outside": None, "sigma": None}
+    config, run = TrainingConfig(), tmp_path / "run"
+    assert can_be_learned(path, path, dict.fromkeys(about), config)
+    assert not can_be_learned(path, path, about, config)
+    found = without_network(path, about, config, None, run)
+    assert {each.name for each in run.iterdir()} == {"config.json", "log.jsonl", "equation.json"}
+    again = without_network(path, about, config, None, run, resume=True)
+    assert again.pde == found.pde and len(core.problems) == 1
+    assert without_network(path, about, config, None).pde == found.pde and len(core.problems) == 2
+    other = write_arrays(tmp_path / "b.h5", 2 * WINDOW, GRID, 0.05)
+    with pytest.raises(CheckpointError, match="does not hold the data"):
+        without_network(other, about, config, None, run, resume=True)
 
 
 def test_training_refuses_a_window_and_says_what_can(tmp_path: Path):

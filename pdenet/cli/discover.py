@@ -10,18 +10,21 @@ from typing import Any
 
 import click
 
+from pdenet.alone import can_be_learned
 from pdenet.cli.console import note
 from pdenet.cli.folders import claimed
 from pdenet.cli.named import with_preset
-from pdenet.cli.origin import check_origin, check_resumed_data, data_file
+from pdenet.cli.origin import check_origin, check_resumed_data, check_useless, data_file
 from pdenet.cli.progress import monitored
 from pdenet.cli.repeats import Repeated, repeat
 from pdenet.cli.reporting import apart, result_of, write_report
 from pdenet.cli.runs import RUN, how_to_go_on, new_run
 from pdenet.cli.settings import check_resumed, training_config
 from pdenet.cli.simulate import generate
+from pdenet.cli.window import discover_alone, said_of
 from pdenet.errors import ConfigError
 from pdenet.estimator import extract, train
+from pdenet.storage.beside import known_beside
 from pdenet.training.budget import Budget
 from pdenet.training.config import TrainingConfig
 from pdenet.training.records import read_log
@@ -56,8 +59,24 @@ def work(
             "a network learns an equation for every field, and what is given has none: "
             f"'pdenet refine {source or 'DATA.h5'} {names}' finds those of the others without one"
         )
+    data, about = data_file(source), said_of(options)
+    config = training_config(with_preset(options, data or source))
+    if data is None and known_beside(options):
+        raise ConfigError(
+            "--outside and --sigma are of data, and a simulation has every point and its own "
+            "noise: leave them out, or give a data file"
+        )
+    if data is not None:
+        check_useless(data, options, but=("boundary",))
+        if not can_be_learned(data, data, about, config):
+            if repeats is not None:
+                raise ConfigError(
+                    "repeats differ by their training, and no network can be trained on these "
+                    "data: leave --repeats out"
+                )
+            discover_alone(data, output, config, about, options, as_json=as_json)
+            return
     check_origin(source, options)
-    config = training_config(with_preset(options, data_file(source) or source))
     overwrite, resume = options["overwrite"], options["resume"]
     if repeats is not None:
         repeat(Repeated(output, source, config, repeats, jobs, overwrite, resume, as_json))

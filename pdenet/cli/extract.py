@@ -14,7 +14,8 @@ from pdenet.cli.progress import monitored
 from pdenet.cli.reporting import apart, check_report, result_of, write_report
 from pdenet.cli.results import Result
 from pdenet.cli.runs import REFINING, RUN, how_to_go_on
-from pdenet.discovery import DiscoveredEquation
+from pdenet.discovery import DiscoveredEquation, load_equation
+from pdenet.errors import ConfigError
 from pdenet.estimator import extract, same_data
 from pdenet.evaluation.stages import seconds_of_training
 from pdenet.pde import PDE
@@ -22,6 +23,7 @@ from pdenet.storage import open_data
 from pdenet.training import checkpoint, read_run
 from pdenet.training.answer import kept_answer
 from pdenet.training.records import recorded_data
+from pdenet.training.run import Run
 
 __all__ = ["stages_left", "truth_in", "work"]
 
@@ -65,6 +67,9 @@ def _read(run: Path, options: dict[str, Any]) -> Result:
     """The equation of a run, as it is kept or read anew, and its report where one is asked for."""
     report: Path | None = options["report"]
     source = options["data"] or recorded_data(run)
+    current = read_run(run)
+    if not current.begun and current.equation.exists():
+        return _alone(current, source, options)
     _say_if_unfinished(run, source)
     context = click.get_current_context()
     context.meta["pdenet.resume"] = how_to_go_on(
@@ -89,6 +94,20 @@ def _read(run: Path, options: dict[str, Any]) -> Result:
         write_report(run, found, report, data=source, seconds=seconds)
         note(f"report: {report}")
     return result
+
+
+def _alone(run: Run, source: Path | None, options: dict[str, Any]) -> Result:
+    """The equation of a run that has no network, because none can be trained on its data.
+
+    Raises ConfigError where more is asked for than to print it.
+    """
+    if options["anew"] or options["refine"] is not None or options["report"] is not None:
+        raise ConfigError(
+            f"'{run.folder}' holds an equation that was found in the data alone, and its report: "
+            f"'pdenet discover {source or 'DATA.h5'} -o {run.folder} --overwrite' finds it anew"
+        )
+    found = load_equation(run.equation)
+    return result_of(found, source, dict(found.seconds), run.config.refine.noise)
 
 
 def _kept(run: Path, source: Path | None, refine: bool | None) -> DiscoveredEquation | None:

@@ -32,12 +32,14 @@ ASIDE, MOVING, GONE = ".previous", ".previous.moving", ".previous.gone"
 class Kind:
     """What a folder is for. name: "run", "study", ... members: patterns of the names of what
     belongs to it. proof: pattern of what shows that something was learned. runs: pattern of the
-    runs in it, which processes of their own write to; "" for a folder that is itself a run."""
+    runs in it, which processes of their own write to; "" for a folder that is itself a run. also:
+    another pattern like proof, or ""."""
 
     name: str
     members: tuple[str, ...]
     proof: str
     runs: str = ""
+    also: str = ""
 
     def present(self, folder: Path) -> list[str]:
         """The members that are in a folder."""
@@ -46,7 +48,7 @@ class Kind:
 
     def begun(self, folder: Path) -> bool:
         """Whether something was learned in a folder."""
-        return any(folder.glob(self.proof))
+        return any(any(folder.glob(pattern)) for pattern in (self.proof, self.also) if pattern)
 
 
 @contextmanager

@@ -286,13 +286,14 @@ def ends(function: Command) -> Command:
             "robin=2/0.5 for a derivative outwards of 0.5 - 2u, x:u:dirichlet=0 for one field; may "
             "be repeated.",
         ),
-        *beside(),
+        beside,
     )
 
 
-def beside() -> tuple[Callable[[Command], Command], ...]:
+def beside(function: Command) -> Command:
     """--outside and --sigma, files of arrays beside the data."""
-    return (
+    return _apply(
+        function,
         click.option(
             "--outside",
             type=DATA,

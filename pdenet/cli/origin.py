@@ -14,7 +14,7 @@ from pdenet.pde import PDE
 from pdenet.storage import Data, open_data
 from pdenet.training.run import read_run
 
-__all__ = ["MAKES_DATA", "check_origin", "check_resumed_data", "data_file"]
+__all__ = ["MAKES_DATA", "check_origin", "check_resumed_data", "check_useless", "data_file"]
 
 # Options that make data; they mean nothing for data that are there already.
 MAKES_DATA = (
@@ -46,12 +46,18 @@ def check_origin(source: str | None, options: Mapping[str, Any]) -> None:
         parameters = dict(options["parameters"])
         equation_of(source, options["pde"], parameters, given_shape(options))
         return
-    useless = list(given(options, *MAKES_DATA))
+    check_useless(data, options)
+    with open_data(data) as opened:
+        opened.require_complete()
+
+
+def check_useless(data: Path, options: Mapping[str, Any], but: tuple[str, ...] = ()) -> None:
+    """Raise ConfigError for options that make data beside a file that holds them. but: those that
+    say something of the file."""
+    useless = [name for name in given(options, *MAKES_DATA) if name not in but]
     if useless:
         typed = "param" if useless[0] == "parameters" else useless[0]
         raise ConfigError(f"--{typed} makes data, but '{data}' holds them already: leave it out")
-    with open_data(data) as opened:
-        opened.require_complete()
 
 
 def check_resumed_data(run: Path, source: str | None, options: Mapping[str, Any]) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pdenet.boundary import Dirichlet, Open, PerField, Periodic
 from pdenet.cli import main
-from pdenet.discovery import DiscoveredEquation
+from pdenet.cli.runs import REFINING
+from pdenet.discovery import DiscoveredEquation, load_equation
 from pdenet.errors import DataError
 from pdenet.grid import Grid
 from pdenet.pde import PDE
@@ -98,10 +100,81 @@ def test_a_network_is_refused_and_the_refinement_is_named(tmp_path, refused):
     path, run = write_arrays(tmp_path / "a.h5", WINDOW, problem, 0.05), tmp_path / "run"
     hole = write_arrays(tmp_path / "b.h5", WINDOW, Grid(40, 4.0), 0.05, outside=X[3] == X)
     for data, why in ((path, "x is open at its lower end"), (hole, "1 of 40 points are outside")):
-        for command in ("discover", "train"):
-            told = refused([command, data, "-o", run])
-            assert why in told and f"'pdenet refine {data}'" in told
+        told = refused(["train", data, "-o", run])
+        assert why in told and f"'pdenet refine {data}'" in told
     assert not run.exists()
+
+
+def test_discovery_in_a_window_makes_the_folder_of_a_run(window, problems, tmp_path, capsys):
+    run, hole = tmp_path / "run", tmp_path / "hole.npy"
+    np.save(hole, X > 3.5)
+    words = ["discover", str(window), "-o", str(run), "--boundary", "x:open"]
+    assert main([*words, "--outside", str(hole), "--budget", "5"]) == 0
+    told = capsys.readouterr()
+    assert told.err.count("no network can be trained there") == 1
+    assert "x is open at its lower end, and no network can be trained there: the" in told.err
+    assert f"as 'pdenet refine {window}' does it" in told.err and "u_t = u_xx" in told.out
+    names = {path.name for path in run.iterdir()}
+    assert names == {"config.json", "log.jsonl", "equation.json", "report.html"}
+    assert problems[0].boundaries == ((Open(), Open()),) and BESIDE[-1][0].sum() == (X > 3.5).sum()
+    assert load_equation(run / "equation.json").pde == PDE("u_t = u_xx")
+    assert main(["extract", str(run), "--format", "text"]) == 0
+    assert capsys.readouterr().out.strip() == "u_t = u_xx"
+    assert main(["info", str(run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["config"]["config"]["budget"] == 300
+    assert main([*words, "--outside", str(hole), "--resume", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["equations"] == ["u_t = u_xx"]
+    assert len(problems) == 1, "what is there already is not found again"
+    assert main([*words, "--overwrite", "-q"]) == 0 and len(problems) == 2
+    assert BESIDE[-1][0] is None and not list(run.glob(".previous*"))
+
+
+def test_a_window_refuses_what_only_networks_have(window, problems, refused, tmp_path, capsys):
+    run = tmp_path / "run"
+    words = ["discover", window, "-o", run, "--boundary", "x:open"]
+    assert "--no-refine needs" in refused([*words, "--no-refine"])
+    assert "--noise makes data" in refused([*words, "--noise", "0.1"])
+    assert "coefficients that vary needs" in refused([*words, "--preset", "variable-coefficients"])
+    assert "write its data anew" in refused([*words[:-1], "x:dirichlet=0"])
+    hole = tmp_path / "hole.npy"
+    np.save(hole, X > 3.5)
+    assert "of data, and a simulation has" in refused(
+        ["discover", "burgers-1d", "-o", run, "--outside", hole]
+    )
+    assert not run.exists() and problems == []
+    assert main([str(word) for word in [*words, "--repeats", "2"]]) == 2
+    assert "leave --repeats out" in capsys.readouterr().err
+    assert main([str(word) for word in words]) == 0
+    other = write_arrays(tmp_path / "other.h5", 3 * WINDOW, Grid(40, 4.0), 0.05)
+    for more, told in (
+        (words, "exists: add --overwrite"),
+        (["extract", run, "--anew"], "found in the data alone"),
+        (["discover", other, *words[2:], "--resume"], "does not hold the data"),
+    ):
+        capsys.readouterr()
+        assert main([str(word) for word in more]) == 2
+        assert told in capsys.readouterr().err
+
+
+def test_an_interrupted_window_goes_on(window, tmp_path, monkeypatch, capsys):
+    run, found = tmp_path / "run", PDE("u_t = u_xx")
+    seen: list = []
+
+    def begins(pde, data, problem, dt, config, on_event, kept, outside=None):
+        seen.append(kept.saved)
+        if kept.saved is None:
+            kept.save({"at": torch.ones(2)})
+            raise KeyboardInterrupt
+        return DiscoveredEquation(found, {"u": dict.fromkeys(found.terms()["u"], 0.01)})
+
+    monkeypatch.setattr(refining, "refine", begins)
+    words = ["discover", str(window), "-o", str(run), "--boundary", "x:open"]
+    assert main(words) == 130
+    assert "go on with the same command and --resume" in capsys.readouterr().err
+    assert {path.name for path in run.iterdir()} == {"config.json", "log.jsonl", REFINING}
+    assert main([*words, "--resume", "-q"]) == 0
+    assert seen[0] is None and seen[1]["at"].tolist() == [1, 1]
+    assert (run / "report.html").exists() and not (run / REFINING).exists()
 
 
 def test_arrays_beside_the_data_reach_the_inference(window, problems, tmp_path, capsys):

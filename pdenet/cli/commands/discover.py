@@ -5,7 +5,16 @@ from __future__ import annotations
 import click
 
 from pdenet.cli.group import Late
-from pdenet.cli.options import OUTPUT, PRESETS, Whole, common, learning, machine, simulation
+from pdenet.cli.options import (
+    OUTPUT,
+    PRESETS,
+    Whole,
+    beside,
+    common,
+    learning,
+    machine,
+    simulation,
+)
 
 __all__ = ["command"]
 
@@ -16,6 +25,7 @@ __all__ = ["command"]
 @click.argument("source", required=False, metavar="[NAME|DATA.h5]")
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The folder of the run.")
 @simulation
+@beside
 @learning
 @machine
 @click.option(
@@ -47,7 +57,10 @@ def command() -> None:
     pdenet discover data.h5 -o run
     pdenet discover --pde 'u_t = -u*u_x + nu*u_xx' --param nu=0.1 -o run
     pdenet discover burgers -o runs --repeats 10
+    pdenet discover data.h5 -o run --boundary x:open
 
-    The folder gets the data, the trained network, the equation and report.html. With --repeats it
-    gets a run for each seed, and summary.json, coefficients.png and remainder.png of all of them.
+    Where an end of the data is open, or points are outside, no network can be trained, and the
+    equation is found in the data alone. The folder gets the data, the trained network, the equation
+    and report.html. With --repeats it gets a run for each seed, and summary.json, coefficients.png
+    and remainder.png of all of them.
     """
