@@ -175,6 +175,14 @@ def test_every_form_shows_doubts():
     assert "u_t: u_xx instead of u²·u_x" in page
 
 
+def test_every_form_says_what_would_decide():
+    told = "About 2 times as many values of this kind would be needed"
+    report = build(replace(UNSURE, refinement=replace(UNSURE.refinement, decides=told)))
+    for text in (text_of(report.html()), report.markdown(), report.latex()):
+        assert f". {told}" in text
+    assert report.json()["refinement"]["decides"] == told
+
+
 def test_the_json_holds_all_of_it():
     record = json.loads(json.dumps(build(UNSURE).json(), allow_nan=False))["refinement"]
     assert record == json.loads(json.dumps(refinement_record(UNSURE.refinement)))
