@@ -311,10 +311,8 @@ def reconsidered(
     states = now.states.only(places)
     now = replace(now, coefficients=coefficients, states=states, information=None, last=None)
     inner, outer = final.fit.model.inner, final.fit.model.outer
-    wide = replace(inner, library=library.on(inner.waves.grid, setup.sigma))
-    if outer is not inner:
-        outer = replace(outer, library=library.on(outer.waves.grid, setup.sigma))
-    model = Model(wide, wide if outer is inner else outer, single=False)
+    wide = inner.of(library)
+    model = Model(wide, wide if outer is inner else outer.of(library), single=False)
     fit = replace(final.fit, model=model)
     try:
         quadratic, _ = _around(setup, fit, now, proposal.pool)

@@ -40,7 +40,7 @@ class Proposal:
 
 def propose(session: Session, pde: PDE | None) -> Proposal:
     """The terms of an equation, and those that the data propose."""
-    given, at = (None, None) if pde is None else Library.of(pde)
+    given, at = (None, None) if pde is None else Library.of(pde, in_time=True)
     if given is not None and at is not None and not session.config.choose:
         return Proposal(given, (at.to(session.setup.data),))
     session.on_event(Phase("terms from the data", 0.0, "regression in weak form"))

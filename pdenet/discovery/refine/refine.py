@@ -62,8 +62,7 @@ def refine(
     terms are judged on trajectories that are left out in turn.
     kept: what is kept of it while it goes on. outside: where the equation does not hold, (*space).
 
-    Raises DiscoveryError for coefficients that depend on time, fewer data than
-    unknowns, and states that the memory cannot hold.
+    Raises DiscoveryError for fewer data than unknowns, and states that the memory cannot hold.
     """
     config, kept = config or RefineConfig(), kept or Kept()
     check_problem(pde, data, problem, config)

@@ -26,7 +26,7 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from pdenet.discovery.refine.choose import FEWEST, Quadratic
-from pdenet.discovery.refine.dynamics import Dynamics, closer
+from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Reduced
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import inverse, visible
@@ -34,6 +34,7 @@ from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.measures import freedom
 from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.setup import MOST_STEPS, Setup
+from pdenet.discovery.refine.stability import closer
 
 __all__ = ["Driven", "Errors", "errors_of", "shift", "slopes_off", "smaller_by"]
 
