@@ -25,21 +25,31 @@ from pdenet.nn.padding import held_points
 from pdenet.pde import PDE
 from pdenet.pde.expression import Monomial, expansion_of
 from pdenet.pde.jet import AXES, Jet, sorted_jets
-from pdenet.pde.render import format_monomial
+from pdenet.pde.render import format_monomial, to_text
 from pdenet.types import Jets, State
 
-__all__ = ["TIME", "Library", "Term"]
+__all__ = ["TIME", "Library", "Part", "Term"]
 
 TIME = sympy.Symbol("t", real=True)
 
 
 @dataclass(frozen=True)
+class Part:
+    """The unknown function that a term is a part of, as text, "a(x)", and its level there."""
+
+    name: str
+    level: int
+
+
+@dataclass(frozen=True)
 class Term:
-    """One monomial in the equation of one field, with the function of the coordinates before it."""
+    """One monomial in the equation of one field, with the function of the coordinates before it.
+    part: of which unknown function it is a part, where it is one."""
 
     field: str
     monomial: Monomial
     product: Product
+    part: Part | None = None
 
     @property
     def name(self) -> Monomial:
@@ -159,6 +169,16 @@ class Library:
                     found = math.sqrt(squares + (share * float(error)) ** 2)
                     table[term.field][monomial * basis] = found
         return table
+
+    def text(self, coefficients: Tensor, digits: int) -> str:
+        """The equations in a line, of unknown functions only their names."""
+        plain = [term.part is None for term in self.terms]
+        known = self.only(plain).pde(coefficients[torch.tensor(plain, dtype=torch.bool)].tolist())
+        lines = []
+        for name, line in zip(self.fields, to_text(known, digits=digits), strict=True):
+            parts = [term.part.name for term in self.terms if term.part and term.field == name]
+            lines.append(" + ".join([line, *dict.fromkeys(parts)]))
+        return "; ".join(lines)
 
     def combine(self, jets: Jets, order: Sequence[Jet], coefficients: Tensor) -> State:
         """Σ_j θ_j B_j m_j at every point: jets (batch, variable, *space) -> (batch, field, ..)."""

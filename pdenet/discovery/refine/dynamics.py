@@ -84,9 +84,10 @@ class Dynamics:
         return replace(both, driving=driving, clock=clock and clock.twice())
 
     def of(self, library: Library) -> Dynamics:
-        """The same with other terms."""
-        known = library if self.clock is None else library.at(self.clock.coordinates)
-        return replace(self, library=known)
+        """The same with other terms, whose functions of the coordinates may be of another grid."""
+        if self.clock is not None:
+            library = replace(library, bases={}).at(self.clock.coordinates)
+        return replace(self, library=library)
 
     def in_steps(self, each: tuple[int, ...]) -> Dynamics:
         """The same with so many steps for every trajectory."""

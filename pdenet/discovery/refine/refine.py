@@ -33,6 +33,7 @@ from pdenet.discovery.refine.workers import Workers
 from pdenet.errors import DiscoveryError
 from pdenet.events import Event, Listener
 from pdenet.pde import PDE
+from pdenet.pde.unknown import OpenPDE
 from pdenet.problem import Problem
 
 __all__ = ["refine"]
@@ -46,7 +47,7 @@ def _silent(event: Event) -> None:
 
 
 def refine(
-    pde: PDE | None,
+    pde: PDE | OpenPDE | None,
     data: Tensor,
     problem: Problem,
     dt: float,
@@ -57,7 +58,8 @@ def refine(
 ) -> DiscoveredEquation:
     """The equation by maximum likelihood through its rollouts.
 
-    pde: the equation to begin with; None where the data alone propose terms.
+    pde: the equation to begin with, which may hold unknown numbers and functions; None where the
+    data alone propose terms.
     data: trajectories (n, frames, field, *space) in float64, NaN where missing. All are fitted:
     terms are judged on trajectories that are left out in turn.
     kept: what is kept of it while it goes on. outside: where the equation does not hold, (*space).
@@ -65,7 +67,7 @@ def refine(
     Raises DiscoveryError for fewer data than unknowns, and states that the memory cannot hold.
     """
     config, kept = config or RefineConfig(), kept or Kept()
-    check_problem(pde, data, problem, config)
+    check_problem(pde.pde if isinstance(pde, OpenPDE) else pde, data, problem, config)
     started = time.perf_counter()
     deadline = time.monotonic() + config.budget
 
@@ -81,7 +83,7 @@ def refine(
         saved = checked(kept, session.setup, len(proposal.library.terms))
         if saved is not None:
             judgement = restored_judgement(saved)
-        elif config.choose:
+        elif config.choose or proposal.ladders:
             judgement = judge(session, proposal)
         else:
             judgement = Judgement(proposal.starts[0], None)

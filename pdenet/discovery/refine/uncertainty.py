@@ -53,14 +53,20 @@ DRAWN = 12
 @dataclass(frozen=True, eq=False)
 class Errors:
     """Standard errors of the coefficients: the bound, what counts, and the bootstrap's (None where
-    there are too few trajectories)."""
+    there are too few trajectories); and the shift that a finer model would make."""
 
     bound: Tensor
     stderr: Tensor
     bootstrap: Tensor | None
+    bias: Tensor
+
+    def of(self, terms: Tensor) -> Errors:
+        """Of some terms."""
+        bootstrap = None if self.bootstrap is None else self.bootstrap[terms]
+        return Errors(self.bound[terms], self.stderr[terms], bootstrap, self.bias[terms])
 
 
-def errors_of(quadratic: Quadratic, generator: torch.Generator) -> Errors:
+def errors_of(quadratic: Quadratic, bias: Tensor, generator: torch.Generator) -> Errors:
     """The standard errors at a fit."""
     everything = range(len(quadratic.at))
     inside, seen = quadratic.covariance(everything)
@@ -69,7 +75,7 @@ def errors_of(quadratic: Quadratic, generator: torch.Generator) -> Errors:
     if n >= FEWEST:
         wider = float(student.ppf(LEVEL, n - 1) / normal.ppf(LEVEL)) ** 2
         found = torch.maximum(wider * found, bound)
-    return Errors(bound.sqrt(), found.sqrt(), _bootstrap(quadratic, generator))
+    return Errors(bound.sqrt(), found.sqrt(), _bootstrap(quadratic, generator), bias)
 
 
 def _bootstrap(quadratic: Quadratic, generator: torch.Generator) -> Tensor | None:
