@@ -20,6 +20,7 @@ from pdenet.boundary import Ends, Given, Open, chosen, endpoints, open_ends
 from pdenet.errors import DataError, EquationError, PDENetError
 from pdenet.grid import Grid
 from pdenet.pde import PDE
+from pdenet.pde.unknown import OpenPDE
 from pdenet.problem import Problem
 from pdenet.seam import Fault, faults
 from pdenet.storage import looked_at, named_fields, seam_in_words, write_arrays
@@ -182,17 +183,17 @@ def removed_if_refused(source: Source, run: Path) -> Iterator[None]:
 
 
 def told_apart(
-    equation: PDE | Source | None, data: Source | None
-) -> tuple[PDE | Path | str | None, Source]:
+    equation: PDE | OpenPDE | Source | None, data: Source | None
+) -> tuple[PDE | OpenPDE | Path | str | None, Source]:
     """An equation and data; one argument alone is the data. Raises DataError without data, and
     EquationError for an equation that is none."""
     text = isinstance(equation, str) and "=" in equation
-    if data is None and (equation is None or text or isinstance(equation, PDE)):
+    if data is None and (equation is None or text or isinstance(equation, PDE | OpenPDE)):
         raise DataError("there are no data to refine: give a file or an array after the equation")
     if data is None:
-        assert equation is not None and not isinstance(equation, PDE)
+        assert equation is not None and not isinstance(equation, PDE | OpenPDE)
         return None, equation
-    if equation is None or isinstance(equation, PDE | Path | str):
+    if equation is None or isinstance(equation, PDE | OpenPDE | Path | str):
         return equation, data
     raise EquationError(
         f"an equation is a PDE, its text or its file, or None, and not {type(equation).__name__}: "

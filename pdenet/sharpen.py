@@ -19,6 +19,7 @@ from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import ConfigError
 from pdenet.events import Listener
 from pdenet.pde import PDE
+from pdenet.pde.unknown import OpenPDE
 from pdenet.problem import Problem
 from pdenet.progress import listening
 from pdenet.storage import Data, open_data, require_periodic
@@ -41,7 +42,7 @@ def assume(opened: Data, source: Source, about: Mapping[str, Any]) -> None:
 
 
 def refine(
-    equation: PDE | Source | None,
+    equation: PDE | OpenPDE | Source | None,
     data: Source | None = None,
     *,
     config: RefineConfig | None = None,
@@ -54,9 +55,11 @@ def refine(
     """Fit an equation by maximum likelihood through its rollouts, and choose its terms.
 
     equation: a PDE or its text, the file of an equation as `extract` writes it, or None to find the
-    terms in the data alone, as `refine(data)` does too. data: a file or an array as for `discover`,
-    which may lack values (NaN, or masked). Its training and validation trajectories are fitted;
-    terms are judged on trajectories that are left out in turn.
+    terms in the data alone, as `refine(data)` does too. Names without a value are unknown: numbers,
+    and functions of coordinates, of time or of a field, as in "u_t = a(x)*u_x + b*u_xx + f(u)".
+    data: a file or an array as for `discover`, which may lack values (NaN, or masked). Its training
+    and validation trajectories are fitted; terms are judged on trajectories that are left out in
+    turn.
     state: a file in which the refinement is kept while it goes on; it stays until it is removed.
     resume: go on from what is kept there.
     on_event: called with every event. By default progress is shown on stderr, where that is a
@@ -91,7 +94,8 @@ def refine(
     with listening(on_event) as listener:
         if state is None:
             return refined(begun, fitted, config, listener)
-        kept = RefinementState(Path(state), digest, begun.pde if begun else None, config)
+        origin = begun.pde if isinstance(begun, DiscoveredEquation) else begun
+        kept = RefinementState(Path(state), digest, origin, config)
         with claimed_file(kept.path):
             return refined(begun, fitted, config, listener, kept, resume=resume)
 
@@ -109,11 +113,15 @@ def _changed(config: RefineConfig, settings: Mapping[str, Any]) -> RefineConfig:
 
 
 def _begun(
-    equation: PDE | Path | str | None, problem: Problem, given: tuple[str, ...]
-) -> DiscoveredEquation | None:
+    equation: PDE | OpenPDE | Path | str | None, problem: Problem, given: tuple[str, ...]
+) -> DiscoveredEquation | OpenPDE | None:
     """The equation that a refinement begins with; text has an equals sign, which no file needs."""
     if isinstance(equation, str) and "=" in equation:
-        equation = PDE.from_text(equation, problem.grid.axes, given=given)
+        equation = OpenPDE.from_text(equation, problem.grid.axes, given=given)
+    if isinstance(equation, OpenPDE):
+        equation = equation if equation.unknown else equation.pde
+    if isinstance(equation, OpenPDE):
+        return equation
     if isinstance(equation, PDE):
         return DiscoveredEquation(equation, {})
     return None if equation is None else load_equation(Path(equation))

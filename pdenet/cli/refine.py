@@ -18,7 +18,7 @@ from pdenet.discovery import save_equation
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import ConfigError, OutputError
 from pdenet.estimator import refine
-from pdenet.pde import PDE
+from pdenet.pde.unknown import OpenPDE
 from pdenet.storage import open_data
 from pdenet.storage.beside import known_beside
 from pdenet.storage.claim import claimed_file
@@ -46,7 +46,7 @@ def work(sources: tuple[Path, ...], form: str | None, as_json: bool, **options: 
 
 
 def _refined(
-    begun: PDE | Path | None, data: Path, config: RefineConfig, options: dict[str, Any]
+    begun: OpenPDE | Path | None, data: Path, config: RefineConfig, options: dict[str, Any]
 ) -> Result:
     """The refined equation, written with its report where that is asked for."""
     output, report = options["output"], options["report"]
@@ -124,14 +124,14 @@ def _config(equation: Path | None, options: dict[str, Any]) -> RefineConfig:
     return RefineConfig(choose=not options["keep_terms"], **chosen)
 
 
-def _begin(equation: Path | None, data: Path, options: dict[str, Any]) -> PDE | Path | None:
+def _begin(equation: Path | None, data: Path, options: dict[str, Any]) -> OpenPDE | Path | None:
     """The equation that the refinement begins with."""
     if not options["pde"]:
         return equation
     with open_data(data) as opened:
         axes = opened.problem.grid.axes
     text = "\n".join(options["pde"])
-    return PDE.from_text(text, axes, dict(options["parameters"]), options["given"])
+    return OpenPDE.from_text(text, axes, dict(options["parameters"]), options["given"])
 
 
 def _check_targets(

@@ -20,6 +20,7 @@ from pdenet.discovery.fitted import (
     curve_record,
     map_from,
     map_record,
+    product_of,
     unknown_functions,
     without,
 )
@@ -31,7 +32,7 @@ from pdenet.events import TermDropped
 from pdenet.pde import PDE
 from pdenet.pde.compare import compare
 from pdenet.pde.expression import Monomial
-from pdenet.pde.jet import jet_from_name
+from pdenet.pde.monomial import jet_powers
 from pdenet.pde.render import Style, format_monomial, format_value
 from pdenet.storage.atomic import reason, replace_file
 from pdenet.storage.records import read_json
@@ -236,11 +237,11 @@ def _check_of(found: DiscoveredEquation) -> None:
         if name not in pde.fields:
             raise ValueError(f"{name[:40]!r} is no field of the equation")
     for each in found.maps:
-        if jet_from_name(each.term, pde.fields, pde.ndim) is None:
+        if jet_powers(product_of(each.term), pde.names, pde.ndim) is None:
             raise ValueError(
                 f"a map is the coefficient of {each.term[:40]!r}, which is no derivative"
             )
-        if each.values.ndim != pde.ndim:
+        if not each.axes and each.values.ndim != pde.ndim:
             raise ValueError(f"a coefficient is given on no grid of {pde.ndim} axes")
 
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import sympy
 
 from pdenet.discovery.strict import as_kind, nested_numbers
+from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.expression import number
-from pdenet.pde.jet import Jet, jets_in
+from pdenet.pde.jet import AXES, Jet, jets_in
+from pdenet.pde.names import PARAMETER
 from pdenet.pde.render import Style, format_monomial, to_latex, to_text, to_unicode
 
 __all__ = [
@@ -29,9 +31,14 @@ __all__ = [
     "curve_record",
     "map_from",
     "map_record",
+    "product_of",
     "unknown_functions",
     "without",
 ]
+
+
+FORCING = "1"
+"""What a forcing multiplies, as text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +49,9 @@ class FittedMap:
     values: (*space), in physical units; constant for "constant", 0 for "zero". formula: the
     expression that stands for it in the equation, as text; None where no formula can be trusted:
     the map itself is then the answer, and the equation lacks this term. errors: the standard error
-    at every point then, None where unknown. reason: why there is no formula.
+    at every point then, None where unknown. reason: why there is no formula. name: what whoever
+    asked for it called it. axes, points: what it depends on where that is not the whole grid,
+    ("x",), ("t",), ("x", "t"), and where along each of these its values are.
     """
 
     field: str
@@ -52,6 +61,20 @@ class FittedMap:
     formula: str | None = None
     errors: np.ndarray | None = None
     reason: str | None = None
+    name: str = ""
+    axes: tuple[str, ...] = ()
+    points: tuple[np.ndarray, ...] = ()
+
+    @property
+    def multiplied(self) -> str:
+        """What it multiplies, as `Unknown` has it: nothing where it is a forcing."""
+        return "" if self.term == FORCING else self.term
+
+    def places(self, grid: Grid) -> dict[str, np.ndarray]:
+        """What it depends on, and where along each its values are. grid: of the data."""
+        if self.axes:
+            return dict(zip(self.axes, self.points, strict=True))
+        return dict(zip(grid.axes, grid.coordinates(), strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +84,8 @@ class FittedCurve:
     field: whose equation, and the argument. points, values: u and f(u), over the range that the
     data visit (all but the rarest 0.1 % of values at either end); beyond it the formula is an
     extrapolation. density: share of the data's values near each point. formula, errors, reason: as
-    in `FittedMap`.
+    in `FittedMap`. name: what whoever asked for it called it. argument: the field that it depends
+    on where that is another one, or given. term: what it multiplies, as text; "" for a source.
     """
 
     field: str
@@ -71,12 +95,20 @@ class FittedCurve:
     formula: str | None = None
     errors: np.ndarray | None = None
     reason: str | None = None
+    name: str = "f"
+    argument: str = ""
+    term: str = ""
+
+    @property
+    def of(self) -> str:
+        """The field that it depends on."""
+        return self.argument or self.field
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """A function that an equation holds without a formula: its name, and the text of the jet that
-    it multiplies; "" for a source."""
+    """A function that an equation holds without a formula: its name, and the text of what it
+    multiplies; "" for a source or a forcing."""
 
     name: str
     term: str = ""
@@ -86,8 +118,15 @@ class Unknown:
         name = re.sub("_([0-9]+)", r"_{\1}", self.name) if style == "latex" else self.name
         if not self.term:
             return name
-        jet = format_monomial(sympy.Symbol(self.term, real=True), style)
+        jet = format_monomial(product_of(self.term), style)
         return name + {"text": "*", "unicode": "·", "latex": r"\,"}[style] + jet
+
+
+def product_of(term: str) -> sympy.Expr:
+    """The product of derivatives that a function multiplies, from its text: u*u_x, u**2, none."""
+    powers = (part.partition("^") for part in term.replace("**", "^").split("*") if part)
+    named = ((base, int(power or 1)) for base, _, power in powers if base != FORCING)
+    return sympy.Mul(*(sympy.Symbol(base, real=True) ** power for base, power in named))
 
 
 def unknown_functions(
@@ -97,12 +136,12 @@ def unknown_functions(
     found: dict[str, tuple[Unknown, ...]] = {}
     free = [each for each in maps if each.kind == "varying" and each.formula is None]
     for k, each in enumerate(free, 1):
-        name = f"c_{k}({', '.join(coordinates)})"
-        found[each.field] = (*found.get(each.field, ()), Unknown(name, each.term))
+        name = f"{each.name or f'c_{k}'}({', '.join(each.axes or coordinates)})"
+        found[each.field] = (*found.get(each.field, ()), Unknown(name, each.multiplied))
     for curve in curves:
         if curve.formula is None:
             own = found.get(curve.field, ())
-            found[curve.field] = (*own, Unknown(f"f({curve.field})"))
+            found[curve.field] = (*own, Unknown(f"{curve.name}({curve.of})", curve.term))
     return found
 
 
@@ -142,7 +181,9 @@ def without(pde: PDE, unknown: Mapping[str, tuple[Unknown, ...]]) -> PDE:
 
 def map_record(fitted: FittedMap) -> dict[str, Any]:
     """A map as JSON."""
-    return {**vars(fitted), **_lists(fitted, ("values", "errors"))}
+    arrays = _lists(fitted, ("values", "errors"))
+    points = [each.tolist() for each in fitted.points]
+    return {**vars(fitted), **arrays, "axes": list(fitted.axes), "points": points}
 
 
 def curve_record(fitted: FittedCurve) -> dict[str, Any]:
@@ -157,7 +198,16 @@ def map_from(record: Any) -> FittedMap:
         raise ValueError(f"a coefficient is of no kind {kind!r}")
     values = np.array(nested_numbers(as_kind(list, record["values"])))
     field, term = (as_kind(str, record[name]) for name in ("field", "term"))
-    return FittedMap(field, term, kind, values, *_described(record, values))
+    found = FittedMap(field, term, kind, values, *_described(record, values))
+    # Earlier records have neither a name nor axes.
+    axes = tuple(as_kind(str, axis) for axis in as_kind(list, record.get("axes", [])))
+    points = tuple(
+        np.array(nested_numbers(as_kind(list, each)))
+        for each in as_kind(list, record.get("points", []))
+    )
+    if axes and (not set(axes) <= {*AXES, "t"} or values.shape != tuple(map(len, points))):
+        raise ValueError("the values of a map and the points of its axes do not fit")
+    return replace(found, name=_name(record.get("name", "")), axes=axes, points=points)
 
 
 def curve_from(record: Any) -> FittedCurve:
@@ -170,7 +220,16 @@ def curve_from(record: Any) -> FittedCurve:
     if len(points) < 2:
         raise ValueError("a curve has fewer than two points")
     field = as_kind(str, record["field"])
-    return FittedCurve(field, points, values, density, *_described(record, values))
+    found = FittedCurve(field, points, values, density, *_described(record, values))
+    name, argument = _name(record.get("name", "f")), _name(record.get("argument", ""))
+    return replace(found, name=name, argument=argument, term=as_kind(str, record.get("term", "")))
+
+
+def _name(text: Any) -> str:
+    """A name that can stand in an equation, or none."""
+    if as_kind(str, text) and not PARAMETER.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is no name")
+    return str(text)
 
 
 def _described(record: Any, values: np.ndarray) -> tuple[str | None, np.ndarray | None, str | None]:

@@ -52,6 +52,11 @@ class Product:
         return cls(tuple(jets), sympy.Mul(*rest), basis)
 
     @property
+    def bare(self) -> Product:
+        """The same without its function of the coordinates."""
+        return Product(self.jets, self.function)
+
+    @property
     def monomial(self) -> sympy.Expr:
         """The product as an expression."""
         return sympy.Mul(self.basis, self.function, *(jet.symbol for jet in self.jets))
@@ -86,7 +91,7 @@ def values_of(
     """Products at every point, (batch, *space) or what broadcasts to it, each part made once.
 
     jets: (batch, variable, *space); order: which jet each variable is; bases: values (*space) of
-    the functions of the coordinates.
+    the functions of the coordinates, (batch, *space) or what broadcasts to it of those of time.
     """
     place = {jet: k for k, jet in enumerate(order)}
     known: dict[tuple[Jet, ...], Tensor] = {}
@@ -109,7 +114,7 @@ def values_of(
         result: Tensor | float = parts[0] if parts else 1.0
         for part in parts[1:]:
             result = result * part
-        if isinstance(result, Tensor) and result.dim() == jets.dim() - 1:
+        if isinstance(result, Tensor) and result.shape == jets[:, 0].shape:
             return result
         return torch.ones_like(jets[:, 0]) * result
 

@@ -24,7 +24,7 @@ import sympy
 
 from pdenet.boundary import Boundaries, Periodic
 from pdenet.discovery.equation import DiscoveredEquation
-from pdenet.discovery.fitted import FittedCurve, FittedMap
+from pdenet.discovery.fitted import FittedCurve, FittedMap, product_of
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.expression import number
@@ -57,11 +57,10 @@ def solvable(found: DiscoveredEquation, grid: Grid, boundaries: Boundaries) -> P
     }
     for each in found.maps:
         if each.kind == "varying" and each.formula is None:
-            jet = sympy.Symbol(each.term, real=True)
-            terms[each.field] += jet * _series(each, grid, boundaries)
+            terms[each.field] += product_of(each.term) * _series(each, grid, boundaries)
     for curve in found.curves:
         if curve.formula is None:
-            terms[curve.field] += _sines(curve)
+            terms[curve.field] += product_of(curve.term) * _sines(curve)
     return PDE.from_expressions(terms, found.pde.coordinates)
 
 
@@ -70,7 +69,7 @@ def _number(value: float | sympy.Expr) -> sympy.Expr:
 
 
 def _sines(curve: FittedCurve) -> sympy.Expr:
-    u = sympy.Symbol(curve.field, real=True)
+    u = sympy.Symbol(curve.of, real=True)
     low, high = float(curve.points[0]), float(curve.points[-1])
     slope = float(curve.values[-1] - curve.values[0]) / (high - low)
     left = curve.values - curve.values[0] - slope * (curve.points - low)
@@ -88,13 +87,14 @@ def _sines(curve: FittedCurve) -> sympy.Expr:
 
 def _series(fitted: FittedMap, grid: Grid, boundaries: Boundaries) -> sympy.Expr:
     """The largest waves of a map."""
-    assert grid.origin is not None
     values, names = fitted.values, []
-    for axis, points in enumerate(grid.coordinates()):
-        low, high = boundaries[axis]
-        joined = isinstance(low, Periodic) and isinstance(high, Periodic)
-        x = sympy.Symbol(grid.axes[axis], real=True)
-        waves = list(_waves(x, points, grid.origin[axis], grid.lengths[axis], joined))
+    for name, points in fitted.places(grid).items():
+        length, joined = float(points[-1] - points[0]), False
+        if name in grid.axes:  # in time nothing comes again
+            axis = grid.axes.index(name)
+            length, joined = grid.lengths[axis], isinstance(boundaries[axis][0], Periodic)
+        x = sympy.Symbol(name, real=True)
+        waves = list(_waves(x, points, float(points[0]), length, joined))
         names.append([name for name, _ in waves])
         columns = np.stack([column for _, column in waves], 1)
         # Each product takes the first remaining axis of points and puts one of waves last.

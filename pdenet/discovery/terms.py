@@ -1,4 +1,4 @@
-"""A right-hand side that is linear in its coefficients: u_t = Σ_j θ_j B_j(x) m_j(jets of u).
+"""A right-hand side that is linear in its coefficients: u_t = Σ_j θ_j B_j(x, t) m_j(jets of u).
 
 The form in which an equation is fitted: the monomials m_j and the functions B_j of the coordinates
 are known, the coefficients θ and the free moments φ of the filters that make the jets are the
@@ -25,19 +25,31 @@ from pdenet.nn.padding import held_points
 from pdenet.pde import PDE
 from pdenet.pde.expression import Monomial, expansion_of
 from pdenet.pde.jet import AXES, Jet, sorted_jets
-from pdenet.pde.render import format_monomial
+from pdenet.pde.render import format_monomial, to_text
 from pdenet.types import Jets, State
 
-__all__ = ["Library", "Term"]
+__all__ = ["TIME", "Library", "Part", "Term"]
+
+TIME = sympy.Symbol("t", real=True)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The unknown function that a term is a part of, as text, "a(x)", and its level there."""
+
+    name: str
+    level: int
 
 
 @dataclass(frozen=True)
 class Term:
-    """One monomial in the equation of one field, with the function of the coordinates before it."""
+    """One monomial in the equation of one field, with the function of the coordinates before it.
+    part: of which unknown function it is a part, where it is one."""
 
     field: str
     monomial: Monomial
     product: Product
+    part: Part | None = None
 
     @property
     def name(self) -> Monomial:
@@ -73,16 +85,16 @@ class Library:
         return (*self.fields, *self.given)
 
     @classmethod
-    def of(cls, pde: PDE) -> tuple[Library, Tensor]:
-        """The terms of a PDE and their coefficients.
+    def of(cls, pde: PDE, *, in_time: bool = False) -> tuple[Library, Tensor]:
+        """The terms of a PDE and their coefficients. in_time: whether these may depend on time.
 
-        Raises DiscoveryError for coefficients that depend on time.
+        Raises DiscoveryError for coefficients that depend on time and may not.
         """
         terms, values = [], []
         for name, found in pde.expansions().items():
             for monomial, bases in found.items():
                 for basis, value in bases.items():
-                    if any(symbol.name == "t" for symbol in basis.free_symbols):
+                    if TIME in basis.free_symbols and not in_time:
                         raise DiscoveryError(
                             f"the term {value}*{basis}*{monomial} of {name}_t cannot be refitted: "
                             "its coefficient depends on time"
@@ -99,18 +111,27 @@ class Library:
         found = (term.product.all_jets(self.names, self.ndim) for term in self.terms)
         return sorted_jets(set().union(*found), self.names)
 
+    @property
+    def in_time(self) -> tuple[sympy.Expr, ...]:
+        """The functions of the coordinates that depend on time."""
+        bases = (term.product.basis for term in self.terms)
+        return tuple(dict.fromkeys(basis for basis in bases if TIME in basis.free_symbols))
+
     def on(self, grid: Grid, like: Tensor) -> Library:
-        """The same with its functions of the coordinates evaluated on a grid."""
-        wanted = {term.product.basis for term in self.terms} - {ONE}
-        missing = [basis for basis in wanted if basis not in self.bases]
-        if not missing:
+        """The same with its functions of the coordinates evaluated on a grid, but those of time."""
+        mesh = zip(grid.axes, grid.mesh(), strict=True)
+        return self.at({name: torch.from_numpy(values).to(like) for name, values in mesh})
+
+    def at(self, coordinates: Mapping[str, Tensor]) -> Library:
+        """The same at points whose coordinates (*space) are these."""
+        wanted = {term.product.basis for term in self.terms} - {ONE, *self.bases, *self.in_time}
+        if not wanted:
             return self
         known: dict[sympy.Expr, Tensor | float] = {
-            sympy.Symbol(name, real=True): torch.from_numpy(values).to(like)
-            for name, values in zip(grid.axes, grid.mesh(), strict=True)
+            sympy.Symbol(name, real=True): values for name, values in coordinates.items()
         }
-        one = torch.ones(grid.shape, dtype=like.dtype, device=like.device)
-        made = {basis: one * evaluate(basis, known) for basis in missing}
+        one = torch.ones_like(next(iter(coordinates.values())))
+        made = {basis: one * evaluate(basis, known) for basis in wanted}
         return replace(self, bases={**self.bases, **made})
 
     def with_bases(self, values: Mapping[sympy.Expr, Tensor]) -> Library:
@@ -148,6 +169,16 @@ class Library:
                     found = math.sqrt(squares + (share * float(error)) ** 2)
                     table[term.field][monomial * basis] = found
         return table
+
+    def text(self, coefficients: Tensor, digits: int) -> str:
+        """The equations in a line, of unknown functions only their names."""
+        plain = [term.part is None for term in self.terms]
+        known = self.only(plain).pde(coefficients[torch.tensor(plain, dtype=torch.bool)].tolist())
+        lines = []
+        for name, line in zip(self.fields, to_text(known, digits=digits), strict=True):
+            parts = [term.part.name for term in self.terms if term.part and term.field == name]
+            lines.append(" + ".join([line, *dict.fromkeys(parts)]))
+        return "; ".join(lines)
 
     def combine(self, jets: Jets, order: Sequence[Jet], coefficients: Tensor) -> State:
         """Σ_j θ_j B_j m_j at every point: jets (batch, variable, *space) -> (batch, field, ..)."""

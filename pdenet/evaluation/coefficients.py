@@ -10,7 +10,7 @@ The formulas are those of the equation itself, to all digits. All are set beside
 and measured by `pdenet.pde.compare`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,13 +18,14 @@ import numpy as np
 import sympy
 
 from pdenet.discovery import FittedCurve, FittedMap
+from pdenet.discovery.fitted import product_of
 from pdenet.errors import DataError
 from pdenet.grid import Grid
 from pdenet.pde import PDE, Jet
 from pdenet.pde.compare import FieldError, field_error, root_mean_square
 from pdenet.pde.compile import compile_rhs
 from pdenet.pde.expression import number
-from pdenet.pde.jet import jets_in
+from pdenet.pde.jet import AXES, jets_in
 from pdenet.pde.render import Style, format_expression, format_monomial
 
 __all__ = ["Coefficient", "Source", "coefficients", "sources"]
@@ -35,8 +36,8 @@ class Coefficient:
     """The coefficient of one term as found, and as it is in truth.
 
     fitted: what was found. grid: where. expression: the formula that stands for it in the equation;
-    None where the map has none. truth: the true values (*space); None where no truth is known, or
-    where it depends on t.
+    None where the map has none. truth: the true values, of the shape of those found; None where no
+    truth is known, or where it depends on what the map does not.
     """
 
     fitted: FittedMap
@@ -63,8 +64,13 @@ class Coefficient:
 
     @cached_property
     def formula(self) -> np.ndarray | None:
-        """The values of the formula on the grid; None where there is none."""
-        return None if self.expression is None else _on_grid(self.expression, self.grid)
+        """The values of the formula at the same points; None where there is none."""
+        return None if self.expression is None else _at(self.expression, self.places)
+
+    @property
+    def places(self) -> dict[str, np.ndarray]:
+        """What it depends on, and where along each its values are."""
+        return self.fitted.places(self.grid)
 
     def formula_text(self, style: Style = "unicode", digits: int | None = 4) -> str | None:
         """The formula for readers."""
@@ -108,11 +114,16 @@ class Source:
 
     def truth_at(self, points: np.ndarray) -> np.ndarray | None:
         """f*(u) at any u; None where it is not known."""
-        return _along(self.true_expression, self.fitted.field, points)
+        return _along(self.true_expression, self.fitted.of, points)
 
     def formula_at(self, points: np.ndarray) -> np.ndarray | None:
         """The formula at any u; None where there is none."""
-        return _along(self.expression, self.fitted.field, points)
+        return _along(self.expression, self.fitted.of, points)
+
+    @property
+    def name(self) -> str:
+        """f(u)."""
+        return f"{self.fitted.name}({self.fitted.of})"
 
     def formula_text(self, style: Style = "unicode", digits: int | None = 4) -> str | None:
         """The formula for readers."""
@@ -145,14 +156,14 @@ def sources(
     for curve in curves:
         if curve.points.size < 2 or not np.all(np.isfinite(curve.points)):
             raise DataError(f"the source of {curve.field}_t needs at least two finite points")
-        formula = None if curve.formula is None else _source_of(found, curve.field)
-        true = None if truth is None else _source_of(truth, curve.field)
+        formula = None if curve.formula is None else _source_of(found, curve)
+        true = None if truth is None else _source_of(truth, curve)
         result.append(Source(curve, formula, true))
     return tuple(result)
 
 
 def _coefficient(fitted: FittedMap, found: PDE, grid: Grid, truth: PDE | None) -> Coefficient:
-    if fitted.values.shape != grid.shape:
+    if not fitted.axes and fitted.values.shape != grid.shape:
         raise DataError(
             f"the coefficient of {fitted.term} in {fitted.field}_t has shape "
             f"{fitted.values.shape}, but the grid has {grid.shape}: read the equation from the "
@@ -160,9 +171,10 @@ def _coefficient(fitted: FittedMap, found: PDE, grid: Grid, truth: PDE | None) -
         )
     formula = None if fitted.formula is None else _coefficient_of(found, fitted)
     true = None if truth is None else _coefficient_of(truth, fitted)
-    if true is None or any(symbol.name == "t" for symbol in true.free_symbols):
+    places = fitted.places(grid)
+    if true is None or not {symbol.name for symbol in true.free_symbols} <= places.keys():
         return Coefficient(fitted, grid, formula)
-    return Coefficient(fitted, grid, formula, _on_grid(true, grid))
+    return Coefficient(fitted, grid, formula, _at(true, places))
 
 
 def _coefficient_of(pde: PDE, fitted: FittedMap) -> sympy.Expr:
@@ -173,23 +185,30 @@ def _coefficient_of(pde: PDE, fitted: FittedMap) -> sympy.Expr:
     return sympy.Integer(0)
 
 
-def _source_of(pde: PDE, field: str) -> sympy.Expr:
-    """What the right-hand side holds of the undifferentiated field alone, constants too."""
-    alone = {Jet(field, (0,) * pde.ndim)}
-    one = sympy.Integer(1)
+def _source_of(pde: PDE, curve: FittedCurve) -> sympy.Expr:
+    """What the right-hand side holds of the curve's field alone times what the curve multiplies,
+    constants too."""
+    alone = {Jet(curve.of, (0,) * pde.ndim)}
+    one, factor = sympy.Integer(1), product_of(curve.term)
     parts = [
-        number(bases[one]) * monomial
-        for monomial, bases in pde.expansions().get(field, {}).items()
-        if one in bases and jets_in(monomial, pde.fields, pde.ndim) <= alone
+        number(bases[one]) * monomial / factor
+        for monomial, bases in pde.expansions().get(curve.field, {}).items()
+        if one in bases and jets_in(monomial / factor, pde.names, pde.ndim) <= alone
     ]
     return sympy.Add(*parts)
 
 
-def _on_grid(expression: sympy.Expr, grid: Grid) -> np.ndarray:
-    """An expression in the coordinates at every point, (*space)."""
-    pde = PDE.from_expressions({"u": expression}, grid.axes)
-    values: np.ndarray = compile_rhs(pde, (), np, grid.mesh())(0.0, np.zeros((1, 0, *grid.shape)))
-    return values.reshape(grid.shape)
+def _at(expression: sympy.Expr, places: Mapping[str, np.ndarray]) -> np.ndarray:
+    """An expression in the coordinates and t at the points of a mesh."""
+    mesh = dict(zip(places, np.meshgrid(*places.values(), indexing="ij"), strict=True))
+    shape = next(iter(mesh.values())).shape
+    coordinates = [mesh.get(axis, np.zeros(shape)) for axis in AXES]
+    pde = PDE.from_expressions({"u": expression}, AXES)
+    rhs: Callable[..., np.ndarray] = compile_rhs(pde, (), np, coordinates)
+    # What depends on t alone is a number at each time.
+    made = rhs(mesh.get("t", 0.0), np.zeros((1, 0, *shape)))
+    values: np.ndarray = made.reshape(shape)
+    return values
 
 
 def _along(expression: sympy.Expr | None, field: str, points: np.ndarray) -> np.ndarray | None:

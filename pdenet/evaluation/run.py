@@ -173,7 +173,7 @@ def _settings(run: Path, request: Request, found: PDE, observed: Observed) -> di
 def _warn_beyond(found: DiscoveredEquation, states: np.ndarray) -> None:
     """Say where fields leave the range in which the source of an equation was learned."""
     for curve in found.curves:
-        values = states[:, :, found.pde.fields.index(curve.field)]
+        values = states[:, :, found.pde.fields.index(curve.of)]
         low, high = curve.points[0], curve.points[-1]
         beyond = float(((values < low) | (values > high)).mean())
         if beyond:

@@ -11,6 +11,7 @@ from pdenet.pde.jet import AXES, FIELD
 
 __all__ = [
     "GREEK",
+    "PARAMETER",
     "RESERVED",
     "check_coordinates",
     "check_fields",
@@ -43,7 +44,8 @@ GREEK = {
 }
 """The letters that stand for names in Unicode, where they are printed and where they are read."""
 
-_PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+"""What a parameter, or an unknown number or function, may be called."""
 
 
 def check_coordinates(coordinates: Sequence[str]) -> tuple[str, ...]:
@@ -94,7 +96,7 @@ def check_parameters(parameters: Mapping[str, float], fields: Sequence[str]) -> 
     jets = re.compile(rf"({'|'.join(map(re.escape, fields))})(_[xyzt]+)?")
     checked = {}
     for name, value in sorted(parameters.items()):
-        if name in RESERVED or jets.fullmatch(name) or not _PARAMETER.fullmatch(name):
+        if name in RESERVED or jets.fullmatch(name) or not PARAMETER.fullmatch(name):
             raise EquationError(
                 f"{name!r:.40} cannot name a parameter: it is a field, a derivative, a coordinate, "
                 "a function or no plain name; rename it"

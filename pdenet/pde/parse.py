@@ -4,6 +4,7 @@
     side       = + - * / ** (or ^), parentheses, numbers, pi
                | field | field_axes | x | y | z | t | parameter
                | sin cos exp tanh | laplace(side) | d_dx(side) | d_dy(side) | d_dz(side)
+               | b | a(x, t) | f(u)    where an equation may hold unknowns
 
 Nothing is ever evaluated by Python: a node that is not on the list is an `EquationError` with its
 place marked <<so>>. Length, depth, powers and the number of expanded terms are bounded, so a
@@ -31,6 +32,7 @@ from pdenet.pde.expression import (
 from pdenet.pde.jet import AXES, jet_from_name, jets_in, total_derivative
 from pdenet.pde.names import (
     OPERATORS,
+    PARAMETER,
     RESERVED,
     check_coordinates,
     check_fields,
@@ -59,11 +61,14 @@ _LARGEST = sympy.Integer(10) ** 300
 
 @dataclass(frozen=True)
 class ParsedSystem:
-    """Coordinates and checked parameters of a system, and the expanded right-hand sides."""
+    """Coordinates and checked parameters of a system, and the expanded right-hand sides. unknown:
+    names of numbers and functions without a value, with what they depend on; symbols of these
+    names stand for them."""
 
     coordinates: tuple[str, ...]
     parameters: dict[str, float]
     expansions: dict[str, Expansion]
+    unknown: dict[str, tuple[str, ...]]
 
 
 def parse(
@@ -71,11 +76,13 @@ def parse(
     coordinates: Sequence[str] | None,
     parameters: Mapping[str, float],
     given: Sequence[str] = (),
+    unknown: bool = False,
 ) -> ParsedSystem:
     """Read one equation per field.
 
     coordinates: ("x",), ("x", "y") or ("x", "y", "z"); None takes as many as the text mentions.
-    given: fields that act in the equations and have none of their own.
+    given: fields that act in the equations and have none of their own. unknown: whether names may
+    stand that mean nothing yet: b for a number, a(x, t) and f(u) for functions.
     Raises EquationError, one line with the place marked, for everything that is no such system.
     """
     sources = [Source.read(text) for text in equations]
@@ -92,8 +99,10 @@ def parse(
     unused = sorted(values.keys() - set(names))
     if unused:
         raise EquationError(f"parameter '{unused[0]}' is not used in any equation: leave it out")
-    walks = [_Walk(source, every, axes, values) for source in sources]
-    return ParsedSystem(axes, values, {walk.source.field: walk.expansion() for walk in walks})
+    found: dict[str, tuple[str, ...]] | None = {} if unknown else None
+    walks = [_Walk(source, every, axes, values, found) for source in sources]
+    expansions = {walk.source.field: walk.expansion() for walk in walks}
+    return ParsedSystem(axes, values, expansions, found or {})
 
 
 def _infer(names: Sequence[str], fields: Sequence[str]) -> tuple[str, ...]:
@@ -123,7 +132,9 @@ class _Walk:
         fields: tuple[str, ...],
         coordinates: tuple[str, ...],
         parameters: Mapping[str, float],
+        unknown: dict[str, tuple[str, ...]] | None,
     ) -> None:
+        self.unknown = unknown
         self.source = source
         self.fields = fields
         self.coordinates = coordinates
@@ -208,8 +219,40 @@ class _Walk:
         jet = jet_from_name(name, self.fields, len(self.coordinates))
         if jet is not None and jet.order <= MAX_ORDER:
             return jet.symbol
+        if self.unknown is not None and self._is_free(name):
+            return self._named(node, name, ())
         advice = self._unknown(name)
         raise self.error(node, advice.python, advice.shell)
+
+    def _is_free(self, name: str) -> bool:
+        """Whether nothing has this name, and nothing looks like it."""
+        field, *axes = name.split("_", 1)
+        looks = bool(axes) and (field in self.fields or set(axes[0]) <= {*AXES, "t"})
+        taken = (*RESERVED, *self.fields, *self.parameters)
+        return not looks and name not in taken and PARAMETER.fullmatch(name) is not None
+
+    def _named(self, node: ast.expr, name: str, arguments: tuple[str, ...]) -> sympy.Expr:
+        """The symbol of an unknown number or function."""
+        assert self.unknown is not None
+        before = self.unknown.setdefault(name, arguments)
+        if before != arguments:
+            shown = [f"{name}({', '.join(each)})" if each else name for each in (before, arguments)]
+            raise self.error(node, f"'{name}' is {shown[0]} and {shown[1]}: use two names")
+        return sympy.Symbol(name, real=True)
+
+    def _function(self, node: ast.Call, name: str) -> sympy.Expr:
+        """An unknown function of coordinates or of a field."""
+        names = [each.id if isinstance(each, ast.Name) else "" for each in node.args]
+        axes = ("t", *self.coordinates)
+        one = len(names) == 1 and names[0] in self.fields
+        several = names and len(set(names)) == len(names) and set(names) <= set(axes)
+        if node.keywords or not (one or several):
+            known = f"coordinates ({', '.join((*self.coordinates, 't'))}) or of one field"
+            raise self.error(
+                node, f"an unknown function depends on {known} ({', '.join(self.fields)})"
+            )
+        order = (*self.coordinates, "t", *self.fields)
+        return self._named(node, name, tuple(sorted(names, key=order.index)))
 
     def _unknown(self, name: str) -> Advice:
         """Why a name is unknown, and what to do."""
@@ -273,6 +316,8 @@ class _Walk:
     def _call(self, node: ast.Call, depth: int) -> sympy.Expr:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         known = (*FUNCTIONS, *OPERATORS)
+        if name not in known and self.unknown is not None and self._is_free(name):
+            return self._function(node, name)
         if name not in known:
             message = "only a named function can be called (is a '*' missing?)"
             if name:
@@ -285,6 +330,9 @@ class _Walk:
         inside = self.expression(node.args[0], depth)
         if self.time in inside.free_symbols:
             raise self.error(node, f"'{self.time.name}' cannot stand inside {name}()")
+        if {symbol.name for symbol in inside.free_symbols} & (self.unknown or {}).keys():
+            message = f"an unknown cannot stand inside {name}(): write the terms out, each with a"
+            raise self.error(node, f"{message} function of its own, as in a(x)*u_xx + b(x)*u_x")
         if name not in FUNCTIONS:
             return self._derivative(node, name, inside)
         if inside.is_number:

@@ -30,8 +30,8 @@ def coefficient_rows(evidence: Evidence) -> Iterator[Row]:
     varying = (each for each in evidence.coefficients if each.fitted.kind == "varying")
     for index, each in enumerate(varying):
         stem = f"coefficient-{index + 1}"
-        heading = f"Coefficient of {each.fitted.term} in {each.fitted.field}_t"
-        if evidence.grid.ndim == 1:
+        heading = f"{_what(each)} in {each.fitted.field}_t"
+        if len(each.places) == 1:
             yield Row(heading, (_curve(evidence, each, stem, heading),))
         else:
             yield Row(heading, tuple(_planes(evidence, each, stem, heading)))
@@ -44,10 +44,14 @@ def _planes(
     name, other = _other(coefficient)
     shown = [("found", found)] if other is None else [("found", found), (name, other)]
     ends = limits(np.stack([middle(values) for _, values in shown]))
-    plane = Plane.of(evidence.grid)
+    plane = Plane.along(coefficient.places)
     for kind, values in shown:
         axes = panel(plane, middle(values), "viridis", ends, evidence.units)
-        label(axes.set_title(f"{plain(coefficient.fitted.term)}  {kind}", loc="left"))
+        label(
+            axes.set_title(
+                f"{plain(coefficient.fitted.multiplied or 'forcing')}  {kind}", loc="left"
+            )
+        )
         words = f"from {values.min():.3g} to {values.max():.3g}"
         yield Drawing.of(axes, name=f"{stem}-{kind}", alt=f"{heading}, {kind}: {words}.")
     if other is None:
@@ -62,7 +66,7 @@ def _planes(
 
 
 def _curve(evidence: Evidence, coefficient: Coefficient, stem: str, heading: str) -> Drawing:
-    (x,) = evidence.grid.coordinates()
+    ((along, x),) = coefficient.places.items()
     axes: Axes = new_axes(_SIZE, _BOX)
     values, errors = coefficient.fitted.values, coefficient.fitted.errors
     if errors is not None:
@@ -81,15 +85,22 @@ def _curve(evidence: Evidence, coefficient: Coefficient, stem: str, heading: str
     axes.margins(y=0.08)
     axes.grid(axis="y")
     axes.spines[["top", "right"]].set_visible(False)
-    name_axis(axes.xaxis, "x", x, evidence.units)
+    name_axis(axes.xaxis, along, x, evidence.units)
     error = _words(coefficient)
-    label(axes.set_title(f"coefficient of {plain(coefficient.fitted.term)}{error}", loc="left"))
+    what = _what(coefficient)
+    label(axes.set_title(f"{plain(what[0].lower() + what[1:])}{error}", loc="left"))
     axes.figure.legend(
         loc="upper right", bbox_to_anchor=(0.99, 1.0), ncols=3, columnspacing=1.2,
         borderaxespad=0.2,
     )  # fmt: skip
     words = f"found from {values.min():.3g} to {values.max():.3g}"
-    return Drawing.of(axes, name=stem, alt=f"{heading} along x: {words}{error}.")
+    return Drawing.of(axes, name=stem, alt=f"{heading} along {along}: {words}{error}.")
+
+
+def _what(coefficient: Coefficient) -> str:
+    """Coefficient of u_x, or forcing."""
+    term = coefficient.fitted.multiplied
+    return f"Coefficient of {term}" if term else "Forcing"
 
 
 def _other(coefficient: Coefficient) -> tuple[str, np.ndarray | None]:

@@ -44,6 +44,12 @@ class Plane:
         x, y = grid.coordinates()[:2]
         return cls(("x", "y"), x, y, True)
 
+    @classmethod
+    def along(cls, places: Mapping[str, np.ndarray]) -> "Plane":
+        """The plane of the first two of some axes; one of time has no length beside others."""
+        (first, across), (second, up), *_ = places.items()
+        return cls((first, second), across, up, "t" not in (first, second))
+
     @property
     def size(self) -> tuple[float, float]:
         """Width and height of the image in inches."""

@@ -57,9 +57,9 @@ def _error_figure(evidence: Evidence, source: Source, stem: str) -> Drawing:
     strip = _density(axes, source)
     _frame(axes, strip, source)
     _name(evidence, source, axes, strip)
-    field = plain(source.fitted.field)
     also = "" if formula is None else " and formula − true"
-    label(axes.set_title(f"f({field}): found − true{also}", loc="left"))
+    label(axes.set_title(f"{plain(source.name)}: found − true{also}", loc="left"))
+    field = plain(source.fitted.field)
     alt = f"Error of the source of {field}_t: at most {np.abs(found).max():.2g} in size"
     return Drawing.of(axes, name=stem, alt=f"{alt}{_words(source)}.")
 
@@ -108,7 +108,7 @@ def _figure(evidence: Evidence, source: Source, stem: str) -> Drawing:
     _set_limits(axes, np.concatenate(inside))
     _name(evidence, source, axes, strip)
     field = plain(source.fitted.field)
-    label(axes.set_title(f"f({field}){_words(source)}", loc="left"))
+    label(axes.set_title(f"{plain(source.name)}{_words(source)}", loc="left"))
     words = f"found from {values.min():.3g} to {values.max():.3g} over {low:.3g} to {high:.3g}"
     alt = f"Source of {field}_t: {words}{_words(source)}; {extrapolation(source)}."
     return Drawing.of(axes, name=stem, alt=alt)
@@ -150,7 +150,7 @@ def _set_limits(axes: Axes, values: np.ndarray) -> None:
 
 
 def _name(evidence: Evidence, source: Source, axes: Axes, strip: Axes) -> None:
-    field = source.fitted.field
+    field = source.fitted.of
     found = evidence.units.get(field, "")
     words = f"{plain(field)} ({plain(found)})" if found else plain(field)
     label(strip.xaxis.get_label(), italic=not found).set_text(words)

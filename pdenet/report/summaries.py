@@ -67,8 +67,8 @@ class CoefficientRow:
 
     @property
     def name(self) -> str:
-        """c(x, y) with the coordinates of the grid."""
-        return f"c({', '.join(self.coefficient.grid.axes)})"
+        """c(x, y), or what it was called."""
+        return f"{self.coefficient.fitted.name or 'c'}({', '.join(self.coefficient.places)})"
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,13 @@ class SourceRow:
 
     @property
     def field(self) -> str:
-        """Whose equation, and the argument."""
+        """Whose equation."""
         return self.source.fitted.field
 
     @property
     def name(self) -> str:
         """f(u)."""
-        return f"f({self.field})"
+        return self.source.name
 
 
 def coefficient_rows(coefficients: Iterable[Coefficient]) -> tuple[CoefficientRow, ...]:
@@ -121,7 +121,7 @@ def source_rows(sources: Iterable[Source]) -> tuple[SourceRow, ...]:
 
 
 def coefficient_line(coefficient: Coefficient, *, system: bool) -> str:
-    """One line: "coefficient of u_x: varies, 0.6 + 0.5·cos(y), L2 error 1.2 %".
+    """One line: "coefficient a(y) of u_x: varies, 0.6 + 0.5·cos(y), L2 error 1.2 %".
 
     system: whether there is more than one equation, so that it must be named.
     """
@@ -130,7 +130,9 @@ def coefficient_line(coefficient: Coefficient, *, system: bool) -> str:
     formula = coefficient.formula_text()
     if formula is None:
         formula = f"{_size(fitted.values)}{_spread(fitted)}, no formula{_why(fitted)}"
-    parts = [f"coefficient of {fitted.term}{where}: {_KINDS[fitted.kind]}", formula]
+    named = f" {fitted.name}({', '.join(coefficient.places)})" if fitted.name else ""
+    what = f"coefficient{named} of {fitted.term}" if fitted.multiplied else f"forcing{named}"
+    parts = [f"{what}{where}: {_KINDS[fitted.kind]}", formula]
     return ", ".join([*parts, *_errors(coefficient.error, coefficient.formula_error)])
 
 
@@ -140,7 +142,7 @@ def source_line(source: Source) -> str:
     if formula is None:
         values = _size(source.fitted.values)
         formula = f"a curve, {values}{_spread(source.fitted)}, no formula{_why(source.fitted)}"
-    found = [f"source f({source.fitted.field}): {formula}"]
+    found = [f"source {source.name}: {formula}"]
     first = ", ".join([*found, *_errors(source.error, source.formula_error)])
     return f"{first}; {extrapolation(source)}"
 
@@ -148,7 +150,7 @@ def source_line(source: Source) -> str:
 def extrapolation(source: Source) -> str:
     """Where nothing was seen: "beyond u in [−3.1, 3.2] the formula is an extrapolation"."""
     what = "the curve" if source.fitted.formula is None else "the formula"
-    field = source.fitted.field
+    field = source.fitted.of
     span = f"[{_short(source.low)}, {_short(source.high)}]"
     return f"beyond {field} in {span} {what} is an extrapolation"
 

@@ -23,6 +23,7 @@ from torch import Tensor
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import CheckpointError, OutputError
 from pdenet.pde import PDE
+from pdenet.pde.unknown import OpenPDE
 from pdenet.storage.atomic import reason, replace_file
 from pdenet.storage.records import as_json
 
@@ -44,7 +45,7 @@ class RefinementState:
 
     path: Path
     data: str
-    pde: PDE | None
+    pde: PDE | OpenPDE | None
     config: RefineConfig
 
     def save(self, tensors: Mapping[str, Tensor]) -> None:
@@ -131,7 +132,8 @@ class RefinementState:
 
     def _origin(self) -> dict[str, Any]:
         """What the refinement is of, as JSON."""
-        equations = None if self.pde is None else list(self.pde.numeric().equations())
+        known = self.pde.numeric() if isinstance(self.pde, PDE) else self.pde
+        equations = None if known is None else list(known.equations())
         settings = _plain(self.config)
         return {"data": self.data, "equations": equations, "settings": settings}
 

@@ -18,6 +18,7 @@ from pdenet.errors import DataError, DiscoveryError, EquationError
 from pdenet.events import Event, Listener
 from pdenet.pde import PDE
 from pdenet.pde.render import format_monomial
+from pdenet.pde.unknown import OpenPDE
 from pdenet.problem import Problem
 from pdenet.storage import Data
 from pdenet.training.config import TrainingConfig
@@ -103,7 +104,7 @@ def _measured(states: Trajectory) -> Tensor:
 
 
 def refined(
-    found: DiscoveredEquation | None,
+    found: DiscoveredEquation | OpenPDE | None,
     fitted: Fitted,
     config: RefineConfig,
     on_event: Listener | None = None,
@@ -113,16 +114,17 @@ def refined(
 ) -> DiscoveredEquation:
     """An equation by maximum likelihood; what was found besides its coefficients stays.
 
-    found: where the refinement begins; None to find terms in the data alone. state: where it is
+    found: where the refinement begins, an equation that was found or one that holds unknowns; None
+    to find terms in the data alone. state: where it is
     kept while it goes on. resume: go on from what is kept there.
     Raises the errors of `pdenet.discovery.refine` and of `RefinementState`, and DiscoveryError for
     an equation that holds a function without a formula.
     """
-    if found is not None and found.unknown:
+    if isinstance(found, DiscoveredEquation) and found.unknown:
         names = [each.text() for every in found.unknown.values() for each in every]
         raise DiscoveryError(
-            f"a refinement fits numbers, and this equation holds {', '.join(names)}, of which only "
-            "values are known: give an equation with a formula in its place"
+            f"this equation holds {', '.join(names)}, of which only values are known: give the "
+            "equation as text, where such a function may stand as it does here"
         )
     started = time.perf_counter()
     if fitted.sigma is not None and config.noise is None and config.sigma is None:
@@ -134,7 +136,7 @@ def refined(
         here = None if saved is None else {name: part.to(device) for name, part in saved.items()}
         kept = Kept(here, state.save, str(state.path))
     result = refine(
-        None if found is None else found.pde.numeric(),
+        found.pde.numeric() if isinstance(found, DiscoveredEquation) else found,
         fitted.states,
         fitted.problem,
         fitted.dt,
@@ -144,7 +146,7 @@ def refined(
         outside=fitted.outside,
     )
     spent = time.perf_counter() - started
-    if found is None:
+    if not isinstance(found, DiscoveredEquation):
         return replace(result, seconds={"refine": spent, "total": spent})
     terms = {
         (name, format_monomial(monomial))
@@ -170,9 +172,9 @@ def refined(
 def why_not(problem: Problem, config: TrainingConfig) -> str:
     """Why the equation of a run cannot be refined, in words; "" where it can."""
     if config.network.coefficients is not None:
-        return "its coefficients may vary in space, and a refinement fits numbers"
+        return "its coefficients may vary in space, and are read from the network"
     if config.network.source is not None:
-        return "it may have a source of any shape, and a refinement fits numbers"
+        return "it may have a source of any shape, which is read from the network"
     return ""
 
 

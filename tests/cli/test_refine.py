@@ -150,7 +150,8 @@ def test_what_does_not_converge_is_printed_and_marked(noisy, tmp_path, capsys, m
         (["DATA", "--pde", FAR, "--memory", "-1"], "memory is -1"),
         (["DATA", "--pde", FAR, "--memory", "1e-9", "-q"], "allow more with --memory 1"),
         (["DATA", "--pde", FAR, "--order", "7"], "--order"),
-        (["DATA", "--pde", "u_t = c*u_xx"], "c"),
+        (["DATA", "--pde", "u_t = sin(k*x)*u_xx"], "an unknown cannot stand inside sin()"),
+        (["DATA", "--pde", "u_t = c*u_x + c*u_xx"], "c stands in two terms"),
         (["DATA", "--pde", "w_t = w_xx"], "the data hold u in (x)"),
         (["DATA", "--pde", "u_t = u_yy"], "u_yy"),
         (["DATA", "--keep-terms"], "--keep-terms keeps the terms of an equation"),
@@ -300,6 +301,31 @@ def test_a_given_field_acts_and_gets_no_equation(carried, tmp_path, capsys):
     assert main(["refine", str(output), str(carried), "--keep-terms", "--json", "-q"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["given"] == ["v"] and len(document["equations"]) == 1
+
+
+def test_unknown_numbers_and_functions(tmp_path, capsys):
+    """A coefficient that varies and a forcing, neither of which any formula describes: their names
+    are printed, their values stored and drawn."""
+    data, output, page = (tmp_path / name for name in ("data.h5", "found.json", "page.html"))
+    text = "u_t = exp(sin(x))*u_x + 0.1*u_xx + exp(cos(x))"
+    size = ["--grid", "32", "--trajectories", "4", "--frames", "15", "--dt", "0.05"]
+    assert main(["simulate", "--pde", text, *size, "--noise", "0.01", "-o", str(data), "-q"]) == 0
+    open_text = ["--pde", "u_t = a(x)*u_x + b*u_xx + g(x)", "--keep-terms"]
+    files = ["-o", str(output), "--report", str(page)]
+    assert main(["refine", str(data), *open_text, *files, "-q"]) == 0
+    out = capsys.readouterr().out
+    assert "a(x) u_x" in out and "coefficient a(x) of u_x: varies" in out
+    assert "forcing g(x): varies" in out and "identified" in out
+    found = load_equation(output)
+    assert found.lines() == (f"{found.pde.text()} + g(x) + a(x)*u_x",)
+    for each, truth in zip(found.maps, (np.cos, np.sin), strict=True):
+        (x,) = each.points
+        error = each.values - np.exp(truth(x))
+        assert np.sqrt(np.mean(error**2) / np.mean(each.errors**2)) < 3
+    drawn = page.read_text(encoding="utf-8")
+    assert "Forcing in u_t along x" in drawn and "Coefficient of u_x in u_t along x" in drawn
+    assert main(["refine", str(output), str(data)]) == 2
+    assert "give the equation as text" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

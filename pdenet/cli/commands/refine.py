@@ -53,6 +53,7 @@ def command() -> None:
     \b
     pdenet refine run/equation.json data.h5 -o refined.json
     pdenet refine data.h5 --pde 'u_t = -u*u_x + 0.1*u_xx' --keep-terms
+    pdenet refine data.h5 --pde 'u_t = a(x)*u_x + b*u_xx'   unknown numbers and functions
     pdenet refine data.h5                       the terms, too, from the data alone
     pdenet refine data.h5 --given v             v was measured, acts, and has no law
     pdenet refine data.h5 --boundary x:open     a window of a larger field along x

@@ -19,6 +19,9 @@ equation has (terms that nearly cancel each other leave only together); of the t
 the lower criterion counts. Equations one term away (without it, with another, with one in place of
 another) are the alternatives, with odds exp(−ΔIC/2).
 
+Functions that an unknown function is a sum of are no terms of their own: as many levels of them are
+in the equation as the data ask for, whatever the other terms (`ladder`).
+
 Sources: Schwarz, Ann. Stat. 6 (1978) 461-464; Chen, Chen, Biometrika 95 (2008) 759-771 (P); White,
 Econometrica 50 (1982) 1-25 (V); Kass, Raftery, J. Am. Stat. Assoc. 90 (1995) 773-795 (odds).
 """
@@ -34,6 +37,7 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.information import covariance, inverse
+from pdenet.discovery.refine.ladder import CURVE, Ladder, climbed, shortened
 
 __all__ = ["FEWEST", "RESOLVED", "Choice", "Judged", "Quadratic", "Rival", "choose"]
 
@@ -174,18 +178,32 @@ def choose(
     quadratic: Quadratic,
     same_field: Callable[[int, int], bool],
     excluded: frozenset[int] = frozenset(),
+    ladders: Sequence[Ladder] = (),
 ) -> Choice:
     """The terms that the data ask for, out of all of a quadratic.
 
     same_field: whether two terms stand in one equation; only such are exchanged. excluded: terms
-    that must not be in it.
+    that must not be in it. ladders: unknown functions, which are in it, with the terms of each of
+    their levels.
     """
-    every = [term for term in range(len(quadratic.at)) if term not in excluded]
+    parts = {term for ladder in ladders for level in ladder for term in level}
+    count = range(len(quadratic.at))
+    every = [term for term in count if term not in excluded and term not in parts]
     inside = [term for term in every if quadratic.at[term] != 0]
-    ends = [_settled(quadratic, every, begin) for begin in (every, inside)]
+    noise = max(1.0, quadratic.misfit)
+
+    def with_parts(kept: Sequence[int]) -> list[int]:
+        plain = [term for term in kept if term not in parts]
+        if not ladders:
+            return plain
+        return climbed(quadratic.value, plain, ladders, noise * CURVE, excluded)
+
+    ends = [_settled(quadratic, every, begin, with_parts) for begin in (every, inside)]
     kept = min(ends, key=lambda kept: _criterion(quadratic, kept))
-    judged = [_judge(quadratic, kept, term) for term in range(len(quadratic.at))]
-    rivals = sorted(_rivals(quadratic, kept, every, same_field), key=lambda rival: -rival.odds)
+    kept = shortened(quadratic.value, kept, ladders, noise * quadratic.price, noise)
+    judged = [_judge(quadratic, kept, term) for term in count]
+    pairs = _rivals(quadratic, kept, every, same_field)
+    rivals = sorted(pairs, key=lambda rival: -rival.odds)
     return Choice(kept, judged, rivals[:MOST_RIVALS])
 
 
@@ -194,24 +212,30 @@ def _criterion(quadratic: Quadratic, kept: list[int]) -> float:
     return quadratic.value(kept) + sum(_judge(quadratic, kept, term).needed for term in kept)
 
 
-def _settled(quadratic: Quadratic, every: list[int], begin: list[int]) -> list[int]:
-    """Terms leave and enter until none would."""
-    kept = list(begin)
+def _settled(
+    quadratic: Quadratic,
+    every: list[int],
+    begin: list[int],
+    with_parts: Callable[[Sequence[int]], list[int]],
+) -> list[int]:
+    """Terms leave and enter until none would. with_parts: those terms, and what is needed of
+    unknown functions beside them."""
+    kept = with_parts(begin)
     for _ in range(4 * len(every)):
         worst = min(
-            (_judge(quadratic, kept, term) for term in kept),
+            (_judge(quadratic, kept, term) for term in kept if term in every),
             key=lambda judged: judged.gain / judged.needed,
             default=None,
         )
         if worst is not None and not _earned(worst):
-            kept = [term for term in kept if term != worst.term]
+            kept = with_parts([term for term in kept if term != worst.term])
             continue
         outside = (_judge(quadratic, kept, term) for term in every if term not in kept)
         best = max(outside, key=lambda judged: judged.gain / judged.needed, default=None)
         # What was just refused would only come and go.
         if best is None or best.gain < 1.2 * best.needed or not _earned(best):
             break
-        kept = sorted([*kept, best.term])
+        kept = with_parts(sorted([*kept, best.term]))
     return kept
 
 
@@ -242,9 +266,10 @@ def _rivals(
     outside = [term for term in every if term not in kept]
     own = quadratic.value(kept)
     one = quadratic.price
-    pairs: list[tuple[int | None, int | None]] = [(term, None) for term in kept]
+    plain = [term for term in kept if term in every]
+    pairs: list[tuple[int | None, int | None]] = [(term, None) for term in plain]
     pairs += [(None, term) for term in outside]
-    pairs += [(a, b) for a in kept for b in outside if same_field(a, b)]
+    pairs += [(a, b) for a in plain for b in outside if same_field(a, b)]
     for leaves, enters in pairs:
         other = sorted({*kept, *([] if enters is None else [enters])} - {leaves})
         union = sorted({*kept, *other})

@@ -9,7 +9,8 @@ classical Runge–Kutta method of order four on exp(−L t) u (Lawson's method),
     u⁺  = E² u + h/6 (E² N_1 + 2 E (N_2 + N_3) + N_4),      N_i = N(U_i).
 
 Fields that are given (`driving`) are no part of the state: their jets enter N at the time of each
-stage, and what is linear in them is a term of N too.
+stage, and what is linear in them is a term of N too. Terms that differ in their functions of the
+coordinates alone are one: Σ_k θ_k B_k(x, t) is made first, and multiplied with the jets once.
 
 Sources: Lawson, SIAM J. Numer. Anal. 4 (1967) 372-380; Orszag, J. Atmos. Sci. 28 (1971) 1074 (two
 thirds of the waves).
@@ -17,15 +18,16 @@ thirds of the waves).
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import sympy
 import torch
 from torch import Tensor
 
-from pdenet.discovery.product import Product, values_of
+from pdenet.discovery.product import ONE, Product, values_of
+from pdenet.discovery.refine.clock import Clock
 from pdenet.discovery.refine.driving import Driving, Moment
 from pdenet.discovery.refine.exponential import Exponential
 from pdenet.discovery.refine.latent import Latent, Pull
@@ -33,27 +35,13 @@ from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.terms import Library
 from pdenet.pde.jet import Jet
 
-__all__ = ["Dynamics", "Stage", "closer"]
+__all__ = ["Dynamics", "Stage"]
 
-STABLE, ROTATING = 2.5, 1.0
-"""h times the largest speed of change at which a step is taken: the method is stable up to 2.8.
-Where waves turn fast (dispersion) the stages of a step see them at any phase, which leaves about
-1.2: the equation of Korteweg and de Vries on 512 points blows up at 2.3 and not at 1.15."""
-
-SAMPLES = 16
-"""Frames of given fields from which the number of steps is found, at most."""
-
-MOST_TIMES = 8
-"""Steps for one at once, at most: as far as the fourth power can be trusted."""
+Parts = dict[Product, list[tuple[int, sympy.Expr]]]
+"""Products without functions of the coordinates: the terms that hold them, each with its own."""
 
 MODERATE = 1e-15
 """Least size of numbers whose products single precision holds."""
-
-
-def closer(ratio: float) -> int:
-    """How many steps for one bring an error that is so many times what is allowed below that: it
-    goes with the fourth power of their size."""
-    return 1 << math.ceil(max(1.0, math.log2(min(ratio, MOST_TIMES**4)) / 4))
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +56,7 @@ class Dynamics:
     nothing: where nothing damps waves, as in Korteweg and de Vries' equation, aliases grow
     otherwise, whatever the steps. Only for grids finer than the data's, which have waves to spare.
     driving: the given fields of every trajectory, on the same grid, where there are any.
+    clock: when each begins, for functions of time.
     """
 
     library: Library
@@ -80,16 +69,25 @@ class Dynamics:
     driving: Driving | None = None
     latent: Latent | None = None
     pull: Pull | None = None
+    clock: Clock | None = None
 
     def part(self, rows: slice) -> Dynamics:
         """Of some trajectories, with as many steps as they need."""
         part = self.in_steps(self.each[rows]) if self.each else self
-        return part if self.driving is None else replace(part, driving=self.driving.part(rows))
+        driving, clock = self.driving and self.driving.part(rows), self.clock
+        return replace(part, driving=driving, clock=clock and clock.part(rows))
 
     def twice(self) -> Dynamics:
         """Of all trajectories and then all again."""
         both = self.in_steps(2 * self.each) if self.each else self
-        return both if self.driving is None else replace(both, driving=self.driving.twice())
+        driving, clock = self.driving and self.driving.twice(), self.clock
+        return replace(both, driving=driving, clock=clock and clock.twice())
+
+    def of(self, library: Library) -> Dynamics:
+        """The same with other terms, whose functions of the coordinates may be of another grid."""
+        if self.clock is not None:
+            library = replace(library, bases={}).at(self.clock.coordinates)
+        return replace(self, library=library)
 
     def in_steps(self, each: tuple[int, ...]) -> Dynamics:
         """The same with so many steps for every trajectory."""
@@ -108,9 +106,9 @@ class Dynamics:
         latent = None if self.latent is None else self.latent.to(waves)
         pull = None if self.pull is None else self.pull.to(waves.like)
         library = self.library.with_bases(bases)
-        return replace(
-            self, waves=waves, library=library, driving=driving, latent=latent, pull=pull
-        )
+        clock = self.clock and self.clock.to(waves.like)
+        found = replace(self, waves=waves, library=library, driving=driving, clock=clock)
+        return replace(found, latent=latent, pull=pull)
 
     def begun(self, at: Tensor) -> tuple[Dynamics, Tensor]:
         """The same with what unknowns (.., field, *waves) draw fields towards, and the states."""
@@ -194,15 +192,25 @@ class Dynamics:
         return tuple(-1 if jet is None else fields.index(jet.field) for jet in self.linear_jets)
 
     @cached_property
-    def slopes(self) -> dict[tuple[int, int], list[tuple[int, Product]]]:
-        """(equation, jet of the state) -> the terms of N and their derivatives along that jet."""
-        found: dict[tuple[int, int], list[tuple[int, Product]]] = {}
+    def products(self) -> dict[int, Parts]:
+        """equation -> the terms of N."""
+        found: dict[int, Parts] = {}
         for j, term in enumerate(self.library.terms):
             if self.linear_jets[j] is None:
-                for jet, product in term.product.derivatives(self.library.names, self.library.ndim):
+                parts = found.setdefault(self.equation[j], {})
+                parts.setdefault(term.product.bare, []).append((j, term.product.basis))
+        return found
+
+    @cached_property
+    def slopes(self) -> dict[tuple[int, int], Parts]:
+        """(equation, jet of the state) -> the derivatives of the terms of N along that jet."""
+        found: dict[tuple[int, int], Parts] = {}
+        for equation, parts in self.products.items():
+            for product, terms in parts.items():
+                for jet, slope in product.derivatives(self.library.names, self.library.ndim):
                     if jet in self.own_jets:
-                        place = (self.equation[j], self.own_jets.index(jet))
-                        found.setdefault(place, []).append((j, product))
+                        place = (equation, self.own_jets.index(jet))
+                        found.setdefault(place, {}).setdefault(slope, []).extend(terms)
         return found
 
     @cached_property
@@ -245,28 +253,58 @@ class Dynamics:
     def _given_symbols(self) -> Tensor:
         return torch.stack([self.waves.symbol(jet.index) for jet in self.given_jets])
 
-    def monomials(self, jets: Tensor) -> Callable[[Product], Tensor]:
+    def bases(self, moment: Moment) -> Mapping[sympy.Expr, Tensor]:
+        """The functions of the coordinates at a time."""
+        in_time = self._in_time
+        if not in_time or self.clock is None:
+            return self.library.bases
+        return {**self.library.bases, **self.clock.bases(in_time, moment)}
+
+    @cached_property
+    def _in_time(self) -> tuple[sympy.Expr, ...]:
+        return self.library.in_time
+
+    def monomials(self, jets: Tensor, moment: Moment) -> Callable[[Product], Tensor]:
         """Products of jets (batch, jet, *space) at every point."""
-        return values_of(jets, self.jets, self.library.bases)
+        return values_of(jets, self.jets, self.bases(moment))
+
+    def _sums(
+        self, jets: Tensor, moment: Moment, coefficients: Sequence[float]
+    ) -> Callable[[Parts], Tensor]:
+        """Sums of products with their coefficients, at every point."""
+        bases = self.bases(moment)
+        value_of = values_of(jets, self.jets, bases)
+
+        def total(parts: Parts) -> Tensor:
+            found: Tensor | None = None
+            for product, terms in parts.items():
+                factor: float | Tensor = 0.0
+                for j, basis in terms:
+                    factor = factor + coefficients[j] * (1.0 if basis == ONE else bases[basis])
+                value = factor * value_of(product)
+                found = value if found is None else found + value
+            assert found is not None
+            return found
+
+        return total
 
     def is_moderate(self, states: Tensor) -> bool:
         """Whether single precision has room around the sizes of all jets and terms."""
         states = self.begun(states)[1]
         jets = self.all_values(states, (0, 0.0))
-        value_of = self.monomials(jets)
+        value_of = self.monomials(jets, (0, 0.0))
         terms = zip(self.library.terms, self.linear_jets, strict=True)
         sizes = [value_of(term.product).abs().amax() for term, jet in terms if jet is None]
         sizes += [jet.abs().amax() for jet in (*jets.unbind(1), self.waves.points(states))]
         found = torch.stack(sizes)
         return bool(((found == 0) | ((found > MODERATE) & (found < 1 / MODERATE))).all())
 
-    def nonlinear(self, jets: Tensor, coefficients: Sequence[float]) -> Tensor:
+    def nonlinear(self, jets: Tensor, moment: Moment, coefficients: Sequence[float]) -> Tensor:
         """N at every point, (batch, field, *space)."""
-        value_of = self.monomials(jets)
+        total = self._sums(jets, moment, coefficients)
         change = jets.new_zeros((jets.shape[0], len(self.library.fields), *jets.shape[2:]))
-        for j, term in enumerate(self.library.terms):
-            if self.linear_jets[j] is None:
-                change[:, self.equation[j]] += coefficients[j] * value_of(term.product)
+        for equation, parts in self.products.items():
+            change[:, equation] = total(parts)
         return change
 
     def rollout(self, start: Tensor, coefficients: Tensor, frames: int) -> Tensor:
@@ -293,7 +331,7 @@ class Dynamics:
         self, modes: Tensor, jets: Tensor, moment: Moment, coefficients: Sequence[float]
     ) -> Stage:
         """What the derivative of N needs at a state."""
-        return Stage(modes, jets, moment, self._slopes_at(jets, coefficients))
+        return Stage(modes, jets, moment, self.slopes_at(jets, moment, coefficients))
 
     def exponential(self, coefficients: Sequence[float]) -> Exponential:
         """exp(L h/2)."""
@@ -316,7 +354,7 @@ class Dynamics:
             moment = (frame, step / self.substeps)
             jets = self.all_values(modes, moment)
             see(modes, jets, moment)
-            change = self.nonlinear(jets, coefficients)
+            change = self.nonlinear(jets, moment, coefficients)
             if self.pull is not None:
                 change += self.pull.towards(*moment) - self.pull.rate * jets[:, self.plain]
             return self.waves.modes(change)
@@ -334,59 +372,15 @@ class Dynamics:
             found.append(u)
         return torch.stack(found, 1)
 
-    def _slopes_at(
-        self, jets: Tensor, coefficients: Sequence[float]
+    def slopes_at(
+        self, jets: Tensor, moment: Moment, coefficients: Sequence[float]
     ) -> list[tuple[int, int, Tensor]]:
         """(equation, jet, ∂N/∂jet at every point (batch, 1, *space)), zeros left out."""
-        value_of = self.monomials(jets)
-        found = []
-        for (equation, jet), parts in self.slopes.items():
-            each = [coefficients[j] * value_of(product) for j, product in parts]
-            found.append((equation, jet, sum(each[1:], each[0])[:, None]))
+        total = self._sums(jets, moment, coefficients)
+        found = [(e, jet, total(parts)[:, None]) for (e, jet), parts in self.slopes.items()]
         if self.latent is not None:
             found += [(f, jet, -self.latent.rate[None, None]) for f, jet in enumerate(self.plain)]
         return found
-
-    def speeds(self, jets: Tensor, coefficients: Sequence[float]) -> list[float]:
-        """A bound of how fast N changes a wave, per time, for each trajectory: the largest
-        eigenvalue of the matrix of what each field does to each other one, at most, which does not
-        depend on units."""
-        largest = self.symbols.abs().flatten(1).amax(1)
-        fields = self.library.fields
-        total = jets.new_zeros((len(jets), len(fields), len(fields)))
-        for equation, jet, slope in self._slopes_at(jets, coefficients):
-            source = fields.index(self.own_jets[jet].field)
-            total[:, equation, source] += slope.abs().flatten(1).amax(1) * largest[jet]
-        finite = total.isfinite().flatten(1).all(1)
-        known = torch.where(finite[:, None, None], total, 0.0).cpu()
-        found = torch.linalg.eigvals(known).abs().amax(1)
-        speeds: list[float] = torch.where(finite.cpu(), found, torch.inf).tolist()
-        return speeds
-
-    @property
-    def looked_at(self) -> list[int]:
-        """Frames at which given fields are looked at for the sake of stability."""
-        if self.driving is None:
-            return [0]
-        count = self.driving.pieces.shape[1]
-        return list(range(0, count, -(-count // SAMPLES)))
-
-    def steps_for(self, start: Tensor, coefficients: Tensor, growth: Tensor) -> tuple[int, ...]:
-        """How many substeps keep the rollout of each trajectory stable. growth: by how much fields
-        grow on the way, (trajectory,)."""
-        dynamics, values = self.at(coefficients)
-        start = self.begun(start)[1]
-        turning = float(dynamics.linear(values).imag.abs().amax()) * self.dt
-        found = []
-        each = [
-            dynamics.speeds(dynamics.all_values(start, (frame, 0.0)), values)
-            for frame in dynamics.looked_at
-        ]
-        for speed, more in zip(map(max, zip(*each, strict=True)), growth.tolist(), strict=True):
-            steps = speed * more * self.dt / STABLE
-            steps = steps if turning < steps else steps * STABLE / ROTATING
-            found.append(max(1, math.ceil(steps)) if math.isfinite(steps) else 1)
-        return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.asked import under_its_law
-from pdenet.discovery.refine.dynamics import Dynamics, closer
+from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import visible
 from pdenet.discovery.refine.measures import (
@@ -29,6 +29,7 @@ from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.saving import Judgement, restored, to_save
 from pdenet.discovery.refine.session import Fitted, Session, carried, covers
 from pdenet.discovery.refine.setup import LONGEST, SHORTEST, Setup
+from pdenet.discovery.refine.stability import closer
 from pdenet.discovery.refine.uncertainty import Driven, shift, smaller_by
 from pdenet.discovery.refine.verdict import is_explained
 from pdenet.discovery.terms import Library

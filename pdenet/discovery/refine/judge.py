@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 import torch
 
 from pdenet.discovery.product import Product
+from pdenet.discovery.refine.better import is_lost, is_vain, is_worse, rise
 from pdenet.discovery.refine.choose import Choice, Quadratic, choose
 from pdenet.discovery.refine.families import families
 from pdenet.discovery.refine.fit import Estimate, Fit
@@ -16,12 +17,10 @@ from pdenet.discovery.refine.information import errors
 from pdenet.discovery.refine.measures import (
     EXPLAINED,
     SIGNIFICANT,
-    SMALL,
     TOO_LATE,
     Final,
     chi2_of,
     finer_than,
-    misfit_of,
     quadratic_of,
     reason_of,
     why_no_change,
@@ -58,13 +57,6 @@ FRAMES = 16
 
 ROUNDS = 6
 """How often terms are judged, at most."""
-
-VAIN = 0.5
-"""Share of what would be evidence for terms that they must at least show when they are fitted."""
-
-WORSE = 1.5
-"""Factor by which χ² may rise when terms change. Those that leave cost some tens of χ², not half of
-it."""
 
 
 def judge(session: Session, proposal: Proposal) -> Judgement:
@@ -115,7 +107,7 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
     related = families(session, found.fitted, library, quadratic, found.kept, proposal.relations)
     if not related:
         return found
-    simplest, leads = _simplest(library, quadratic, related)
+    simplest, leads = _simplest(proposal, quadratic, related)
     start = torch.zeros_like(quadratic.at)
     start[simplest.kept] = (quadratic.at + quadratic.best(simplest.kept))[simplest.kept]
     begun = replace(found.fitted, now=replace(found.fitted.now, coefficients=start))
@@ -124,7 +116,7 @@ def _judged(session: Session, fitted: Fitted, proposal: Proposal) -> Judgement:
     grid, at = begun.grid, begun.now.states.at
     if simplest.kept and begun.setup.untried(library, grid, start, at).substeps <= most:
         again = fit_terms(session, begun, proposal, session.config.iterations)
-        if not _is_worse(again, found.fitted):
+        if not is_worse(again, found.fitted):
             # Where nothing of it is left the equation stays as it was, with its family.
             with suppress(DiscoveryError):
                 found, _ = _rounds(session, again, proposal, leads)
@@ -153,32 +145,22 @@ def _plainer(
             there[k] = 0
             begun = replace(fitted, now=replace(fitted.now, coefficients=there))
             after = fit_terms(session, begun, proposal, PROBE)
-            if not _is_worse(after, fitted):
+            if not is_worse(after, fitted):
                 after = fit_terms(session, after, proposal, ATTEMPT)
-            if after.now.step < NEAR and _rise(after, fitted) < price:
+            if after.now.step < NEAR and rise(after, fitted) < price:
                 fitted, left = after, left | {k}
                 break
     return (fitted, left) if fitted is not None and left else None
 
 
-def _rise(after: Fitted, before: Fitted) -> float:
-    """By how much χ² and the prior's part are higher, with the same noise and the same prior: both
-    are learned, and change from iteration to iteration."""
-    seen, variance = before.now.seen, before.now.states.variance
-
-    def total(each: Fitted) -> float:
-        states = replace(each.now.states, variance=variance)
-        return float(each.fit.objectives(each.now.coefficients, seen, states).sum())
-
-    return total(after) - total(before)
-
-
 def _simplest(
-    library: Library, quadratic: Quadratic, related: Sequence[Relation]
+    proposal: Proposal, quadratic: Quadratic, related: Sequence[Relation]
 ) -> tuple[Choice, frozenset[int]]:
     """The shortest equation, and of those the one with the plainest products, without the
     derivatives that the relations are about, or without their most elaborate products; and what is
     left out of it."""
+
+    library = proposal.library
 
     def price(option: tuple[Choice, frozenset[int]]) -> tuple[int, int]:
         kept = [library.terms[k].product for k in option[0].kept]
@@ -189,7 +171,7 @@ def _simplest(
         left = frozenset(
             k for k, term in enumerate(library.terms) if (term.field, term.product) in places
         )
-        return choose(quadratic, _same_field(library), left), left
+        return _asked(proposal, quadratic, left), left
 
     leads, elaborate = [each.products[0] for each in related], [r.elaborate for r in related]
     return min((without(leads), without(elaborate)), key=price)
@@ -210,7 +192,7 @@ def _rounds(
             quadratic, raised = _around(setup, fitted.fit, now, proposal.pool)
         except StoppedError:
             break
-        choice = _affordable(replace(fitted, now=now), quadratic, excluded, least, patient)
+        choice = _affordable(proposal, fitted, quadratic, excluded, least, patient)
         _tell(session, library, choice)
         inside = nonzero(now.coefficients)
         if not choice.kept and quadratic.value([]) - quadratic.value(inside) > (
@@ -233,9 +215,9 @@ def _rounds(
             break
         after = fit_terms(session, start, proposal, session.config.iterations, most)
         worse = finer is None and (
-            _is_worse(after, fitted) or _is_vain(after, fitted, quadratic.price)
+            is_worse(after, fitted) or is_vain(after, fitted, quadratic.price)
         )
-        patient = not _is_lost(after, fitted)
+        patient = not is_lost(after, fitted)
         lost = done > 0 and not patient
         fitted = fitted if worse or (lost and finer is not None) else after
         if worse or lost:
@@ -251,7 +233,12 @@ def _rounds(
 
 
 def _affordable(
-    fitted: Fitted, quadratic: Quadratic, excluded: frozenset[int], least: int, patient: bool
+    proposal: Proposal,
+    fitted: Fitted,
+    quadratic: Quadratic,
+    excluded: frozenset[int],
+    least: int,
+    patient: bool,
 ) -> Choice:
     """The terms that the data ask for, but of those that would enter first the ones that take few
     steps of time beside `least`: what others seem to say is often said by these. Then, where the
@@ -259,7 +246,7 @@ def _affordable(
     could step through."""
     setup, now = fitted.setup, fitted.now
     library, inside = fitted.fit.model.inner.library, set(nonzero(now.coefficients))
-    choice = every = choose(quadratic, _same_field(library), excluded)
+    choice = every = _asked(proposal, quadratic, excluded)
     chi2 = chi2_of(now, setup.shown)
     best = quadratic.at + quadratic.best(every.kept)
     steps = {}
@@ -272,7 +259,7 @@ def _affordable(
         dear = frozenset(k for k, number in steps.items() if number > limit)
         if not dear:
             return every
-        choice = choose(quadratic, _same_field(library), excluded | dear)
+        choice = _asked(proposal, quadratic, excluded | dear)
         if set(choice.kept) != inside or chi2 * quadratic.left(every.kept) > EXPLAINED:
             break
     return choice
@@ -315,7 +302,7 @@ def reconsidered(
         quadratic, _ = _around(setup, fit, now, proposal.pool)
     except StoppedError:
         return None
-    choice = choose(quadratic, _same_field(library))
+    choice = _asked(proposal, quadratic)
     if not choice.kept:  # nothing is no equation, and says less than what there is
         return None
     if judgement.seen == seen and not set(choice.kept) < set(kept):  # weak terms only leave
@@ -329,47 +316,30 @@ def reconsidered(
     return Judgement(start, choice, fitted, seen=seen)
 
 
-def _is_worse(after: Fitted, before: Fitted) -> bool:
-    """Whether a fit with the terms that were asked for ended far above one without them: what asked
-    for them is a quadratic around a place from which rollouts are not near to linear."""
-    if not before.now.finite:
-        return False
-    limit = WORSE * max(1.0, chi2_of(before.now, before.setup.sigma))
-    return not after.now.finite or chi2_of(after.now, after.setup.sigma) > limit
-
-
-def _is_vain(after: Fitted, before: Fitted, price: float) -> bool:
-    """Whether more terms than explain the data already lower χ² by less than a share of what would
-    be evidence for them: the quadratic that asked for them goes far along what the data cannot
-    tell."""
-    more = len(nonzero(after.now.coefficients)) - len(nonzero(before.now.coefficients))
-    known = before.now.finite and chi2_of(before.now, before.setup.shown) < EXPLAINED
-    return more > 0 and known and not _rise(after, before) < -VAIN * more * price
-
-
-def _is_lost(after: Fitted, before: Fitted) -> bool:
-    """Whether the data are as far from being explained as they were, so that other terms of the
-    library will not do it either."""
-    if not (after.now.finite and before.now.finite):
-        return False
-    found, last = (chi2_of(each.now, each.setup.shown) for each in (after, before))
-    return found > EXPLAINED and misfit_of(after.now) > SMALL and found > last / 2
-
-
 def _those(choice: Choice, kept: list[int]) -> Choice:
     """The same, with these terms."""
     judged = [replace(each, kept=each.term in kept) for each in choice.judged]
     return replace(choice, kept=kept, judged=judged, rivals=[])
 
 
-def _same_field(library: Library) -> Callable[[int, int], bool]:
-    return lambda a, b: library.terms[a].field == library.terms[b].field
+def _asked(
+    proposal: Proposal, quadratic: Quadratic, excluded: frozenset[int] = frozenset()
+) -> Choice:
+    """The terms that the data ask for."""
+    terms = proposal.library.terms
+
+    def same_field(a: int, b: int) -> bool:
+        return terms[a].field == terms[b].field
+
+    return choose(quadratic, same_field, excluded, proposal.ladders)
 
 
 def _tell(session: Session, library: Library, choice: Choice) -> None:
     """Say what was decided of each term."""
     for judged in choice.judged:
         term = library.terms[judged.term]
+        if term.part is not None:
+            continue
         session.on_event(
             TermJudged(
                 field=term.field,

@@ -130,7 +130,7 @@ class Linearised:
         total = self.frames.new_zeros((*frames.shape[:2], len(whole.equation))).real.clone()
 
         def add(stage: Stage, modes: Tensor, points: Tensor) -> None:
-            value_of = whole.monomials(self._jets(stage))
+            value_of = whole.monomials(self._jets(stage), stage.moment)
             for j, (term, equation) in enumerate(
                 zip(whole.library.terms, whole.equation, strict=True)
             ):
@@ -204,7 +204,7 @@ class Linearised:
     def _sources(self, stage: Stage, terms: Sequence[int]) -> Tensor:
         """The terms themselves as waves, each in its equation: (batch, term, field, *waves)."""
         whole = self.whole
-        value_of = whole.monomials(self._jets(stage))
+        value_of = whole.monomials(self._jets(stage), stage.moment)
         found = stage.modes.new_zeros((stage.modes.shape[0], len(terms), *stage.modes.shape[1:]))
         for place, j in enumerate(terms):
             product, equation = whole.library.terms[j].product, whole.equation[j]

@@ -63,10 +63,7 @@ class Model:
 
     def of(self, library: Library) -> Model:
         """The same with these terms."""
-        inner, outer = (
-            replace(each, library=library.on(each.waves.grid, each.waves.like))
-            for each in (self.inner, self.outer)
-        )
+        inner, outer = self.inner.of(library), self.outer.of(library)
         return replace(self, inner=inner, outer=inner if self.outer is self.inner else outer)
 
     def with_smaller_steps(self, times: int) -> Model:

@@ -6,13 +6,17 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from pdenet.discovery.refine.ladder import Ladder, ladders_of
 from pdenet.discovery.refine.relations import Relation
+from pdenet.discovery.refine.series import Series
 from pdenet.discovery.refine.session import Session
 from pdenet.discovery.refine.start import Ranked, differentiates, rank_terms
+from pdenet.discovery.refine.unknowns import begun
 from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError
 from pdenet.events import Phase
 from pdenet.pde import PDE
+from pdenet.pde.unknown import OpenPDE
 
 __all__ = ["Proposal", "propose"]
 
@@ -27,7 +31,8 @@ class Proposal:
     equation, then those of regressions on the data. pool: products that the terms of one equation
     were drawn from. tried: the classes of products that were looked at, in words. relations: that
     hold on the data whatever the equation. same: derivatives of given fields that were left out,
-    and what they are. steady: fields that vary far less than their mean, and that."""
+    and what they are. steady: fields that vary far less than their mean, and that. series: the
+    unknown functions of the equation. ladders: of the terms that are judged together."""
 
     library: Library
     starts: tuple[Tensor, ...]
@@ -36,13 +41,24 @@ class Proposal:
     relations: tuple[Relation, ...] = ()
     same: tuple[str, ...] = ()
     steady: tuple[tuple[str, float], ...] = ()
+    series: tuple[Series, ...] = ()
+    ladders: tuple[Ladder, ...] = ()
 
 
-def propose(session: Session, pde: PDE | None) -> Proposal:
+def propose(session: Session, pde: PDE | OpenPDE | None) -> Proposal:
     """The terms of an equation, and those that the data propose."""
-    given, at = (None, None) if pde is None else Library.of(pde)
+    given: Library | None = None
+    at: Tensor | None = None
+    series: tuple[Series, ...] = ()
+    if isinstance(pde, OpenPDE):
+        given, at, series = begun(pde, session.setup)
+    elif pde is not None:
+        given, at = Library.of(pde, in_time=True)
     if given is not None and at is not None and not session.config.choose:
-        return Proposal(given, (at.to(session.setup.data),))
+        # Terms that stay, whatever the data say, are ladders of one level.
+        alone = [((k,),) for k, term in enumerate(given.terms) if term.part is None]
+        ladders = (*ladders_of(given), *alone) if series else ()
+        return Proposal(given, (at.to(session.setup.data),), series=series, ladders=ladders)
     session.on_event(Phase("terms from the data", 0.0, "regression in weak form"))
     setup = session.setup.resolved()
     order = max(
@@ -58,11 +74,14 @@ def propose(session: Session, pde: PDE | None) -> Proposal:
         library, starts = ranked.library, ranked.starts
         found = Proposal(library, starts, ranked.pool, ranked.tried, ranked.relations)
     else:
-        found = _joined(given, at.to(setup.data), ranked)
-    return replace(found, same=ranked.same, steady=ranked.steady)
+        found = _joined(given, at.to(setup.data), ranked, series)
+    found = replace(found, same=ranked.same, steady=ranked.steady)
+    return replace(found, series=series, ladders=ladders_of(found.library))
 
 
-def _joined(given: Library, at: Tensor, ranked: Ranked) -> Proposal:
+def _joined(
+    given: Library, at: Tensor, ranked: Ranked, series: tuple[Series, ...] = ()
+) -> Proposal:
     """The terms of an equation and those that were ranked; starts of either. Where no product
     explains a field, as with fronts that fall between points, those that were ranked say nothing,
     and besides the equation only its own derivatives are looked at."""
@@ -73,6 +92,7 @@ def _joined(given: Library, at: Tensor, ranked: Ranked) -> Proposal:
         term
         for term in ranked.library.terms
         if (term.field, term.name) not in names
+        and not any(each.holds(term) for each in series)
         and (term.field not in lawless or differentiates(term.product, term.field))
     ]
     library = replace(given, terms=(*given.terms, *new))

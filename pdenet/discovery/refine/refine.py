@@ -34,6 +34,7 @@ from pdenet.discovery.refine.workers import Workers
 from pdenet.errors import DiscoveryError
 from pdenet.events import Event, Listener
 from pdenet.pde import PDE
+from pdenet.pde.unknown import OpenPDE
 from pdenet.problem import Problem
 
 __all__ = ["refine"]
@@ -47,7 +48,7 @@ def _silent(event: Event) -> None:
 
 
 def refine(
-    pde: PDE | None,
+    pde: PDE | OpenPDE | None,
     data: Tensor,
     problem: Problem,
     dt: float,
@@ -58,16 +59,18 @@ def refine(
 ) -> DiscoveredEquation:
     """The equation by maximum likelihood through its rollouts.
 
-    pde: the equation to begin with; None where the data alone propose terms.
+    pde: the equation to begin with, which may hold unknown numbers and functions; None where the
+    data alone propose terms.
     data: trajectories (n, frames, field, *space) in float64, NaN where missing. All are fitted:
     terms are judged on trajectories that are left out in turn.
     kept: what is kept of it while it goes on. outside: where the equation does not hold, (*space).
 
-    Raises DiscoveryError for coefficients that depend on time, fewer data than unknowns, windows
-    that are too small, walls that are wrong beyond doubt, and states that the memory cannot hold.
+    Raises DiscoveryError for fewer data than unknowns, windows that are too small, walls that are
+    wrong beyond doubt, and states that the memory cannot hold.
     """
     config, kept = config or RefineConfig(), kept or Kept()
-    check_problem(pde, data, problem, config, outside)
+    plain = pde.pde if isinstance(pde, OpenPDE) else pde
+    check_problem(plain, data, problem, config, outside)
     config = replace(config, order=highest_order(problem, outside, config.order))
     started = time.perf_counter()
     deadline = time.monotonic() + config.budget
@@ -84,7 +87,7 @@ def refine(
         saved = checked(kept, session.setup, len(proposal.library.terms))
         if saved is not None:
             judgement = restored_judgement(saved)
-        elif config.choose:
+        elif config.choose or proposal.ladders:
             judgement = judge(session, proposal)
         else:
             judgement = Judgement(proposal.starts[0], None)

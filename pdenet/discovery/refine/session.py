@@ -16,7 +16,6 @@ from pdenet.discovery.refine.workers import Workers
 from pdenet.discovery.terms import Library
 from pdenet.events import Listener, Refining
 from pdenet.grid import Grid
-from pdenet.pde.render import to_text
 
 __all__ = ["Fitted", "Session", "carried", "covers"]
 
@@ -66,7 +65,7 @@ class Session:
         """Say how far a fit is."""
         if now.reduced is None:
             return
-        leading = "; ".join(to_text(library.pde(now.coefficients.tolist()), digits=5))
+        leading = library.text(now.coefficients, digits=5)
         chi2 = chi2_of(now, setup.sigma)
         self.on_event(Refining(now.iterations, self.config.iterations, chi2, now.step, leading))
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pdenet.boundary import periodic
 from pdenet.discovery.refine.check import acting_in
+from pdenet.discovery.refine.clock import Clock
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.driving import Driving
 from pdenet.discovery.refine.dynamics import Dynamics
@@ -24,6 +25,7 @@ from pdenet.discovery.refine.level import Level
 from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells, positive, spectrum_of_data, unresolved
 from pdenet.discovery.refine.resolution import resolved_frames
+from pdenet.discovery.refine.stability import lost, steps_for
 from pdenet.discovery.refine.walls import Walls
 from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.refine.window import Window
@@ -37,9 +39,6 @@ __all__ = ["SHORTEST", "Setup"]
 
 STAGES = 0.25
 """Share of the memory in which stages of rollouts may be kept, two rollouts at once."""
-
-TOGETHER = 2**21
-"""Numbers of rollouts that are tried at once."""
 
 DOUBLINGS, MOST_STEPS, HOPELESS = 3, 256, 2**14
 """How often steps are halved because rollouts blow up; steps from frame to frame, at most, of what
@@ -312,11 +311,11 @@ class Setup:
                 "for these data; begin with another equation"
             )
         for _ in range(DOUBLINGS):
-            lost = self._lost(found, at, coefficients)
-            if not any(lost) or 2 * max(found.each) > most:
+            gone = lost(found, at, coefficients, self.data.shape[1])
+            if not any(gone) or 2 * max(found.each) > most:
                 break
-            each = zip(found.each, lost, strict=True)
-            found = found.in_steps(tuple(steps * (1 + gone) for steps, gone in each))
+            each = zip(found.each, gone, strict=True)
+            found = found.in_steps(tuple(steps * (1 + away) for steps, away in each))
         return found
 
     def untried(self, library: Library, grid: Grid, coefficients: Tensor, at: Tensor) -> Dynamics:
@@ -325,15 +324,21 @@ class Setup:
         stages = int(STAGES / 2 * self.config.memory * 2**30 / (self.config.workers or 1))
         finer, driving = grid.shape != self.problem.grid.shape, self.driving_on(grid)
         found = Dynamics(
-            library.on(grid, self.sigma),
+            library,
             waves,
             self.dt,
             kept=stages,
             dealiased=finer,
             driving=driving,
             latent=self._latent(grid),
-        )
-        return found.in_steps(found.steps_for(at, coefficients, self._growth()))
+            clock=self.clock_on(grid),
+        ).of(library)
+        return found.in_steps(steps_for(found, at, coefficients, self._growth()))
+
+    def clock_on(self, grid: Grid) -> Clock:
+        """Where the points of a grid are, and when each trajectory begins."""
+        start = self.sigma.new_tensor([self.dt * frame for _, frame in self.origins])
+        return Clock.of(grid, self.window, start, self.dt, self.data.shape[1])
 
     def _latent(self, grid: Grid) -> Latent | None:
         """How what is unknown around a window acts on a grid."""
@@ -348,16 +353,6 @@ class Setup:
         size = self.seen.values.abs().flatten(2).amax(2)
         first = torch.where(size[:, 0] > 0, size[:, 0], size.amax(1)).clamp_min(1e-300)
         return size.amax(1) / first
-
-    def _lost(self, dynamics: Dynamics, at: Tensor, coefficients: Tensor) -> list[bool]:
-        """The trajectories whose rollouts blow up."""
-        frames, lost = self.data.shape[1], list[bool]()
-        together = max(1, TOGETHER // (frames * at[0].numel()))
-        for first in range(0, len(at), together):
-            rows = slice(first, first + together)
-            end = dynamics.part(rows).rollout(at[rows], coefficients, frames)[:, -1]
-            lost += (~torch.view_as_real(end).isfinite().flatten(1).all(1)).tolist()
-        return lost
 
     def begin(self, grid: Grid, coefficients: Tensor) -> Estimate:
         """First states: the first frames, filtered by what the data say of signal and noise."""

@@ -30,7 +30,7 @@ from pdenet.discovery.refine.observe import Observations
 from pdenet.discovery.refine.prior import Shells
 from pdenet.discovery.refine.relations import Relation, relations
 from pdenet.discovery.refine.waves import Waves
-from pdenet.discovery.refine.weak import Squares, WeakForm, weak_form
+from pdenet.discovery.refine.weak import Squares, WeakForm, Whole, weak_form
 from pdenet.discovery.terms import Library, Term
 from pdenet.pde.jet import Jet, sorted_jets
 
@@ -150,7 +150,7 @@ def rank_terms(
     """The terms of every field's equation, from data (trajectory, frame, field, *space).
 
     order: of derivatives, at most; it is no higher than the data ask for. acting: fields without an
-    equation that act in these. taper: of a window, as in `weak_form`.
+    equation that act in these. taper: of a window, as in `weak`.
     """
     complete, sigma = filled(seen, waves, Shells(waves)).values, seen.sigma
     given = () if acting is None else acting.names
@@ -158,6 +158,7 @@ def rank_terms(
         complete = torch.cat([complete, waves.points(acting.frames[:, : complete.shape[1]])], 2)
         sigma = torch.cat([sigma, acting.error], 1)
     steady, still, constant = _steady(complete, sigma, (*fields, *given))
+    data = Whole(complete, sigma, waves, dt, taper)
 
     def rung(highest: int, cubic: bool, rows: slice) -> _Rung | None:
         lower = min(highest, order)
@@ -167,12 +168,11 @@ def rank_terms(
         )
         if (highest, cubic) != CLASSES[0] and (highest > order or len(products) > MOST_PRODUCTS):
             return None
-        form = weak_form(complete[rows], sigma[rows], waves, dt, fields, products, given, taper)
+        form = weak_form(data.part(rows), fields, products, given)
         chosen = tuple(_choose(form, f) for f in range(len(fields)))
         return _Rung(highest, cubic, form, chosen, tuple(same.values()))
 
-    every = slice(None)
-    lowest = rung(*CLASSES[0], every)
+    lowest = rung(*CLASSES[0], every := slice(None))
     assert lowest is not None
     related = relations(lowest.form, steady)
 

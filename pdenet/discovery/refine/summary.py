@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from pdenet.discovery.equation import DiscoveredEquation
 from pdenet.discovery.refine.choose import Choice, Rival
@@ -19,6 +20,7 @@ from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.relearn import law_of
 from pdenet.discovery.refine.result import Alternative, Decision, Refinement
 from pdenet.discovery.refine.saving import Judgement
+from pdenet.discovery.refine.shown import shown
 from pdenet.discovery.refine.uncertainty import Driven, Errors, errors_of
 from pdenet.discovery.refine.verdict import (
     Doubts,
@@ -51,19 +53,23 @@ def summarise(
     assert now.reduced is not None
     driven = Driven.of(final.setup, final.fit, now, now.reduced)
     scores = None if driven is None else driven.scores
-    errors = errors_of(final.quadratic.driven_by(scores), generator)
+    errors = errors_of(final.quadratic.driven_by(scores), final.bias, generator)
     # What a finer grid would still change belongs to the error.
     stderr = (errors.stderr.square() + final.bias.square()).sqrt()
     if now.information is not None:
         # Nor is the fit any nearer to its end than it had to come.
         reached = CONVERGED * visible(now.information, now.coefficients)
         stderr = stderr.maximum(reached.to(stderr))
-    pde = library.pde(now.coefficients)
+    functions = shown(
+        proposal.series, library, now.coefficients, _spread(final, scores, stderr), final.setup
+    )
     alternatives = _alternatives(proposal, judgement)
+    seen = torch.tensor(functions.plain, dtype=torch.bool)
+    plain = library.only(functions.plain)
     doubts = Doubts(
-        library,
-        now.coefficients,
-        stderr,
+        plain,
+        now.coefficients[seen],
+        stderr[seen],
         alternatives,
         judgement.families,
         directions(library, final.quadratic.matrix.sum(0)),
@@ -74,12 +80,22 @@ def summarise(
         judgement.fitted is not None and not judgement.fitted.is_near,
     )
     return DiscoveredEquation(
-        pde=pde,
-        stderr=library.errors_by_field(stderr),
+        pde=plain.pde(now.coefficients[seen]),
+        stderr=plain.errors_by_field(stderr[seen]),
         dropped=_dropped(proposal.library, judgement.choice),
         steps=final.setup.data.shape[1] - 1,
-        refinement=_refinement(final, errors, judgement, proposal, doubts, frames),
+        refinement=_refinement(final, errors.of(seen), judgement, proposal, doubts, frames),
+        maps=functions.maps,
+        curves=functions.curves,
     )
+
+
+def _spread(final: Final, scores: Tensor | None, stderr: Tensor) -> Tensor:
+    """The covariance of the coefficients, with these standard errors."""
+    seen = final.quadratic.driven_by(scores).covariance(range(len(stderr)))[1]
+    size = stderr.to(seen) / seen.diagonal().clamp_min(1e-300).sqrt()
+    found: Tensor = seen * size * size[:, None]
+    return found
 
 
 def _refinement(
@@ -90,7 +106,7 @@ def _refinement(
     doubts: Doubts,
     frames: int,
 ) -> Refinement:
-    setup, library, now = final.setup, final.library, final.estimate
+    setup, library, now = final.setup, doubts.library, final.estimate
     assert now.reduced is not None
     unknowns = float(now.reduced.spread.sum())
     values = int(now.seen.count.sum())
@@ -113,7 +129,7 @@ def _refinement(
         substeps=inner.substeps,
         bound=library.errors_by_field(errors.bound),
         bootstrap={} if errors.bootstrap is None else library.errors_by_field(errors.bootstrap),
-        bias=library.by_field(final.bias),
+        bias=library.by_field(errors.bias),
         decisions=_decisions(proposal.library, judgement.choice),
         alternatives=doubts.alternatives,
         families=doubts.families,
@@ -183,6 +199,7 @@ def _decisions(library: Library, choice: Choice | None) -> tuple[Decision, ...]:
             reason=reason_of(each),
         )
         for each in choice.judged
+        if library.terms[each.term].part is None
     )
 
 
@@ -198,7 +215,7 @@ def _dropped(library: Library, choice: Choice | None) -> tuple[TermDropped, ...]
             reason=reason_of(each),
         )
         for each in choice.judged
-        if not each.kept
+        if not each.kept and library.terms[each.term].part is None
     )
 
 
@@ -226,9 +243,11 @@ def _equations(library: Library, kept: Sequence[int], rival: Rival) -> tuple[str
         f"{name}_t ~ "
         + (
             " + ".join(
-                format_monomial(library.terms[k].name)
-                for k in chosen
-                if k is not None and library.terms[k].field == name
+                dict.fromkeys(
+                    format_monomial(term.name) if term.part is None else term.part.name
+                    for term in (library.terms[k] for k in chosen if k is not None)
+                    if term.field == name
+                )
             )
             or "0"
         )

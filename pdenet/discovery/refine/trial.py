@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.refine.choose import RESOLVED
-from pdenet.discovery.refine.dynamics import Dynamics, closer
+from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import visible
 from pdenet.discovery.refine.measures import EXPLAINED, LARGE, chi2_of, misfit_of, why_nothing
@@ -18,6 +18,7 @@ from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.propose import Proposal
 from pdenet.discovery.refine.session import Fitted, Session
 from pdenet.discovery.refine.setup import DEAR, MOST_STEPS, Setup
+from pdenet.discovery.refine.stability import closer
 from pdenet.discovery.refine.uncertainty import shift
 from pdenet.errors import DiscoveryError, StoppedError
 from pdenet.grid import Grid

@@ -26,7 +26,7 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from pdenet.discovery.refine.choose import FEWEST, Quadratic
-from pdenet.discovery.refine.dynamics import Dynamics, closer
+from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.eliminate import Reduced
 from pdenet.discovery.refine.fit import Estimate, Fit
 from pdenet.discovery.refine.information import inverse, visible
@@ -34,6 +34,7 @@ from pdenet.discovery.refine.linearised import Linearised
 from pdenet.discovery.refine.measures import freedom
 from pdenet.discovery.refine.model import Model
 from pdenet.discovery.refine.setup import MOST_STEPS, Setup
+from pdenet.discovery.refine.stability import closer
 
 __all__ = ["Driven", "Errors", "errors_of", "shift", "slopes_off", "smaller_by"]
 
@@ -52,14 +53,20 @@ DRAWN = 12
 @dataclass(frozen=True, eq=False)
 class Errors:
     """Standard errors of the coefficients: the bound, what counts, and the bootstrap's (None where
-    there are too few trajectories)."""
+    there are too few trajectories); and the shift that a finer model would make."""
 
     bound: Tensor
     stderr: Tensor
     bootstrap: Tensor | None
+    bias: Tensor
+
+    def of(self, terms: Tensor) -> Errors:
+        """Of some terms."""
+        bootstrap = None if self.bootstrap is None else self.bootstrap[terms]
+        return Errors(self.bound[terms], self.stderr[terms], bootstrap, self.bias[terms])
 
 
-def errors_of(quadratic: Quadratic, generator: torch.Generator) -> Errors:
+def errors_of(quadratic: Quadratic, bias: Tensor, generator: torch.Generator) -> Errors:
     """The standard errors at a fit."""
     everything = range(len(quadratic.at))
     inside, seen = quadratic.covariance(everything)
@@ -68,7 +75,7 @@ def errors_of(quadratic: Quadratic, generator: torch.Generator) -> Errors:
     if n >= FEWEST:
         wider = float(student.ppf(LEVEL, n - 1) / normal.ppf(LEVEL)) ** 2
         found = torch.maximum(wider * found, bound)
-    return Errors(bound.sqrt(), found.sqrt(), _bootstrap(quadratic, generator))
+    return Errors(bound.sqrt(), found.sqrt(), _bootstrap(quadratic, generator), bias)
 
 
 def _bootstrap(quadratic: Quadratic, generator: torch.Generator) -> Tensor | None:

@@ -23,17 +23,20 @@ Sources: Gurevich, Reinbold, Grigoriev, Chaos 29 (2019) 103113; Messenger, Bortz
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import sympy
 import torch
 from torch import Tensor
 
-from pdenet.discovery.product import Product, values_of
+from pdenet.discovery.product import ONE, Product, values_of
+from pdenet.discovery.refine.clock import Clock
 from pdenet.discovery.refine.prior import Shells, wiener
 from pdenet.discovery.refine.waves import Waves
 from pdenet.pde.jet import Jet, sorted_jets
 
-__all__ = ["Squares", "WeakForm", "bumps", "signal", "weak_form", "widths"]
+__all__ = ["Squares", "WeakForm", "Whole", "bumps", "signal", "weak_form", "widths"]
 
 POWER = 4
 """Of the test functions (1 − s²)^p: sums over frames are as good as integrals."""
@@ -112,7 +115,7 @@ class WeakForm:
     (trajectory, wave). points: N. symbols: of every jet there. sampled:
     jets at all points of some frames, (trajectory, frame, jet, *space). spread: Σ_q |q^α|² g_q²/N
     of every jet, (trajectory, jet). energy: Σ W² of every function. kinds: their widths. overlap:
-    how many functions say the same.
+    how many functions say the same. bases: functions of the coordinates at the sampled points.
     """
 
     fields: tuple[str, ...]
@@ -131,6 +134,7 @@ class WeakForm:
     energy: Tensor
     kinds: Tensor
     overlap: float
+    bases: Mapping[sympy.Expr, Tensor]
 
     @property
     def degrees(self) -> Tensor:
@@ -173,7 +177,7 @@ class WeakForm:
         """Σ_α <(∂F/∂u_α)²> Σ_q |q^α|² g_q² σ²/N, (trajectory,)."""
         total = torch.zeros_like(self.sigma[:, 0])
         flat = self.sampled.flatten(0, 1)
-        value_of = values_of(flat, self.jets, {})
+        value_of = values_of(flat, self.jets, self.bases)
         for jet, parts in slopes.items():
             slope = sum(value * value_of(product) for value, product in parts)
             assert isinstance(slope, Tensor)
@@ -231,36 +235,70 @@ class WeakForm:
         return Squares(torch.stack(matrix), torch.stack(gradient), torch.stack(square), count)
 
 
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """Data without gaps.
+
+    values: (trajectory, frame, name, *space), of the fields that have an equation and then of those
+    that are given. sigma: their noise, (trajectory, name). taper: a function that both sides are
+    multiplied by where the equation holds in a window alone, zero outside of it, (*space): test
+    functions are then waves times it. clock: where and when they are, where functions of the
+    coordinates stand in products.
+    """
+
+    values: Tensor
+    sigma: Tensor
+    waves: Waves
+    dt: float
+    taper: Tensor | None = None
+    clock: Clock | None = None
+
+    def part(self, rows: slice) -> Whole:
+        """Of some trajectories."""
+        clock = self.clock and self.clock.part(rows)
+        return replace(self, values=self.values[rows], sigma=self.sigma[rows], clock=clock)
+
+    def bases(
+        self, products: Iterable[Product], row: int, frames: Sequence[int]
+    ) -> dict[sympy.Expr, Tensor]:
+        """The functions of the coordinates that stand in products, at frames of a trajectory:
+        (frame, *space) or what broadcasts to it."""
+        wanted = {product.basis for product in products} - {ONE}
+        if not wanted or self.clock is None:
+            return {}
+        times = self.clock.start[row] + self.dt * self.sigma.new_tensor(frames)
+        return self.clock.bases_at(wanted, times)
+
+    def sampled_bases(
+        self, products: Iterable[Product], frames: Sequence[int]
+    ) -> dict[sympy.Expr, Tensor]:
+        """The same at frames of all trajectories, (trajectory and frame, *space)."""
+        chosen, shape = tuple(products), (len(frames), *self.waves.grid.shape)
+        rows = [self.bases(chosen, row, frames) for row in range(len(self.values))]
+        return {basis: torch.cat([row[basis].expand(shape) for row in rows]) for basis in rows[0]}
+
+
 def weak_form(
-    complete: Tensor,
-    sigma: Tensor,
-    waves: Waves,
-    dt: float,
+    data: Whole,
     fields: tuple[str, ...],
     products: tuple[Product, ...],
     given: tuple[str, ...] = (),
-    taper: Tensor | None = None,
 ) -> WeakForm:
-    """Both sides of the equations of all fields.
-
-    complete: data without gaps, (trajectory, frame, name, *space), of the fields and then of those
-    that are given and have no equation. sigma: their noise, (trajectory, name). taper: a function
-    that both sides are multiplied by where the equation holds in a window alone, zero outside of
-    it, (*space): test functions are then waves times it.
-    """
-    names = (*fields, *given)
+    """Both sides of the equations of all fields. given: those that have no equation."""
+    names, waves = (*fields, *given), data.waves
+    complete, taper = data.values, data.taper
     least = RESOLVED * complete.movedim(2, 1).flatten(2).std(2)
-    sigma = sigma.maximum(least)
+    sigma = data.sigma.maximum(least)
     plain = {Jet(name, (0,) * waves.grid.ndim) for name in names}
     jets = sorted_jets(plain.union(*(product.jets for product in products)), names)
     symbols = torch.stack([waves.symbol(jet.index) for jet in jets])
     owners = torch.tensor([names.index(jet.field) for jet in jets], device=complete.device)
-    bump, slope, kinds = bumps(complete.shape[1], dt)
+    bump, slope, kinds = bumps(complete.shape[1], data.dt)
     alike = (slope @ slope.T).square().sum() / len(slope)
     if taper is not None:  # neighbouring waves say the same
         alike = alike * float(taper.square().square().mean())
     bump, slope = bump.to(symbols), slope.to(symbols)
-    every = max(1, -(-complete.shape[1] // SAMPLES))
+    some = range(0, complete.shape[1], max(1, -(-complete.shape[1] // SAMPLES)))
     parts: list[tuple[Tensor, ...]] = []
     for row in range(len(complete)):
         modes, gain = (found[0] for found in signal(complete[[row]], sigma[[row]], waves))
@@ -269,14 +307,14 @@ def weak_form(
         chosen = power.topk(min(WAVES, len(power))).indices
         columns, sampled = [], []
         tested = modes if taper is None else waves.modes(complete[row] * taper)
-        for number, frame in enumerate(modes * gain):
-            values = waves.points(frame.index_select(0, owners) * symbols)
-            value_of = values_of(values[None].flatten(2), jets, {})
+        for frame, state in enumerate(modes * gain):
+            values = waves.points(state.index_select(0, owners) * symbols)
+            value_of = values_of(values[None], jets, data.bases(products, row, [frame]))
             made = torch.cat([value_of(product) for product in products])
             if taper is not None:
-                made = made * taper.flatten()
-            columns.append(waves.modes(made.unflatten(1, waves.grid.shape)).flatten(1)[:, chosen])
-            if number % every == 0:
+                made = made * taper
+            columns.append(waves.modes(made).flatten(1)[:, chosen])
+            if frame in some:
                 sampled.append(values)
         size = (symbols.abs() * gain[0].index_select(0, owners)).square() * waves.weight
         parts.append(
@@ -296,4 +334,5 @@ def weak_form(
     return WeakForm(
         fields, names, products, jets, sigma, tested, rates, gains, weights, waves.grid.size, those,
         samples, spread, bump.real.square().sum(1), kinds.to(complete.device), float(alike),
+        data.sampled_bases(products, some),
     )  # fmt: skip

@@ -106,6 +106,24 @@ class Window:
         share = np.minimum(1.0, away / EDGE)
         return torch.from_numpy(np.sin(np.pi / 2 * share) ** 2)
 
+    def mesh(self, grid: Grid) -> tuple[np.ndarray, ...]:
+        """The coordinates of the points of the box, or of a grid finer than it, (*space) each. In a
+        pad they lead from the end of the window back to its beginning,
+
+            x = b + P z + (a − b − P) (10 z³ − 15 z⁴ + 6 z⁵),    z = 0 at the end b, 1 at a,
+
+        with two smooth derivatives, so that what depends on them repeats itself as the states do.
+        """
+        along = list(grid.coordinates())
+        for axis, (n, x) in enumerate(zip(self.shape, along, strict=True)):
+            if n < self.box.shape[axis]:
+                low, high = x[0], x[0] + (n - 1) * self.box.spacing[axis]
+                width = self.box.lengths[axis] - (high - low)
+                z = np.clip((x - high) / width, 0, 1)
+                back = (low - high - width) * z**3 * (10 - 15 * z + 6 * z**2)
+                along[axis] = np.where(x > high, high + width * z + back, x)
+        return tuple(np.meshgrid(*along, indexing="ij"))
+
     @cached_property
     def taper(self) -> Tensor:
         """A smooth function that is zero outside, for test functions, on the box; the mean of its

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pdenet.discovery.refine.clock import Clock
 from pdenet.discovery.refine.dynamics import Dynamics
 from pdenet.discovery.refine.waves import Waves
 from pdenet.discovery.terms import Library
@@ -49,9 +50,10 @@ def small() -> Callable[..., Small]:
     ) -> Small:
         pde = PDE(*equations)
         grid = Grid(shape, (6.283185307179586,) * len(shape))
-        library, coefficients = Library.of(pde)
+        library, coefficients = Library.of(pde, in_time=True)
         zero = torch.zeros((), dtype=torch.float64)
-        dynamics = Dynamics(library.on(grid, zero), Waves(grid, zero), dt, 2)
+        clock = Clock.of(grid, None, zero.expand(n), dt, 2)
+        dynamics = Dynamics(library, Waves(grid, zero), dt, 2, clock=clock).of(library)
         generator = torch.Generator().manual_seed(1)
         size = (n, len(pde.fields), *shape)
         noise = torch.randn(size, generator=generator, dtype=torch.float64)

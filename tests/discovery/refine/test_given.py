@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.equation import DiscoveredEquation
+from pdenet.discovery.refine.clock import Clock
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.dependent import dependent
 from pdenet.discovery.refine.driving import Driving, pieces_of
@@ -26,6 +27,7 @@ from pdenet.discovery.terms import Library
 from pdenet.errors import DiscoveryError, EquationError
 from pdenet.grid import Grid
 from pdenet.pde import PDE
+from pdenet.pde.render import format_monomial
 from pdenet.problem import Problem
 
 TAU = 2 * math.pi
@@ -295,3 +297,36 @@ def test_a_field_without_a_law_is_advised_to_be_given() -> None:
     with pytest.raises(DiscoveryError, match=r"given=\('v',\)") as error:
         refine(None, noisy((0.001, 0.001), 6), problem(), DT, RefineConfig(workers=1))
     assert error.value.shell.endswith("--given v")
+
+
+def moved(maps: bool) -> tuple[Tensor, Problem]:
+    """Waves in a medium of speed c(x), which was measured, or under a force g(x, t) that was: what
+    drives is the same in all trajectories, and c in all frames."""
+    text = "u_t = (1 + 0.5*sin(x))*u_x + 0.1*u_xx" if maps else "u_t = 0.1*u_xx + sin(x - 2*t)"
+    library, theta = Library.of(PDE(text), in_time=True)
+    like, n = torch.zeros((), dtype=torch.float64), 5
+    clock = Clock.of(GRID, None, like.expand(n), DT, FRAMES)
+    solver = Dynamics(library, Waves(GRID, like), DT, 8, clock=clock).of(library)
+    generator = torch.Generator().manual_seed(1)
+    white = torch.randn((n, 1, N), generator=generator, dtype=torch.float64)
+    start = solver.waves.modes(white) * (solver.waves.radius <= 3)
+    u = solver.waves.points(solver.rollout(start, theta, FRAMES))
+    x, t = clock.coordinates["x"], DT * torch.arange(FRAMES, dtype=torch.float64)[:, None]
+    drives = (1 + 0.5 * torch.sin(x)).expand(FRAMES, N) if maps else torch.sin(x - 2 * t)
+    both = torch.cat([u, drives.expand(n, FRAMES, N)[:, :, None]], 2)
+    noise = torch.randn(both.shape, generator=generator, dtype=torch.float64)
+    return both + 0.01 * float(u[:, 0].std()) * noise, problem(("u", "v"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("maps", [True, False], ids=["c(x)", "g(x, t)"])
+def test_a_map_and_a_force_that_were_measured(maps: bool) -> None:
+    """Exactly the true terms, from the data alone."""
+    data, about = moved(maps)
+    found = refine(None, data, about, DT, RefineConfig(given=("v",), workers=1))
+    assert found.refinement is not None and found.refinement.verdict == "identified"
+    terms = found.pde.numeric_terms()["u"]
+    truth = {"v*u_x" if maps else "v": 1.0, "u_xx": 0.1}
+    assert {format_monomial(term) for term in terms} == set(truth)
+    for term, value in terms.items():
+        assert abs(value - truth[format_monomial(term)]) < 4 * found.stderr["u"][term]

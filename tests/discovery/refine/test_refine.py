@@ -243,8 +243,6 @@ def test_what_cannot_be_refined_is_refused(burgers: tuple[Tensor, Problem, float
         refine(None, few, problem, dt)
     with pytest.raises(DiscoveryError, match=r"need .* GiB and 1e-05 are allowed, enough for"):
         refine(TRUTH, states, problem, dt, RefineConfig(memory=1e-5))
-    with pytest.raises(DiscoveryError, match="depends on time"):
-        refine(PDE("u_t = sin(t)*u_xx"), states, problem, dt)
     for wrong in ({"noise": -1.0}, {"order": 0}, {"memory": 0.0}, {"workers": 0}):
         with pytest.raises(ConfigError):
             RefineConfig(**wrong)

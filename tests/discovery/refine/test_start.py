@@ -16,7 +16,7 @@ from pdenet.discovery.refine.prior import Shells, ended, spectrum_of_data, unres
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.refine.start import filled, low_products, rank_terms
 from pdenet.discovery.refine.waves import Waves
-from pdenet.discovery.refine.weak import bumps, signal, weak_form, widths
+from pdenet.discovery.refine.weak import Whole, bumps, signal, weak_form, widths
 from pdenet.discovery.smooth import Smoothing
 from pdenet.grid import Grid
 from pdenet.pde import PDE
@@ -240,7 +240,7 @@ def test_the_weak_form_of_clean_data_holds(small: Callable[..., object]) -> None
     sigma = torch.full((4, 1), 1e-9, dtype=torch.float64)
     products = tuple(term.product for term in terms)
     waves = problem.dynamics.waves
-    form = weak_form(data, sigma, waves, 0.02, ("u",), products)
+    form = weak_form(Whole(data, sigma, waves, 0.02), ("u",), products)
     left = form.residual(0, problem.coefficients).abs().square().sum((1, 2))
     assert float((left / form.rates[:, 0].abs().square().sum((1, 2))).max()) < 1e-6
 
