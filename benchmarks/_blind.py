@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from pdenet import PDE, Grid, discover, refine
-from pdenet.discovery import DiscoveredEquation
 from pdenet.errors import EquationError, PDENetError
 from pdenet.pde.compare import compare
 from pdenet.pde.render import format_monomial
+from pdenet.results import DiscoveredEquation
 
 __all__ = ["METHODS", "errors", "outcome", "pack", "result_of", "scores"]
 

@@ -32,8 +32,8 @@ from _record import machine
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pdenet.discovery.refine.workers import Workers
 from pdenet.events import Event
+from pdenet.likelihood.fit.workers import Workers
 
 __all__ = ["FORMULA", "Counts", "child"]
 

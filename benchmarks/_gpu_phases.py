@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from pdenet.discovery import DiscoveredEquation
-from pdenet.discovery.refine.config import RefineConfig
 from pdenet.estimator import extract, refine, train
 from pdenet.events import Event, Iteration, Listener, Phase, StageFinished
+from pdenet.likelihood.config import RefineConfig
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import get
 from pdenet.pde.render import to_text
+from pdenet.results import DiscoveredEquation
 from pdenet.storage import open_data
 from pdenet.training import TrainingConfig
 from simulators import simulate

@@ -11,10 +11,10 @@ import numpy as np
 from _papers_rows import HALF_DIGIT, LEARNED, TALKS, term_errors
 from matplotlib.figure import Figure
 
-from pdenet.discovery import load_equation
 from pdenet.evaluation.coefficients import coefficients, sources
 from pdenet.report.files import write_png
 from pdenet.report.style import COLOURS, GREY, INK, styled
+from pdenet.results import load_equation
 from pdenet.storage import open_data
 
 __all__ = ["draw"]

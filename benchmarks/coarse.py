@@ -20,8 +20,8 @@ import numpy as np
 from _record import commit, previous, record
 
 from pdenet import PDE, Grid, refine
-from pdenet.discovery.refine import RefineConfig
 from pdenet.events import Refining
+from pdenet.likelihood import RefineConfig
 from pdenet.pde.compare import compare
 from pdenet.problem import Problem
 from pdenet.storage import create, open_data

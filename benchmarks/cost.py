@@ -27,8 +27,8 @@ from _record import previous, record
 from limit import start_of
 
 from pdenet import refine
-from pdenet.discovery.refine import RefineConfig
 from pdenet.events import Event, Refining
+from pdenet.likelihood import RefineConfig
 from pdenet.storage import open_data
 from simulators import simulate
 

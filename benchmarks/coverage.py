@@ -5,7 +5,7 @@
 Normal equations of trajectories are drawn, with the scatter that their information says, with twice
 as much, or with one to three times as much; alike, or with information that differs by factors of
 up to thirty. The coefficients that they give have the standard errors of a refinement
-(`pdenet.discovery.refine.uncertainty`: the larger of bound and scatter, with Student's quantile).
+(`pdenet.likelihood.verdict.uncertainty`: the larger of bound and scatter, with Student's quantile).
 Results: benchmarks/results/coverage.json.
 """
 
@@ -17,8 +17,8 @@ import torch
 from _record import record
 from torch import Tensor
 
-from pdenet.discovery.refine.choose import Quadratic
-from pdenet.discovery.refine.uncertainty import errors_of
+from pdenet.likelihood.selection.choose import Quadratic
+from pdenet.likelihood.verdict.uncertainty import errors_of
 
 TRAJECTORIES = (4, 6, 7, 8, 12, 20)
 DRAWS, TERMS, QUANTILE = 200, 3, 1.645

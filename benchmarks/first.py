@@ -21,12 +21,12 @@ import torch
 from _record import RESULTS
 from matplotlib.figure import Figure
 
-from pdenet.discovery import load_equation
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.render import to_unicode
 from pdenet.report.files import write_png
 from pdenet.report.style import styled
+from pdenet.results import load_equation
 from pdenet.storage import open_data
 from simulators.solver import Solver
 

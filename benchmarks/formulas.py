@@ -3,7 +3,7 @@
     python benchmarks/formulas.py
 
 Windows of values of a function with noise are fitted by splines and described
-(`pdenet.discovery.describe`), without any rollout: six functions of the dictionary, six that are in
+(`pdenet.readout.describe`), without any rollout: six functions of the dictionary, six that are in
 none, each at four levels of noise and with five seeds. A formula that is not the true one counts as
 wrong even where it is near. The table shows, for each threshold around its value: how many true
 formulas were found, how many were given up for the curve, and how many of all were wrong. Written
@@ -22,11 +22,11 @@ import sympy
 import torch
 from _record import record
 
-from pdenet.discovery import describe as module
-from pdenet.discovery.describe import Quadratic, describe
-from pdenet.discovery.fit import Normal
-from pdenet.discovery.formula import of_field
 from pdenet.nn import splines
+from pdenet.readout import describe as module
+from pdenet.readout.describe import Quadratic, describe
+from pdenet.readout.fit import Normal
+from pdenet.readout.formula import of_field
 
 U = sympy.Symbol("u", real=True)
 WINDOWS, VALUES, PIECES, LOW, HIGH = 24, 200, 16, -3.0, 3.0

@@ -33,8 +33,8 @@ from _record import previous, record
 from _short_run import DATA, SETTINGS
 
 from pdenet.cli import main
-from pdenet.discovery import DiscoveredEquation, load_equation
-from pdenet.discovery.refine.fit import CONVERGED
+from pdenet.likelihood.fit.gauss_newton import CONVERGED
+from pdenet.results import DiscoveredEquation, load_equation
 
 EARLY = 0.5
 """Seconds within which a third of the kills come."""

@@ -25,9 +25,9 @@ from _noise_data import make
 from _record import commit, previous, record
 from torch import Tensor
 
-from pdenet.discovery.refine import RefineConfig
-from pdenet.discovery.refine.refine import refine
 from pdenet.grid import Grid
+from pdenet.likelihood import RefineConfig
+from pdenet.likelihood.refine import refine
 from pdenet.pde import PDE
 from pdenet.pde.compare import compare
 from pdenet.problem import Problem

@@ -23,11 +23,11 @@ import torch
 from _record import record
 from torch import Tensor
 
-from pdenet.discovery.candidates import candidates, shares
-from pdenet.discovery.expand import assign, expansion
 from pdenet.grid import Grid
 from pdenet.model import NetworkShape, PDENet
 from pdenet.pde.catalogue import get
+from pdenet.readout.candidates import candidates, shares
+from pdenet.readout.expand import assign, expansion
 
 __all__ = ["main"]
 

@@ -22,9 +22,9 @@ import torch
 from _law_data import Drawn, make
 from _record import commit, previous, record
 
-from pdenet.discovery.refine import RefineConfig
-from pdenet.discovery.refine.refine import refine
 from pdenet.errors import DiscoveryError
+from pdenet.likelihood import RefineConfig
+from pdenet.likelihood.refine import refine
 from pdenet.pde.compare import compare
 from pdenet.pde.render import format_monomial
 

@@ -23,9 +23,9 @@ import torch
 from _record import previous, record
 
 from pdenet import PDE, Grid
-from pdenet.discovery.noise import chi2_error, noise_of
-from pdenet.discovery.refine import RefineConfig
-from pdenet.discovery.refine.refine import refine
+from pdenet.likelihood import RefineConfig
+from pdenet.likelihood.refine import refine
+from pdenet.noise.level import chi2_error, noise_of
 from pdenet.problem import Problem
 
 Array = np.ndarray

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from _record import record
 
-from pdenet.integrators import NAMES, get
 from pdenet.nn.filters import FilterBank
 from pdenet.nn.moments import accuracy, constraint
 from pdenet.pde.jet import Jet
+from pdenet.schemes import NAMES, get
 from simulators import stencils
 
 __all__ = ["main"]

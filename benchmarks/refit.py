@@ -19,10 +19,10 @@ import torch
 from _record import record
 
 from pdenet.dataset import Windows, load
-from pdenet.discovery import fit
-from pdenet.discovery.terms import Library
+from pdenet.library.terms import Library
 from pdenet.nn import FilterBank
 from pdenet.nn.moments import Constraint
+from pdenet.readout import fit
 from pdenet.storage import open_data
 from simulators import simulate
 

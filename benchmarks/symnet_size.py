@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from _record import record
 
-from pdenet.discovery.polynomial import monomials
+from pdenet.library.polynomial import monomials
 from pdenet.nn import SymNet
 
 __all__ = ["main"]

@@ -49,32 +49,32 @@ QUICK = (
 ZOOS = {"window_advection_diffusion": "0.01", "window_burgers": "0.01", "travelling_wave": "0"}
 """Cases of the zoo, and their noise."""
 HOMES = {
-    "start": ("WORTH", "EXPLAINED"),
-    "measures": ("EXPLAINED", "LARGE", "SMALL", "SIGNIFICANT", "SURPRISING"),
-    "relations": ("HOLDS", "VISIBLE"),
-    "families": ("ALIKE", "FAR", "SCATTER", "TOLD"),
-    "setup": ("DEAR", "EDGES", "LONGEST"),
-    "trial": ("COSTLY", "NEAR", "SHIFTED"),
-    "judge": ("WORSE", "VAIN"),
-    "information": ("FINEST", "MOST_LARGER"),
-    "choose": ("RESOLVED",),
-    "linear": ("SEEN",),
-    "propose": ("LAWLESS",),
-    "verdict": ("LEAST", "DOUBTFUL"),
-    "prior": ("MISTAKEN", "FAINT"),
-    "uncertainty": ("SLOPES",),
-    "window": ("EDGE", "PAD", "TAPER"),
-    "latent": ("RATE",),
-    "edge": ("SHARE",),
+    "likelihood.selection.regression": ("WORTH", "EXPLAINED"),
+    "likelihood.verdict.misfit": ("EXPLAINED", "LARGE", "SMALL", "SIGNIFICANT", "SURPRISING"),
+    "likelihood.selection.relations": ("HOLDS", "VISIBLE"),
+    "likelihood.families": ("ALIKE", "FAR", "SCATTER", "TOLD"),
+    "likelihood.fit.setup": ("DEAR", "EDGES", "LONGEST"),
+    "likelihood.trial": ("COSTLY", "NEAR", "SHIFTED"),
+    "likelihood.judge": ("WORSE", "VAIN"),
+    "likelihood.fit.information": ("FINEST", "MOST_LARGER"),
+    "likelihood.selection.choose": ("RESOLVED",),
+    "likelihood.selection.linear": ("SEEN",),
+    "likelihood.propose": ("LAWLESS",),
+    "likelihood.verdict.verdict": ("LEAST", "DOUBTFUL"),
+    "noise.spectrum": ("MISTAKEN", "FAINT"),
+    "likelihood.verdict.uncertainty": ("SLOPES",),
+    "spectral.window": ("EDGE", "PAD", "TAPER"),
+    "likelihood.states.latent": ("RATE",),
+    "likelihood.fit.edge": ("SHARE",),
 }
-"""Where each threshold lives, in pdenet.discovery.refine."""
+"""Where each threshold lives, in pdenet."""
 FACTORS = (0.5, 2.0)
 AS_IT_IS = ("", 1.0)
 
 
 def changed(home: str, name: str, factor: float) -> None:
     """Multiply a threshold in its module, and in those that took it from there."""
-    module = importlib.import_module(f"pdenet.discovery.refine.{home}")
+    module = importlib.import_module(f"pdenet.{home}")
     value = getattr(module, name)
     for other in [each for key, each in sys.modules.items() if key.startswith("pdenet")]:
         if vars(other).get(name) is value:
@@ -84,7 +84,8 @@ def changed(home: str, name: str, factor: float) -> None:
 def one(threshold: str, factor: float, path: str) -> None:
     """Print what comes of one packed case with one threshold changed."""
     if threshold:
-        changed(*threshold.split("."), factor)
+        home, _, name = threshold.rpartition(".")
+        changed(home, name, factor)
     print(json.dumps(result_of("refine", path)))
 
 
@@ -138,7 +139,9 @@ def main() -> None:
     """Run what is missing and write the results after every run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", nargs="+", choices=(*QUICK, *ZOOS), default=(*QUICK, *ZOOS))
-    parser.add_argument("--only", nargs="+", help="thresholds, as prior.FAINT; all by default")
+    parser.add_argument(
+        "--only", nargs="+", help="thresholds, as noise.spectrum.FAINT; all by default"
+    )
     parser.add_argument("--limit", type=int, default=60, help="CPU seconds of a run")
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)

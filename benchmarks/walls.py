@@ -24,11 +24,11 @@ import torch
 from _record import record
 
 from pdenet.boundary import Boundaries, Dirichlet, Neumann, endpoints
-from pdenet.discovery import expansion
 from pdenet.grid import Grid
 from pdenet.model import NetworkShape, PDENet, SplineShape
 from pdenet.optimise import LBFGS
 from pdenet.pde import PDE
+from pdenet.readout import expansion
 from simulators import trajectories
 
 POINTS, SIZE, DT = 65, 5, 0.005

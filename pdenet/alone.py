@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from pdenet.arrays import Source, is_array
-from pdenet.discovery import DiscoveredEquation, load_equation, save_equation
 from pdenet.errors import CheckpointError, ConfigError
 from pdenet.events import Listener
+from pdenet.results import DiscoveredEquation, load_equation, save_equation
 from pdenet.sharpen import assume, refine
 from pdenet.storage import Data, open_data
 from pdenet.training.config import TrainingConfig

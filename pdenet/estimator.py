@@ -22,7 +22,6 @@ import torch
 from pdenet.alone import can_be_learned, same_data, without_network
 from pdenet.arrays import Source, as_file, is_array, removed_if_refused
 from pdenet.device import device_named
-from pdenet.discovery import DiscoveredEquation, read_out
 from pdenet.errors import CheckpointError, ConfigError, DataError, DiscoveryError
 from pdenet.events import Listener
 from pdenet.grid import Grid
@@ -31,6 +30,8 @@ from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
 from pdenet.problem import Problem
 from pdenet.progress import listening
+from pdenet.readout import read_out
+from pdenet.results import DiscoveredEquation
 from pdenet.sharpen import refine
 from pdenet.storage import open_data
 from pdenet.storage.claim import claimed_folder

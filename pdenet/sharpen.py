@@ -14,14 +14,14 @@ from typing import Any, Literal
 from pdenet.arrays import Source, as_file, is_array, told_apart
 from pdenet.boundary import chosen, endpoints, to_json
 from pdenet.device import device_named
-from pdenet.discovery import DiscoveredEquation, load_equation
-from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import ConfigError
 from pdenet.events import Listener
+from pdenet.likelihood.config import RefineConfig
 from pdenet.pde import PDE
 from pdenet.pde.unknown import OpenPDE
 from pdenet.problem import Problem
 from pdenet.progress import listening
+from pdenet.results import DiscoveredEquation, load_equation
 from pdenet.storage import Data, open_data, require_periodic
 from pdenet.storage.claim import claimed_file
 from pdenet.training.refined import RefinementState

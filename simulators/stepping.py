@@ -5,7 +5,7 @@
 `growth` evaluates the stability function R(z) = 1 + z bᵀ(I - zA)⁻¹1, by which one step multiplies
 a solution of u' = λu, z = hλ.
 
-The tableaus are those of `pdenet.integrators.tableau`, exact fractions; sources there.
+The tableaus are those of `pdenet.schemes.tableau`, exact fractions; sources there.
 Reference: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 2nd ed., section IV.2.
 """
 
@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pdenet.integrators.tableau import TABLEAUS, ButcherTableau
+from pdenet.schemes.tableau import TABLEAUS, ButcherTableau
 
 __all__ = ["SCHEMES", "Scheme", "Stepper"]
 

@@ -8,18 +8,13 @@ import numpy as np
 import pytest
 
 from pdenet import Grid, discover, refine
-from pdenet.discovery import load_equation, save_equation
-from pdenet.discovery.refine.config import RefineConfig
-from pdenet.errors import (
-    CheckpointError,
-    ConfigError,
-    DiscoveryError,
-    EquationError,
-)
+from pdenet.errors import CheckpointError, ConfigError, DiscoveryError, EquationError
 from pdenet.estimator import extract
 from pdenet.events import Event, Phase, Refining, TermDropped, TermJudged
+from pdenet.likelihood.config import RefineConfig
 from pdenet.pde import PDE
 from pdenet.pde.compare import compare
+from pdenet.results import load_equation, save_equation
 from pdenet.storage import write_arrays
 from pdenet.training.config import StageConfig, TrainingConfig
 from simulators import simulate

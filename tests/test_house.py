@@ -68,6 +68,18 @@ def broken_rules(source: str, path: str) -> list[str]:
     return found
 
 
+def test_every_room_has_a_test_room():
+    rooms = [path.parent.name for path in (ROOT / "pdenet").glob("*/__init__.py")]
+    tests = ROOT / "tests"
+    found = [
+        room
+        for room in rooms
+        if list((tests / room).glob("test_*.py")) or (tests / f"test_{room}.py").exists()
+    ]
+    assert sorted(found) == sorted(rooms)
+    assert len(rooms) > 12  # they were looked for in the right place
+
+
 def test_no_file_is_long():
     long = {str(path.relative_to(ROOT)): line_count(path) for path in sources()}
     assert {name: count for name, count in long.items() if count > LONGEST_FILE} == {}

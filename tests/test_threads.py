@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 import torch
 
-from pdenet.discovery.refine.workers import Workers
+from pdenet.likelihood.fit.workers import Workers
 from pdenet.threads import own_threads, set_own_threads, threads_for
 
 

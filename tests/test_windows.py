@@ -15,12 +15,12 @@ from pdenet import Grid, discover, refine
 from pdenet.alone import can_be_learned, without_network
 from pdenet.arrays import as_file
 from pdenet.boundary import Dirichlet, Neumann, Open, PerField, Periodic, Robin
-from pdenet.discovery import DiscoveredEquation, load_equation
-from pdenet.discovery.refine import RefineConfig
 from pdenet.errors import CheckpointError, ConfigError, DataError, DiscoveryError, GridError
 from pdenet.estimator import train
+from pdenet.likelihood import RefineConfig
 from pdenet.pde import PDE
 from pdenet.problem import Problem
+from pdenet.results import DiscoveredEquation, load_equation
 from pdenet.seam import Fault
 from pdenet.sharpen import ABOUT, assume
 from pdenet.storage import looked_at, named_fields, open_data, seam_in_words, write_arrays

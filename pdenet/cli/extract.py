@@ -14,11 +14,11 @@ from pdenet.cli.progress import monitored
 from pdenet.cli.reporting import apart, check_report, result_of, write_report
 from pdenet.cli.results import Result
 from pdenet.cli.runs import REFINING, RUN, how_to_go_on
-from pdenet.discovery import DiscoveredEquation, load_equation
 from pdenet.errors import ConfigError
 from pdenet.estimator import extract, same_data
 from pdenet.evaluation.stages import seconds_of_training
 from pdenet.pde import PDE
+from pdenet.results import DiscoveredEquation, load_equation
 from pdenet.storage import open_data
 from pdenet.training import checkpoint, read_run
 from pdenet.training.answer import kept_answer

@@ -8,7 +8,7 @@ from typing import Any
 from pdenet.boundary import to_text
 from pdenet.cli.console import print_json, print_rows
 from pdenet.cli.runs import MEMBERS
-from pdenet.discovery import load_equation
+from pdenet.results import load_equation
 from pdenet.storage import Data, open_data
 from pdenet.training.records import read_log, read_record
 from pdenet.training.run import read_run

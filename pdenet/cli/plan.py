@@ -17,9 +17,9 @@ import click
 from pdenet.cli.children import Ended
 from pdenet.cli.extract import stages_left
 from pdenet.cli.group import TYPED
-from pdenet.discovery.strict import as_kind
 from pdenet.errors import CheckpointError, ConfigError, DataError, DiscoveryError
 from pdenet.report.files import write_text
+from pdenet.storage.values import as_kind
 from pdenet.training.config import TrainingConfig, validated
 from pdenet.training.order import settled_as
 from pdenet.training.records import read_record, recorded_data

@@ -14,11 +14,11 @@ from pdenet.cli.options import given
 from pdenet.cli.progress import monitored
 from pdenet.cli.reporting import check_report, check_target, result_of, write_report
 from pdenet.cli.results import Result
-from pdenet.discovery import save_equation
-from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import ConfigError, OutputError
 from pdenet.estimator import refine
+from pdenet.likelihood.config import RefineConfig
 from pdenet.pde.unknown import OpenPDE
+from pdenet.results import save_equation
 from pdenet.storage import open_data
 from pdenet.storage.beside import known_beside
 from pdenet.storage.claim import claimed_file

@@ -25,7 +25,6 @@ from pdenet.cli.origin import MAKES_DATA
 from pdenet.cli.plan import PLAN, Plan, finished, refuse_failures, typed
 from pdenet.cli.runs import how_to_go_on
 from pdenet.device import device_named
-from pdenet.discovery import complete_lines
 from pdenet.evaluation.repeats import (
     Repeat,
     Spread,
@@ -40,6 +39,7 @@ from pdenet.pde.render import format_monomial, format_number
 from pdenet.report.distributions import coefficient_figure, remainder_figure
 from pdenet.report.files import write_png, write_text
 from pdenet.report.tables import measured
+from pdenet.results import complete_lines
 from pdenet.training.config import TrainingConfig
 from pdenet.training.records import recorded_data
 

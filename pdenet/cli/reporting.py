@@ -8,12 +8,12 @@ from typing import Any
 
 from pdenet.boundary import chosen
 from pdenet.cli.results import Result
-from pdenet.discovery import DiscoveredEquation
-from pdenet.discovery.caution import in_words
 from pdenet.errors import CheckpointError, OutputError
 from pdenet.evaluation.coefficients import coefficients, sources
 from pdenet.evaluation.gather import evidence_of
 from pdenet.report import build, form_of
+from pdenet.results import DiscoveredEquation
+from pdenet.results.caution import in_words
 from pdenet.storage import open_data
 
 __all__ = ["apart", "check_report", "check_target", "result_of", "write_report"]

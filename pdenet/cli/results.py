@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pdenet.cli.console import note, print_json, print_rows, print_text
-from pdenet.discovery import Unknown, complete_lines
-from pdenet.discovery.refine.result import Refinement
 from pdenet.evaluation.coefficients import Coefficient, Source
 from pdenet.evaluation.records import document
 from pdenet.pde import PDE
@@ -22,6 +20,8 @@ from pdenet.pde.render import Style, format_monomial, format_number, format_valu
 from pdenet.report import refined
 from pdenet.report.summaries import coefficient_line, source_line
 from pdenet.report.typeset import equations, unicode_text
+from pdenet.results import Unknown, complete_lines
+from pdenet.results.refinement import Refinement
 
 __all__ = ["Result"]
 

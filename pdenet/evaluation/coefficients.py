@@ -17,8 +17,6 @@ from functools import cached_property
 import numpy as np
 import sympy
 
-from pdenet.discovery import FittedCurve, FittedMap
-from pdenet.discovery.fitted import product_of
 from pdenet.errors import DataError
 from pdenet.grid import Grid
 from pdenet.pde import PDE, Jet
@@ -27,6 +25,8 @@ from pdenet.pde.compile import compile_rhs
 from pdenet.pde.expression import number
 from pdenet.pde.jet import AXES, jets_in
 from pdenet.pde.render import Style, format_expression, format_monomial
+from pdenet.results import FittedCurve, FittedMap
+from pdenet.results.fitted import product_of
 
 __all__ = ["Coefficient", "Source", "coefficients", "sources"]
 

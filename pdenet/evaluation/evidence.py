@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from pdenet.discovery import FittedCurve, FittedMap, Unknown, unknown_functions
-from pdenet.discovery.refine.result import Refinement
 from pdenet.errors import DataError
 from pdenet.evaluation.coefficients import Coefficient, Source, coefficients, sources
 from pdenet.evaluation.stages import StageCurve
@@ -21,6 +19,8 @@ from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison
 from pdenet.pde.expression import Monomial
+from pdenet.results import FittedCurve, FittedMap, Unknown, unknown_functions
+from pdenet.results.refinement import Refinement
 from pdenet.words import counted
 
 __all__ = ["PAPERS", "DataSource", "Evidence"]

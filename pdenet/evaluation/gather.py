@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from pdenet.discovery import DiscoveredEquation
-from pdenet.discovery.caution import in_words
 from pdenet.evaluation.evidence import PAPERS, DataSource, Evidence
 from pdenet.evaluation.held_out import predict_held_out
 from pdenet.evaluation.stages import stage_curves
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import Entry, entry_of
 from pdenet.pde.compare import compare
+from pdenet.results import DiscoveredEquation
+from pdenet.results.caution import in_words
 from pdenet.storage import Data
 from pdenet.training.records import read_log, read_record
 from pdenet.training.run import versions

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 
 from pdenet.boundary import Boundaries
-from pdenet.discovery import DiscoveredEquation
-from pdenet.discovery.noise import noise_of
-from pdenet.discovery.smooth import Smoothing, periodic_axes
-from pdenet.discovery.solvable import solvable
 from pdenet.evaluation.forecast import predict, predict_with_network
 from pdenet.evaluation.score import relative_errors
 from pdenet.grid import Grid
+from pdenet.noise.first_frames import Smoothing, periodic_axes
+from pdenet.noise.level import noise_of
+from pdenet.results import DiscoveredEquation
+from pdenet.results.solvable import solvable
 from pdenet.storage import Data
 
 __all__ = ["HeldOut", "predict_held_out", "without_noise"]

@@ -10,7 +10,7 @@
                   "errors"}],
      "caution": None or what the standard errors leave out, in words,
      "refinement": None or {"converged", "chi2", "sigma", "bound", "decisions", "alternatives",
-     "verdict", ...: all of `pdenet.discovery.refine.result.Refinement`}}
+     "verdict", ...: all of `pdenet.results.refinement.Refinement`}}
 
 A map is the coefficient of a term on the grid, "varying", "constant" or "zero"; a source is f(u)
 for u from "low" to "high", beyond which its formula is an extrapolation. "l2_error" and
@@ -25,15 +25,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pdenet.discovery import FittedCurve, FittedMap, Unknown, complete_lines
-from pdenet.discovery.refine.result import Refinement
-from pdenet.discovery.refined import refinement_record
 from pdenet.evaluation.coefficients import Coefficient, Source
 from pdenet.evaluation.evidence import Evidence
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import format_monomial
+from pdenet.results import FittedCurve, FittedMap, Unknown, complete_lines
+from pdenet.results.record import refinement_record
+from pdenet.results.refinement import Refinement
 
 __all__ = ["document", "record"]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 
 from pdenet.boundary import Periodic
-from pdenet.discovery import DiscoveredEquation, expansion
 from pdenet.errors import EquationError
 from pdenet.evaluation.forecast import load_network
 from pdenet.nn import FilterBank
@@ -20,6 +19,8 @@ from pdenet.pde.compile import compile_rhs
 from pdenet.pde.expression import Monomial
 from pdenet.pde.jet import Jet
 from pdenet.pde.monomial import jet_powers
+from pdenet.readout import expansion
+from pdenet.results import DiscoveredEquation
 from pdenet.storage import Data
 from pdenet.training.run import read_run
 

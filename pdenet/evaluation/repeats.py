@@ -18,7 +18,6 @@ from dataclasses import field as entry
 from pathlib import Path
 from typing import Any
 
-from pdenet.discovery import Unknown, load_equation
 from pdenet.errors import CheckpointError
 from pdenet.evaluation.records import document
 from pdenet.evaluation.remainder import Weight, dropped_weights, kept_weights, with_shares
@@ -27,6 +26,7 @@ from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import format_monomial
+from pdenet.results import Unknown, load_equation
 from pdenet.storage import open_data
 from pdenet.training.records import recorded_data
 

@@ -10,17 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from pdenet.discovery import DiscoveredEquation, load_equation
-from pdenet.discovery.solvable import solvable
 from pdenet.errors import CheckpointError, ConfigError, DataError, EquationError
 from pdenet.evaluation.forecast import Forecast, load_network, with_equation, with_network
-from pdenet.evaluation.prediction import (
-    EQUATION,
-    NETWORK,
-    TRUTH,
-    Prediction,
-    median_trajectory,
-)
+from pdenet.evaluation.prediction import EQUATION, NETWORK, TRUTH, Prediction, median_trajectory
 from pdenet.evaluation.score import errors_of, fields_of
 from pdenet.evaluation.stages import stage_curves
 from pdenet.evaluation.trajectories import (
@@ -33,6 +25,8 @@ from pdenet.evaluation.trajectories import (
 from pdenet.events import Listener, Phase
 from pdenet.model import PDENet
 from pdenet.pde import PDE
+from pdenet.results import DiscoveredEquation, load_equation
+from pdenet.results.solvable import solvable
 from pdenet.storage import Data, open_data
 from pdenet.training.records import read_log, recorded_data
 from pdenet.training.run import read_run

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pdenet.discovery import load_equation
 from pdenet.evaluation.remainder import network_coefficients
 from pdenet.evaluation.stages import seconds_of_training
 from pdenet.evaluation.variants import Variant
 from pdenet.pde import PDE
 from pdenet.pde.compare import Comparison, compare
 from pdenet.pde.jet import jets_in
+from pdenet.results import load_equation
 from pdenet.storage import Data
 from pdenet.training.records import read_log
 

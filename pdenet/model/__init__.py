@@ -2,7 +2,6 @@
 
 from pdenet.model.pdenet import NetworkShape, PDENet, SplineShape, rollout, stack_rollout
 from pdenet.model.rhs import LearnedRHS
-from pdenet.model.stability import spectral_radius, stable_substeps
 
 __all__ = [
     "LearnedRHS",
@@ -10,7 +9,5 @@ __all__ = [
     "PDENet",
     "SplineShape",
     "rollout",
-    "spectral_radius",
-    "stable_substeps",
     "stack_rollout",
 ]

@@ -17,17 +17,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pdenet import integrators
+from pdenet import schemes
 from pdenet.boundary import Boundaries
 from pdenet.errors import ConfigError
 from pdenet.grid import Grid
-from pdenet.integrators import RHS
 from pdenet.model.rhs import LearnedRHS
 from pdenet.nn import CoefficientMaps, FilterBank, PiecewiseSource, SymNet
 from pdenet.nn.moments import Constraint
 from pdenet.nn.padding import hold
 from pdenet.pde.jet import Jet
 from pdenet.problem import boundaries_on
+from pdenet.schemes import RHS
 from pdenet.types import State, Trajectory
 from pdenet.words import counted
 
@@ -109,7 +109,7 @@ class PDENet(nn.Module):
             source = PiecewiseSource(fields, shape.source.pieces, shape.source.degree)
         self.shape, self.dt = shape, dt
         self.substeps = shape.substeps
-        self.integrator = integrators.get(shape.integrator)
+        self.integrator = schemes.get(shape.integrator)
         self.rhs = LearnedRHS(
             filters, symnet, maps=maps, source=source, pseudo_upwind=shape.pseudo_upwind
         )
@@ -155,7 +155,7 @@ class PDENet(nn.Module):
 
 def rollout(
     rhs: RHS,
-    integrator: integrators.Integrator,
+    integrator: schemes.Integrator,
     u: State,
     dt: float,
     steps: int,
@@ -173,7 +173,7 @@ def rollout(
 
 def stack_rollout(
     rhs: RHS,
-    integrator: integrators.Integrator,
+    integrator: schemes.Integrator,
     u: State,
     dt: float,
     steps: int,

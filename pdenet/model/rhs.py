@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.func import grad
 
 from pdenet.errors import ConfigError
-from pdenet.integrators import RHS
 from pdenet.nn import CoefficientMaps, FilterBank, PiecewiseSource, SymNet, upwind
 from pdenet.nn.padding import held_points
+from pdenet.schemes import RHS
 from pdenet.types import Jets, State
 from pdenet.words import counted
 

@@ -3,12 +3,12 @@
 import math
 from dataclasses import dataclass
 
-from pdenet.discovery.refine.result import Alternative, Decision, Refinement, Table
 from pdenet.evaluation.evidence import Evidence
 from pdenet.pde import PDE
 from pdenet.pde.expression import Monomial
 from pdenet.pde.render import Style, format_number, format_value
 from pdenet.report.typeset import flat_terms
+from pdenet.results.refinement import Alternative, Decision, Refinement, Table
 from pdenet.words import counted
 
 __all__ = [

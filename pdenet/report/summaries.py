@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pdenet.discovery import FittedCurve, FittedMap
 from pdenet.evaluation.coefficients import Coefficient, Source
 from pdenet.pde.compare import FieldError, root_mean_square
 from pdenet.pde.render import format_number
 from pdenet.report.tables import percent
+from pdenet.results import FittedCurve, FittedMap
 
 __all__ = [
     "CoefficientRow",

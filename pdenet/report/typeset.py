@@ -12,11 +12,11 @@ from typing import Literal, TypeAlias
 
 import sympy
 
-from pdenet.discovery import Unknown
 from pdenet.pde import PDE
 from pdenet.pde.expression import FUNCTIONS, Basis, Monomial
 from pdenet.pde.render import Style, format_monomial, format_value
 from pdenet.report import escape
+from pdenet.results import Unknown
 
 __all__ = [
     "Equation",

@@ -10,8 +10,8 @@ import hashlib
 import json
 from typing import Any
 
-from pdenet.discovery import DiscoveredEquation, load_equation, save_equation
 from pdenet.errors import CheckpointError
+from pdenet.results import DiscoveredEquation, load_equation, save_equation
 from pdenet.training import checkpoint
 from pdenet.training.run import Run, versions
 

@@ -13,18 +13,11 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from pdenet.discovery import ReadoutConfig
-from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import ConfigError
+from pdenet.likelihood.config import RefineConfig
+from pdenet.readout import ReadoutConfig
 from pdenet.storage.records import read_text
 
 if sys.version_info >= (3, 11):
@@ -121,7 +114,7 @@ class StageConfig(_Section):
 
 
 class ReadoutSection(_Section):
-    """As `pdenet.discovery.ReadoutConfig`."""
+    """As `pdenet.readout.ReadoutConfig`."""
 
     steps: _Positive = ReadoutConfig.steps
     select_values: _Positive = ReadoutConfig.select_values
@@ -144,7 +137,7 @@ def _as_section(value: Any) -> Any:
 
 
 class RefineSection(_Section):
-    """As `pdenet.discovery.refine.config.RefineConfig`. when: "auto" refines where it pays, on
+    """As `pdenet.likelihood.config.RefineConfig`. when: "auto" refines where it pays, on
     periodic axes and without coefficients that vary, "always" refuses what cannot be refined.
     budget: None for all that the budget of the run leaves. true and false in place of the section
     are "always" and "never"."""

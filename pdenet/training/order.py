@@ -2,9 +2,9 @@
 
 Before training the equation is regressed in weak form on some of the training trajectories, with
 derivatives up to order 2, 3, 4 and so on, and the lowest order stays that no higher one betters by
-far (`pdenet.discovery.refine.start`, which a refinement goes by as well). `max_order` only limits
-it. Filters grow with the order, so that they are as accurate and have as much to learn as those of
-order 2.
+far (`pdenet.likelihood.selection.regression`, which a refinement goes by as well). `max_order` only
+limits it. Filters grow with the order, so that they are as accurate and have as much to learn as
+those of order 2.
 
 Where no regression can say, the order is 2: between walls, which have one condition at each end, as
 equations of second order need, and where coefficients or sources may have any shape, which no
@@ -17,10 +17,11 @@ from collections import Counter
 from dataclasses import replace
 
 from pdenet.boundary import endpoints
-from pdenet.discovery.refine.check import FEWEST
-from pdenet.discovery.refine.config import RefineConfig
-from pdenet.discovery.refine.setup import Setup
-from pdenet.discovery.refine.start import (
+from pdenet.events import OrderChosen
+from pdenet.likelihood.check import FEWEST
+from pdenet.likelihood.config import RefineConfig
+from pdenet.likelihood.fit.setup import Setup
+from pdenet.likelihood.selection.regression import (
     EXPLAINED,
     MOST,
     MOST_PRODUCTS,
@@ -28,7 +29,6 @@ from pdenet.discovery.refine.start import (
     low_products,
     rank_terms,
 )
-from pdenet.events import OrderChosen
 from pdenet.problem import Problem
 from pdenet.threads import threads_for
 from pdenet.training.config import MAX_SIZE, NetworkConfig, TrainingConfig

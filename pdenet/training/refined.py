@@ -20,8 +20,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import CheckpointError, OutputError
+from pdenet.likelihood.config import RefineConfig
 from pdenet.pde import PDE
 from pdenet.pde.unknown import OpenPDE
 from pdenet.storage.atomic import reason, replace_file

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from pdenet.dataset import load
-from pdenet.discovery import DiscoveredEquation
-from pdenet.discovery.refine.config import RefineConfig
-from pdenet.discovery.refine.refine import refine
-from pdenet.discovery.refine.saving import Kept
 from pdenet.errors import DataError, DiscoveryError, EquationError
 from pdenet.events import Event, Listener
+from pdenet.likelihood.config import RefineConfig
+from pdenet.likelihood.refine import refine
+from pdenet.likelihood.saving import Kept
 from pdenet.pde import PDE
 from pdenet.pde.render import format_monomial
 from pdenet.pde.unknown import OpenPDE
 from pdenet.problem import Problem
+from pdenet.results import DiscoveredEquation
 from pdenet.storage import Data
 from pdenet.training.config import TrainingConfig
 from pdenet.training.refined import RefinementState
@@ -117,7 +117,7 @@ def refined(
     found: where the refinement begins, an equation that was found or one that holds unknowns; None
     to find terms in the data alone. state: where it is
     kept while it goes on. resume: go on from what is kept there.
-    Raises the errors of `pdenet.discovery.refine` and of `RefinementState`, and DiscoveryError for
+    Raises the errors of `pdenet.likelihood` and of `RefinementState`, and DiscoveryError for
     an equation that holds a function without a formula.
     """
     if isinstance(found, DiscoveredEquation) and found.unknown:

@@ -22,7 +22,6 @@ import torch
 
 from pdenet.boundary import endpoints
 from pdenet.device import device_named
-from pdenet.discovery.strict import as_kind, as_whole
 from pdenet.errors import CheckpointError, ConfigError, OutputError
 from pdenet.events import CheckpointSaved, Event, Listener, to_record
 from pdenet.model import NetworkShape, PDENet, SplineShape
@@ -30,13 +29,9 @@ from pdenet.optimise import LBFGSState
 from pdenet.storage import Data
 from pdenet.storage.atomic import reason, replace_file
 from pdenet.storage.records import read_json
+from pdenet.storage.values import as_kind, as_whole
 from pdenet.training import checkpoint
-from pdenet.training.config import (
-    CoefficientsSection,
-    SourceSection,
-    TrainingConfig,
-    validated,
-)
+from pdenet.training.config import CoefficientsSection, SourceSection, TrainingConfig, validated
 from pdenet.training.progress import MOST_DOUBLINGS, MOST_SUBSTEPS, Progress
 from pdenet.words import counted
 

@@ -19,25 +19,20 @@ import torch
 from torch import Tensor
 
 from pdenet.dataset import Windows
-from pdenet.discovery import expansion, leading, shares
-from pdenet.discovery.noise import noise_of
-from pdenet.discovery.refine.prior import FIRST_FRAMES
-from pdenet.discovery.smooth import Smoothing, periodic_axes
-from pdenet.discovery.units import function_candidates
 from pdenet.errors import CheckpointError, TrainingError
 from pdenet.events import Iteration, Listener, StageFinished, StageStarted, StepUndone
-from pdenet.model import PDENet, spectral_radius, stable_substeps
+from pdenet.model import PDENet
+from pdenet.noise.first_frames import Smoothing, periodic_axes
+from pdenet.noise.level import noise_of
+from pdenet.noise.spectrum import FIRST_FRAMES
 from pdenet.optimise import LBFGS, LBFGSState
 from pdenet.pde.render import to_text
+from pdenet.readout import expansion, leading, shares
+from pdenet.readout.function_units import function_candidates
+from pdenet.schemes import spectral_radius, stable_substeps
 from pdenet.training.config import StageConfig, TrainingConfig
 from pdenet.training.loss import penalty, prediction_loss
-from pdenet.training.progress import (
-    MOST_DOUBLINGS,
-    MOST_SUBSTEPS,
-    Progress,
-    is_over,
-    stage_names,
-)
+from pdenet.training.progress import MOST_DOUBLINGS, MOST_SUBSTEPS, Progress, is_over, stage_names
 from pdenet.types import Trajectory
 from pdenet.words import counted
 

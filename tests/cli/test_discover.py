@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pdenet.cli import main
-from pdenet.discovery import load_equation
 from pdenet.evaluation.evidence import PAPERS, Evidence
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.problem import Problem
+from pdenet.results import load_equation
 from pdenet.storage import create, open_data, write_arrays
 
 pytestmark = pytest.mark.slow

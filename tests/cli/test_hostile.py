@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdenet.cli import main
-from pdenet.discovery import DiscoveredEquation, save_equation
 from pdenet.errors import ConfigError, DataError, OutputError
 from pdenet.events import Refining, StageFinished, TermDropped, from_record, to_record
 from pdenet.grid import Grid
 from pdenet.optimise import LBFGSState
 from pdenet.pde import PDE
 from pdenet.report.files import write_text
+from pdenet.results import DiscoveredEquation, save_equation
 from pdenet.storage import write_arrays
 from pdenet.training import checkpoint
 from simulators import SimulationConfig, configure

@@ -8,13 +8,13 @@ import pytest
 
 from pdenet.boundary import Open, PerField, Robin
 from pdenet.cli import main
-from pdenet.discovery import DiscoveredEquation, save_equation
-from pdenet.discovery.refine.result import Alternative, Decision, Refinement
 from pdenet.events import StageFinished, StageStarted, TermDropped, to_record
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import catalogue
 from pdenet.problem import Problem
+from pdenet.results import DiscoveredEquation, save_equation
+from pdenet.results.refinement import Alternative, Decision, Refinement
 from pdenet.storage import create, write_arrays
 from pdenet.training.config import TrainingConfig
 

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from pdenet.cli import main
-from pdenet.discovery import load_equation
+from pdenet.results import load_equation
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 VICTIMS = """
 import importlib, json, os, signal, sys
 from pdenet.cli import main
-from pdenet.discovery import load_equation
+from pdenet.results import load_equation
 for name in ("train", "extract", "refine"):
     importlib.import_module(f"pdenet.cli.{name}")
 for line in sys.stdin:

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from pdenet.cli import main
-from pdenet.discovery import load_equation
 from pdenet.evaluation.run import Request, predict_run
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.problem import Problem
+from pdenet.results import load_equation
 from pdenet.storage import open_data, write_arrays
 
 pytestmark = pytest.mark.slow

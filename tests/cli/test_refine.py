@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from pdenet.cli import main
-from pdenet.discovery import load_equation
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.render import format_value
+from pdenet.results import load_equation
 from pdenet.storage import open_data, write_arrays
 
 pytestmark = pytest.mark.slow
@@ -130,7 +130,7 @@ def test_a_wrong_noise_level_is_told_what_the_data_show(noisy, capsys):
 
 def test_what_does_not_converge_is_printed_and_marked(noisy, tmp_path, capsys, monkeypatch):
     """One iteration is not enough to know that a second would change nothing."""
-    monkeypatch.setattr("pdenet.discovery.refine.fit.CONVERGED", 0.0)
+    monkeypatch.setattr("pdenet.likelihood.fit.gauss_newton.CONVERGED", 0.0)
     page = tmp_path / "page.html"
     arguments = ["refine", str(noisy), "--pde", "u_t = -u*u_x + 0.1*u_xx", "--keep-terms"]
     assert main([*arguments, "--report", str(page)]) == 0

@@ -15,8 +15,8 @@ import pytest
 
 from pdenet.cli import main
 from pdenet.cli.board import Board
-from pdenet.discovery import load_equation
 from pdenet.evaluation.repeats import load_repeat
+from pdenet.results import load_equation
 from pdenet.storage import open_data
 
 pytestmark = pytest.mark.slow

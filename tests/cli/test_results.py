@@ -9,11 +9,11 @@ import pytest
 from pdenet.cli.options import FORMATS
 from pdenet.cli.reporting import result_of, write_report
 from pdenet.cli.results import Result
-from pdenet.discovery import DiscoveredEquation, FittedCurve, FittedMap
-from pdenet.discovery.refine.result import Alternative, Refinement
 from pdenet.errors import DataError
 from pdenet.pde import PDE
 from pdenet.pde.render import format_value
+from pdenet.results import DiscoveredEquation, FittedCurve, FittedMap
+from pdenet.results.refinement import Alternative, Refinement
 
 TRUTH = PDE("u_t = -u*u_x + nu*u_xx", nu=0.1)
 FOUND = PDE("u_t = -1.001*u*u_x + 0.099*u_xx + 0.003*u")

@@ -27,7 +27,7 @@ import os, signal, sys, threading
 import torch
 import pdenet.cli.equations as equations
 from pdenet.cli import main
-from pdenet.discovery.refine.workers import Workers
+from pdenet.likelihood.fit.workers import Workers
 def work(**options):
     def piece(rows):
         os.kill(os.getpid(), signal.SIGNAL)

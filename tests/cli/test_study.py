@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pdenet.cli import main
-from pdenet.discovery import load_equation
+from pdenet.results import load_equation
 from pdenet.training.run import read_run
 
 TINY = [

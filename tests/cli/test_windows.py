@@ -12,11 +12,11 @@ import torch
 from pdenet.boundary import Dirichlet, Open, PerField, Periodic
 from pdenet.cli import main
 from pdenet.cli.runs import REFINING
-from pdenet.discovery import DiscoveredEquation, load_equation
 from pdenet.errors import DataError
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.problem import Problem
+from pdenet.results import DiscoveredEquation, load_equation
 from pdenet.storage import write_arrays
 from pdenet.storage.beside import array_in, known_beside
 from pdenet.training import refining

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pdenet.discovery import FittedCurve, FittedMap
 from pdenet.evaluation.coefficients import coefficients, sources
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.pde.catalogue import catalogue
+from pdenet.results import FittedCurve, FittedMap
 
 GRID = Grid((12, 10), (2 * np.pi, 2 * np.pi))
 TRUTH = catalogue["variable-coefficients"].pde

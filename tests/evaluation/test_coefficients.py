@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pdenet.discovery import FittedCurve
 from pdenet.errors import DataError
 from pdenet.evaluation.coefficients import coefficients, sources
 from pdenet.grid import Grid
 from pdenet.pde import PDE
+from pdenet.results import FittedCurve
 
 MEASURED = runpy.run_path(str(Path(__file__).with_name("measured.py")))
 GRID, TRUTH = MEASURED["GRID"], MEASURED["TRUTH"]

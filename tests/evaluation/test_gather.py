@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from pdenet.discovery import DiscoveredEquation
 from pdenet.errors import CheckpointError
 from pdenet.evaluation.evidence import PAPERS
 from pdenet.evaluation.gather import evidence_of
 from pdenet.evaluation.records import record
 from pdenet.pde import PDE
+from pdenet.results import DiscoveredEquation
 from pdenet.storage import open_data, write_arrays
 
 FOUND = DiscoveredEquation(PDE("u_t = 0.11*u_xx - 0.5*u_x"), {})

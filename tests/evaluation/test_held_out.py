@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from pdenet.boundary import Periodic
-from pdenet.discovery import DiscoveredEquation
 from pdenet.evaluation.held_out import MOST_PREDICTED, predict_held_out, without_noise
 from pdenet.grid import Grid
 from pdenet.pde import PDE
+from pdenet.results import DiscoveredEquation
 from pdenet.storage import open_data
 from simulators import simulate
 

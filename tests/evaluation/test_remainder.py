@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from pdenet.boundary import Dirichlet
-from pdenet.discovery import DiscoveredEquation, assign
 from pdenet.evaluation.remainder import (
     dropped_weights,
     kept_weights,
@@ -19,6 +18,8 @@ from pdenet.events import TermDropped
 from pdenet.grid import Grid
 from pdenet.pde import PDE
 from pdenet.problem import Problem
+from pdenet.readout import assign
+from pdenet.results import DiscoveredEquation
 from pdenet.storage import create, open_data
 from pdenet.training.progress import Progress
 from pdenet.training.run import Run, network_for, read_run

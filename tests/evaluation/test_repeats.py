@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pdenet.discovery import Unknown
 from pdenet.evaluation.remainder import Weight
 from pdenet.evaluation.repeats import (
     Repeat,
@@ -20,6 +19,7 @@ from pdenet.evaluation.repeats import (
 )
 from pdenet.pde import PDE
 from pdenet.pde.compare import compare
+from pdenet.results import Unknown
 
 REPEATS = runpy.run_path(str(Path(__file__).with_name("made_repeats.py")))
 TRUTH, THREE, repeat = REPEATS["TRUTH"], REPEATS["THREE"], REPEATS["repeat"]

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from pdenet.discovery import load_equation
 from pdenet.evaluation.repeats import load_repeat
 from pdenet.evaluation.study import measure
 from pdenet.evaluation.variants import CENTRE
+from pdenet.results import load_equation
 from pdenet.storage import open_data
 
 pytestmark = pytest.mark.slow

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from pdenet.boundary import Boundaries, Dirichlet, Neumann, endpoints, periodic
-from pdenet.discovery import assign
 from pdenet.errors import ConfigError, GridError
 from pdenet.grid import Grid
 from pdenet.model import LearnedRHS, NetworkShape, PDENet, SplineShape
 from pdenet.nn import CoefficientMaps
 from pdenet.pde import PDE
 from pdenet.pde.compile import compile_rhs
+from pdenet.readout import assign
 from simulators import trajectories
 
 WALLS: Boundaries = ((Dirichlet(0.5), Neumann(-1.0)), *periodic(1))

@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
-from pdenet import integrators
-from pdenet.discovery import assign
+from pdenet import schemes
 from pdenet.errors import ConfigError
 from pdenet.grid import Grid
 from pdenet.model import NetworkShape, PDENet, rollout, stack_rollout
 from pdenet.pde import PDE
+from pdenet.readout import assign
 from simulators.initial import FourierInitial, initial_state
 from simulators.solver import Solver
 
@@ -74,7 +74,7 @@ def test_the_error_of_a_block_has_the_order_of_its_integrator():
 
 def test_rollouts_of_a_known_system():
     """u' = t u in two substeps of Euler a block: the products of 1 + h t."""
-    euler = integrators.get("euler")
+    euler = schemes.get("euler")
     u = torch.tensor([[[1.0]]], dtype=torch.float64)
     h, expected, value = 0.25, [], 1.0
     for step in range(3):

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from pdenet.discovery import assign
 from pdenet.errors import ConfigError, GridError
 from pdenet.grid import Grid
 from pdenet.model import LearnedRHS, NetworkShape, PDENet
@@ -14,6 +13,7 @@ from pdenet.pde import PDE
 from pdenet.pde.catalogue import catalogue
 from pdenet.pde.compile import compile_rhs
 from pdenet.pde.jet import Jet
+from pdenet.readout import assign
 
 
 def make_model(pde: PDE, points: int = 16, **options: object) -> PDENet:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pdenet.discovery.refine.result import Decision, Refinement
 from pdenet.pde import PDE
 from pdenet.pde.render import format_monomial
+from pdenet.results.refinement import Decision, Refinement
 
 
 def refinement(found: PDE, stderr: dict, **changes) -> Refinement:

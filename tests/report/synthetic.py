@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pdenet.discovery import FittedCurve, FittedMap
-from pdenet.discovery.refine.result import Alternative
 from pdenet.evaluation.evidence import DataSource, Evidence
 from pdenet.evaluation.stages import StageCurve
 from pdenet.events import TermDropped
 from pdenet.grid import Grid
 from pdenet.pde import PDE, Jet
 from pdenet.pde.compare import compare
+from pdenet.results import FittedCurve, FittedMap
+from pdenet.results.refinement import Alternative
 
 refinement = runpy.run_path(str(Path(__file__).with_name("refinements.py")))["refinement"]
 

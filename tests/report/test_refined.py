@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pdenet.discovery.refine.result import Alternative, Decision, Refinement
-from pdenet.discovery.refined import refinement_record
 from pdenet.pde.render import format_monomial
 from pdenet.report import build
 from pdenet.report.refined import (
@@ -27,6 +25,8 @@ from pdenet.report.refined import (
     setting,
     warnings,
 )
+from pdenet.results.record import refinement_record
+from pdenet.results.refinement import Alternative, Decision, Refinement
 
 SYNTHETIC = runpy.run_path(str(Path(__file__).with_name("synthetic.py")))
 SURE, UNSURE = SYNTHETIC["refined"](), SYNTHETIC["refined_in_doubt"]()

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pdenet.discovery.refine.result import Alternative, Decision
 from pdenet.errors import DataError, OutputError
 from pdenet.events import TermDropped
 from pdenet.pde.compare import compare
 from pdenet.pde.render import format_monomial
 from pdenet.report import build
 from pdenet.report.figures import draw, save_all
+from pdenet.results.refinement import Alternative, Decision
 
 SYNTHETIC = runpy.run_path(str(Path(__file__).with_name("synthetic.py")))
 VARIANTS = SYNTHETIC["VARIANTS"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pdenet.integrators.tableau import TABLEAUS
+from pdenet.schemes.tableau import TABLEAUS
 from simulators.stability import largest_step
 from simulators.stepping import SCHEMES, Scheme, Stepper
 

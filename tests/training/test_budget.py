@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from pdenet import estimator
 from pdenet.dataset import load
-from pdenet.discovery import ReadoutConfig, read_out
 from pdenet.errors import ConfigError, DiscoveryError
 from pdenet.estimator import discover, extract, train
 from pdenet.events import Event, Iteration, Phase
+from pdenet.readout import ReadoutConfig, read_out
 from pdenet.storage import open_data
 from pdenet.training.budget import Budget
 from pdenet.training.run import network_for, read_run

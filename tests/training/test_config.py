@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from pdenet.discovery import ReadoutConfig
-from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import ConfigError
+from pdenet.likelihood.config import RefineConfig
+from pdenet.readout import ReadoutConfig
 from pdenet.training.config import (
     PRESETS,
     CoefficientsSection,

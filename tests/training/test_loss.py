@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from pdenet.boundary import Neumann, periodic
-from pdenet.discovery import assign
 from pdenet.grid import Grid
 from pdenet.model import NetworkShape, PDENet, SplineShape
 from pdenet.pde import PDE
+from pdenet.readout import assign
 from pdenet.training.loss import huber, penalty, prediction_loss
 
 DT = 0.25

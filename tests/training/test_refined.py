@@ -7,8 +7,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import CheckpointError, OutputError
+from pdenet.likelihood.config import RefineConfig
 from pdenet.pde import PDE
 from pdenet.training.refined import RefinementState
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from pdenet.discovery import DiscoveredEquation, FittedFilter
-from pdenet.discovery.refine.config import RefineConfig
 from pdenet.errors import CheckpointError, DataError, EquationError
 from pdenet.events import Refining, TermDropped, TermJudged
 from pdenet.grid import Grid
+from pdenet.likelihood.config import RefineConfig
 from pdenet.pde import PDE
+from pdenet.results import DiscoveredEquation, FittedFilter
 from pdenet.storage import open_data, write_arrays
 from pdenet.training.config import TrainingConfig
 from pdenet.training.refined import RefinementState
