@@ -12,15 +12,21 @@ from pdenet.pde import PDE
 from pdenet.problem import Problem
 from pdenet.words import counted
 
-__all__ = ["FEWEST", "PER_ORDER", "acting_in", "check_problem", "highest_order", "longest_run"]
+__all__ = ["FEWEST", "acting_in", "check_problem", "highest_order", "longest_run", "points_for"]
 
 FEWEST = 4
 """Points along an axis: fewer hold no wave beside the longest, so that no spectrum is seen."""
 
-PER_ORDER = 2
-"""Points in a row, between edges or holes, for each order of a derivative along them, at least. Of
-windows of waves with 1 % noise and known terms those of 4 points gave a second derivative to 2 %,
-those of 6 a third to 6 %, and of fewer neither came out (one draw each; no script keeps it)."""
+
+def points_for(order: int) -> int:
+    """Points in a row, between edges or holes, that a derivative of this order along them needs:
+    n (n - 1), four at least.
+
+    Of windows of waves with 1 % noise and known terms those of 4 points gave a second derivative to
+    2 %, those of 6 a third to 6 % and fewer nothing; a fourth was 7 to 25 % off, and "identified",
+    with 8 to 10, and within 1 % with 12 (one or two draws each; no script keeps them).
+    """
+    return max(FEWEST, order * (order - 1))
 
 
 def acting_in(problem: Problem, config: RefineConfig) -> tuple[str, ...]:
@@ -61,7 +67,7 @@ def _check_runs(pde: PDE | None, problem: Problem, outside: Tensor | None) -> No
     long enough for the derivatives along it."""
     for place, axis in enumerate(problem.grid.axes):
         order = 0 if pde is None else max([0, *(jet.index[place] for jet in pde.jets)])
-        needed = max(FEWEST, PER_ORDER * order)
+        needed = points_for(order)
         run = longest_run(problem, place, outside, needed)
         if run < needed:
             where = "in a row" if outside is None else "in a row between edges and points outside"
@@ -91,8 +97,9 @@ def longest_run(problem: Problem, place: int, outside: Tensor | None, enough: in
 
 def highest_order(problem: Problem, outside: Tensor | None, most: int) -> int:
     """The highest order of a derivative that a row of points is long enough for, up to `most`."""
-    runs = (longest_run(problem, k, outside, PER_ORDER * most) for k in range(problem.grid.ndim))
-    return min(most, max(runs) // PER_ORDER)
+    runs = (longest_run(problem, k, outside, points_for(most)) for k in range(problem.grid.ndim))
+    longest = max(runs)
+    return max(order for order in range(1, most + 1) if points_for(order) <= max(longest, FEWEST))
 
 
 def _check_given(problem: Problem, config: RefineConfig) -> None:

@@ -9,7 +9,13 @@ from pdenet.boundary import Dirichlet, Open, Periodic
 from pdenet.errors import DiscoveryError
 from pdenet.grid import Grid
 from pdenet.likelihood import RefineConfig
-from pdenet.likelihood.check import FEWEST, PER_ORDER, check_problem, highest_order, longest_run
+from pdenet.likelihood.check import (
+    FEWEST,
+    check_problem,
+    highest_order,
+    longest_run,
+    points_for,
+)
 from pdenet.pde import PDE
 from pdenet.problem import Problem
 
@@ -34,18 +40,22 @@ def checked(pde: PDE | None, problem: Problem, outside: torch.Tensor | None = No
 @pytest.mark.parametrize("ends", [(Open(), Open()), (Dirichlet(), Open())])
 def test_a_window_needs_points_for_the_order_along_each_axis(ends):
     for pde, order in ((THIRD, 3), (FOURTH, 4)):
-        needed = PER_ORDER * order
+        needed = points_for(order)
         checked(pde, window(needed, ends=ends))
         told = f"x has {needed - 1} points in a row, and a derivative of order {order} along it"
         with pytest.raises(DiscoveryError, match=told) as caught:
             checked(pde, window(needed - 1, ends=ends))
         assert f"needs at least {needed}: 1 more" in str(caught.value)
     checked(None, window(FEWEST, ends=ends))
-    checked(PDE("u_t = u_xx + u_yyyy"), window(4, 8, ends=ends))
+    checked(PDE("u_t = u_xx + u_yyyy"), window(4, 12, ends=ends))
     with pytest.raises(
-        DiscoveryError, match=r"y has 4 points in a row, and .* needs at least 8: 4"
+        DiscoveryError, match=r"y has 4 points in a row, and .* needs at least 12: 8"
     ):
         checked(PDE("u_t = u_xx + u_yyyy"), window(4, 4, ends=ends))
+
+
+def test_points_for_an_order():
+    assert [points_for(order) for order in range(1, 7)] == [4, 4, 6, 12, 20, 30]
 
 
 def test_a_periodic_axis_has_no_end():
