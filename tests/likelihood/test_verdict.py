@@ -349,7 +349,7 @@ def test_a_finer_model_that_blows_up_ends_the_fit(tmp_path: Path) -> None:
     """Smooth fields and one front, for which terms of high order are taken: not without end."""
     data = fronts([1, 0, 2, 4, 6, 8, 10, 12], tmp_path)
     problem = Problem(None, Grid((64,), (TAU,)), periodic(1), ("u",))
-    config = RefineConfig(workers=1, budget=20)
+    config = RefineConfig(workers=1, budget=60)
     result = refine(None, data, problem, 0.01, config)
     kept = {str(term) for term in result.pde.terms()["u"]}
     assert verdict(result) != "identified" or len(kept) == 2
