@@ -8,12 +8,15 @@
 3. All trajectories are fitted with these terms (`finish`). Where a finer grid or smaller steps
    would shift a coefficient by a fair part of its error, residuals are taken from the finer model.
    Every candidate is judged there once more, and where the terms change they are fitted again.
-4. Covariance, bootstrap and shift give the errors (`uncertainty`).
+4. Where the data are not explained, the coefficient of a term may vary, or a force act (`vary`):
+   the same again with what is most likely.
+5. Covariance, bootstrap and shift give the errors (`uncertainty`).
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from torch import Tensor
@@ -23,12 +26,15 @@ from pdenet.discovery.refine.check import check_problem
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.finish import finish
 from pdenet.discovery.refine.judge import judge, reconsidered
-from pdenet.discovery.refine.measures import why_noise
-from pdenet.discovery.refine.propose import propose
+from pdenet.discovery.refine.measures import Final, miss, why_noise
+from pdenet.discovery.refine.propose import Proposal, propose
 from pdenet.discovery.refine.saving import Judgement, Kept, checked, restored_judgement
 from pdenet.discovery.refine.session import Session
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.refine.summary import summarise
+from pdenet.discovery.refine.uncertainty import Driven
+from pdenet.discovery.refine.vary import varied
+from pdenet.discovery.refine.verdict import is_explained
 from pdenet.discovery.refine.workers import Workers
 from pdenet.errors import DiscoveryError
 from pdenet.events import Event, Listener
@@ -40,6 +46,9 @@ __all__ = ["refine"]
 
 AGAIN = 3
 """How often terms are judged once more by what the final fit saw, at most."""
+
+VARYING = 2
+"""Functions that are looked for where constant coefficients do not explain the data, at most."""
 
 
 def _silent(event: Event) -> None:
@@ -81,23 +90,58 @@ def refine(
         )
         proposal = propose(session, pde)
         saved = checked(kept, session.setup, len(proposal.library.terms))
-        if saved is not None:
-            judgement = restored_judgement(saved)
-        elif config.choose or proposal.ladders:
-            judgement = judge(session, proposal)
-        else:
-            judgement = Judgement(proposal.starts[0], None)
-        final = finish(session, proposal, judgement, saved)
-        for _ in range(AGAIN):
-            again = reconsidered(session, proposal, judgement, final)
-            if again is None:
-                break
-            same, judgement = again.kept == judgement.kept, again
-            if same:
-                break
-            final = finish(session, proposal, judgement)
+        judgement, final = _found(session, proposal, saved)
+        if config.choose:
+            proposal, judgement, final = _varied(session, proposal, judgement, final)
         none = why_noise(final) if config.choose else None
         if none is not None:
             raise DiscoveryError(none)
         found = summarise(proposal, judgement, final, data.shape[1])
     return replace(found, seconds={"refine": time.perf_counter() - started})
+
+
+def _found(
+    session: Session, proposal: Proposal, saved: Mapping[str, Tensor] | None = None
+) -> tuple[Judgement, Final]:
+    """The terms that the data ask for, and the final fit of them. saved: from where it goes on."""
+    if saved is not None:
+        judgement = restored_judgement(saved)
+    elif session.config.choose or proposal.ladders:
+        judgement = judge(session, proposal)
+    else:
+        judgement = Judgement(proposal.starts[0], None)
+    final = finish(session, proposal, judgement, saved)
+    for _ in range(AGAIN):
+        again = reconsidered(session, proposal, judgement, final)
+        if again is None:
+            break
+        same, judgement = again.kept == judgement.kept, again
+        if same:
+            break
+        final = finish(session, proposal, judgement)
+    return judgement, final
+
+
+def _varied(
+    session: Session, proposal: Proposal, judgement: Judgement, final: Final
+) -> tuple[Proposal, Judgement, Final]:
+    """The same with coefficients that vary, or forces, where the data are not explained without.
+    Of these nothing is kept: what goes on begins with the equation that has none."""
+    session = replace(session, save=lambda saved: None)
+    for _ in range(VARYING):
+        now = final.estimate
+        driven = now.reduced and Driven.of(final.setup, final.fit, now, now.reduced)
+        if is_explained(final, driven.raised if driven else 0.0) or session.late():
+            break
+        equation = varied(final.library, proposal.series, session.setup.resolved())
+        if equation is None:
+            break
+        other = replace(propose(session, equation), tried=proposal.tried)
+        try:
+            terms, there = _found(session, other)
+        except DiscoveryError:  # no rollout of it leads anywhere
+            break
+        if not miss(there) < miss(final):
+            break
+        proposal, judgement, final = other, terms, there
+    return proposal, judgement, final

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pdenet.discovery.equation import DiscoveredEquation
+from pdenet.discovery.fitted import FittedMap
 from pdenet.discovery.refine.choose import Choice, Rival
 from pdenet.discovery.refine.fit import CONVERGED
 from pdenet.discovery.refine.information import visible
@@ -76,7 +77,9 @@ def summarise(
         stderr=plain.errors_by_field(stderr[seen]),
         dropped=_dropped(proposal.library, judgement.choice),
         steps=final.setup.data.shape[1] - 1,
-        refinement=_refinement(final, errors.of(seen), judgement, proposal, doubts, frames),
+        refinement=_refinement(
+            final, errors.of(seen), judgement, proposal, doubts, frames, functions.maps
+        ),
         maps=functions.maps,
         curves=functions.curves,
     )
@@ -97,6 +100,7 @@ def _refinement(
     proposal: Proposal,
     doubts: Doubts,
     frames: int,
+    maps: Sequence[FittedMap],
 ) -> Refinement:
     setup, library, now = final.setup, doubts.library, final.estimate
     assert now.reduced is not None
@@ -106,7 +110,7 @@ def _refinement(
     inner = final.fit.model.inner
     verdict, reason = verdict_of(final, doubts)
     if verdict == "identified":
-        reason = "; ".join(_remarks(proposal, final, frames))
+        reason = "; ".join([*_varying(maps), *_remarks(proposal, final, frames)])
     return Refinement(
         converged=now.converged,
         iterations=now.iterations,
@@ -129,6 +133,18 @@ def _refinement(
         verdict=verdict,
         reason=reason,
     )
+
+
+def _varying(maps: Sequence[FittedMap]) -> Iterator[str]:
+    """That coefficients vary, and forces act, and with what."""
+    for each in maps:
+        if each.kind == "varying":
+            where = " and ".join("in time" if a == "t" else f"along {a}" for a in each.axes)
+            term, system = each.multiplied, f" in {each.field}_t" * (len(maps) > 1)
+            what = (
+                f"the coefficient of {term}{system} varies" if term else f"a force{system} varies"
+            )
+            yield f"{what} {where}"
 
 
 def _remarks(proposal: Proposal, final: Final, frames: int) -> Iterator[str]:

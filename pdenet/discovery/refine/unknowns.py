@@ -21,7 +21,7 @@ from pdenet.discovery.refine.weak import Squares, WeakForm, Whole, weak_form
 from pdenet.discovery.terms import Library
 from pdenet.pde.unknown import OpenPDE
 
-__all__ = ["RARE", "begun", "ranges_of", "whole_of"]
+__all__ = ["begun", "gain", "ranges_of", "whole_of"]
 
 RARE = 0.001
 """Share of the values of a field at either end that are not counted as visited."""
@@ -58,29 +58,21 @@ def _regression(
     for _ in range(ROUNDS):
         squares = form.squares(field, form.surprise(field, now)[1])
         price = math.log(max(squares.count, 3.0))
-        kept = climbed(lambda some: -_gain(squares, start, some), numbers, ladders, price)  # noqa: B023
+        kept = climbed(lambda some: -gain(squares, start, some)[0], numbers, ladders, price)  # noqa: B023
         now = start.clone()
-        now[kept] = _solved(squares, start, kept)
+        now[kept] = gain(squares, start, kept)[1]
     return now
 
 
-def _solved(squares: Squares, start: Tensor, kept: Sequence[int]) -> Tensor:
-    """The best coefficients of these terms beside the others as they are."""
-    chosen = list(kept)
-    matrix, right = squares.matrix.sum(0), squares.gradient.sum(0)
-    rest = start.clone()
+def gain(squares: Squares, start: Tensor, kept: Sequence[int]) -> tuple[float, Tensor]:
+    """By how much the squares are lower with the best coefficients of some terms beside the others
+    as they are, and these coefficients."""
+    chosen, rest = list(kept), start.clone()
     rest[chosen] = 0
-    found: Tensor = inverse(matrix[chosen][:, chosen]) @ (right - matrix @ rest)[chosen]
-    return found
-
-
-def _gain(squares: Squares, start: Tensor, kept: Sequence[int]) -> float:
-    """By how much the squares are lower with the best coefficients of these terms."""
-    chosen = list(kept)
     matrix, right = squares.matrix.sum(0), squares.gradient.sum(0)
-    rest = start.clone()
-    rest[chosen] = 0
-    return float((right - matrix @ rest)[chosen] @ _solved(squares, start, chosen))
+    left = (right - matrix @ rest)[chosen]
+    found = inverse(matrix[chosen][:, chosen]) @ left
+    return float(left @ found), found
 
 
 def whole_of(setup: Setup) -> Whole:

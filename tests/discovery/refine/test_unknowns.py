@@ -24,8 +24,12 @@ from pdenet.discovery.refine.refine import refine
 from pdenet.discovery.refine.series import Range, along, is_formula, opened, series_of
 from pdenet.discovery.refine.setup import Setup
 from pdenet.discovery.refine.shown import shown
-from pdenet.discovery.refine.unknowns import begun, ranges_of, whole_of
+from pdenet.discovery.refine.unknowns import begun, gain, ranges_of, whole_of
+from pdenet.discovery.refine.vary import varied
+from pdenet.discovery.refine.weak import weak_form
+from pdenet.discovery.terms import Library
 from pdenet.grid import Grid
+from pdenet.pde import PDE
 from pdenet.pde.unknown import OpenPDE
 from pdenet.problem import Problem
 
@@ -199,6 +203,67 @@ def ratio(found: np.ndarray, truth: np.ndarray, errors: np.ndarray | None) -> fl
     """R.m.s. error over r.m.s. standard error."""
     assert errors is not None
     return float(np.sqrt(np.mean((found - truth) ** 2) / np.mean(errors**2)))
+
+
+@pytest.mark.parametrize(
+    ("truth", "found"),
+    [
+        ("u_t = (1 + 0.5*sin(x))*u_x + 0.1*u_xx", "a(x)*u_x"),
+        ("u_t = 0.5*u_x + (0.2 + 0.1*cos(3*t))*u_xx", "a(t)*u_xx"),
+        ("u_t = 0.5*u_x + 0.1*u_xx + 0.5*cos(2*x)", "g(x)"),
+        ("u_t = 0.5*u_x + 0.1*u_xx + cos(3*t)", "g(t)"),
+        ("u_t = 0.5*u_x + 0.1*u_xx", None),
+    ],
+)
+def test_what_is_proposed_to_vary(
+    small: Callable[..., object], truth: str, found: str | None
+) -> None:
+    data, problem = data_of(small, truth)
+    setup = Setup.of(data, problem, 0.05, RefineConfig())
+    library = Library.of(PDE("u_t = u_x + u_xx"))[0]
+    equation = varied(library, (), setup)
+    assert (equation and equation.equations()[0].split(" + ")[0]) == (found and f"u_t = {found}")
+    if equation is not None:  # and once more, nothing besides
+        wide, _, series = opened(equation, ranges_of(setup))
+        assert varied(wide, series, setup) is None
+
+
+def test_squares_are_lower_by_what_is_gained(small: Callable[..., object]) -> None:
+    data, problem = data_of(small, "u_t = 0.5*u_x + 0.1*u_xx", noise=1e-3)
+    setup = Setup.of(data, problem, 0.05, RefineConfig())
+    products = tuple(term.product for term in Library.of(PDE("u_t = u_x + u_xx"))[0].terms)
+    form = weak_form(whole_of(setup), ("u",), products)
+    none = torch.zeros(2, dtype=torch.float64)
+    squares = form.squares(0, form.surprise(0, none)[1])
+    lower, found = gain(squares, none, [0, 1])
+    assert found.tolist() == pytest.approx([0.5, 0.1], rel=0.02)
+    assert lower == pytest.approx(float(squares.square.sum()), rel=0.01)
+    beside, one = gain(squares, torch.tensor([0.5, 0.0], dtype=torch.float64), [1])
+    assert one.tolist() == pytest.approx([0.1], rel=0.02) and 0 < beside < lower
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["coefficient", "force"])
+def test_what_varies_is_found_in_the_data_alone(small: Callable[..., object], name: str) -> None:
+    truth = {
+        "coefficient": "u_t = (1 + 0.5*sin(x))*u_x + 0.1*u_xx",
+        "force": "u_t = 0.5*u_x + 0.1*u_xx + 0.5*cos(2*x)",
+    }[name]
+    data, problem = data_of(small, truth)
+    found = refine(None, data, problem, 0.05, RefineConfig(workers=1))
+    assert found.refinement is not None and found.refinement.verdict == "identified"
+    told = {"coefficient": "the coefficient of u_x varies along x", "force": "a force varies"}
+    assert told[name] in found.refinement.reason
+    terms = {
+        str(monomial * basis): (value, found.stderr["u"][monomial * basis])
+        for monomial, bases in found.pde.expansions()["u"].items()
+        for basis, value in bases.items()
+    }
+    true = {"u_xx": 0.1} | (
+        {"u_x": 1.0, "u_x*sin(x)": 0.5} if name == "coefficient" else {"u_x": 0.5, "cos(2*x)": 0.5}
+    )
+    assert terms.keys() == true.keys()
+    assert all(abs(value - true[term]) < 4 * error for term, (value, error) in terms.items())
 
 
 @pytest.mark.slow
