@@ -45,14 +45,16 @@ __all__ = [
 ]
 
 FORMAT = "pdenet-equation"
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 _OLDER: dict[int, dict[str, Any]] = {
     1: {"maps": [], "curves": [], "refinement": None, "cautions": []},
     2: {"refinement": None, "cautions": []},
     3: {"cautions": []},
     4: {"cautions": []},
+    5: {},
 }
-"""What records of earlier formats, which are still read, lack."""
+"""What records of earlier formats, which are still read, lack. Before version 6 maps had no name,
+and were of the whole grid; curves were sources of their own field."""
 
 
 @dataclass(frozen=True, eq=False)

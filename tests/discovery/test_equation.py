@@ -22,6 +22,7 @@ from pdenet.discovery import (
     load_equation,
     save_equation,
 )
+from pdenet.discovery.fitted import product_of
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.result import Alternative, Decision, Refinement
 from pdenet.errors import CheckpointError, DiscoveryError, OutputError
@@ -391,4 +392,30 @@ def test_a_given_field_is_kept_and_needed(tmp_path):
     record = json.loads(path.read_text())
     for wrong in ([], ["u"], "v", [1], ["v*"]):
         path.write_text(json.dumps({**record, "given": wrong}))
+        refused(path)
+
+
+def test_named_functions_are_kept(tmp_path):
+    """With what they depend on and what they multiply; and refused where these do not fit."""
+    x, t = np.linspace(0, 1, 4), np.linspace(0, 2, 3)
+    force = FittedMap(
+        "u", "1", "varying", np.ones((4, 3)), None, np.ones((4, 3)), "why", "g", ("x", "t"), (x, t)
+    )
+    curve = FittedCurve("u", x, x**2, x, name="h", argument="v", term="u*u_x")
+    found = DiscoveredEquation(PDE("u_t = u_xx", "v_t = 0"), {}, maps=(force,), curves=(curve,))
+    path = tmp_path / "equation.json"
+    save_equation(found, path)
+    again = load_equation(path)
+    assert again.lines() == found.lines() == ("u_t = u_xx + g(x, t) + h(v)*u*u_x", "v_t = 0")
+    assert again.record() == found.record()
+    assert product_of("u**2*u_x") == PDE("u_t = u**2*u_x").rhs["u"]
+    record = json.loads(path.read_text())
+    for entries in (
+        {"points": [[0.0], [1.0]]},
+        {"axes": ["x", "w"]},
+        {"name": "2g"},
+        {"term": "q"},
+    ):
+        wrong = {**record, "maps": [{**record["maps"][0], **entries}]}
+        path.write_text(json.dumps(wrong))
         refused(path)

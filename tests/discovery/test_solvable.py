@@ -88,3 +88,28 @@ def test_a_map_in_two_dimensions_comes_back():
     jets[0, 0] = 2.0
     found = compile_rhs(whole, order, np, grid.mesh())(0.0, jets)[0, 0]
     np.testing.assert_allclose(found, 2 * values, atol=2e-3)
+
+
+def test_functions_of_time_and_of_one_axis_come_back():
+    """Of a force g(x, t), a coefficient a(y) of u u_x, and a curve that multiplies u_x."""
+    grid = Grid((16, 12), (2 * np.pi, 2 * np.pi))
+    x, y = grid.coordinates()
+    t, u = np.linspace(0, 1, 11), np.linspace(-1, 1, 101)
+    force = np.sin(x)[:, None] * np.cos(np.pi * t)
+    found = DiscoveredEquation(
+        PDE("u_t = u_yy"),
+        {},
+        maps=(
+            FittedMap("u", "1", "varying", force, None, None, None, "g", ("x", "t"), (x, t)),
+            FittedMap("u", "u*u_x", "varying", np.cos(y), None, None, None, "a", ("y",), (y,)),
+        ),
+        curves=(FittedCurve("u", u, u**3, np.full(101, 0.01), name="h", term="u_x"),),
+    )
+    assert found.lines() == ("u_t = u_yy + g(x, t) + a(y)*u*u_x + h(u)*u_x",)
+    pde = solvable(found, grid, periodic(2))
+    jets = (Jet("u", (0, 0)), Jet("u", (1, 0)))
+    values = np.stack([np.full(grid.shape, 0.5), np.full(grid.shape, 2.0)])[None]
+    made = compile_rhs(pde.substitute(), (*jets, Jet("u", (0, 2))), np, grid.mesh())
+    there = made(0.3, np.concatenate([values, np.zeros((1, 1, *grid.shape))], 1))[0, 0]
+    true = np.sin(x)[:, None] * np.cos(0.3 * np.pi) + np.cos(y) * 0.5 * 2.0 + 0.125 * 2.0
+    np.testing.assert_allclose(there, true, atol=0.02)

@@ -369,3 +369,38 @@ def test_hostile_names_in_a_record_stay_text():
     assert "\\input" not in report.latex()
     rows = [line for line in report.markdown().splitlines() if "script" in line]
     assert rows and all("<script" not in re.sub("`[^`]*`", "", row) for row in rows)
+
+
+def test_maps_of_one_axis_and_of_time_are_set_beside_the_truth():
+    """The truth of a map that depends on more than it is unknown."""
+    truth = PDE("u_t = (1 + sin(y))*u_x + cos(2*t)*u_xx + sin(x)*cos(t) + u_yy*sin(x + y)")
+    y, t, x = np.linspace(0, 3, 7), np.linspace(0, 1, 5), np.linspace(0, 6, 9)
+
+    def named(name, term, axes, points, values, formula=None):
+        return FittedMap("u", term, "varying", values, formula, None, None, name, axes, points)
+
+    every = (
+        named("a", "u_x", ("y",), (y,), 1 + np.sin(y), "1 + sin(y)"),
+        named("b", "u_xx", ("t",), (t,), np.cos(2 * t)),
+        named("g", "1", ("x", "t"), (x, t), np.sin(x)[:, None] * np.cos(t)),
+        named("c", "u_yy", ("x",), (x,), np.sin(x)),
+    )
+    found = PDE("u_t = (1 + sin(y))*u_x", coordinates=("x", "y"))
+    a, b, g, c = coefficients(every, found, GRID, truth)
+    for each in (a, b, g):
+        assert each.error.l2 < 1e-12
+    assert a.formula_error.l2 < 1e-12 and c.truth is None
+    assert coefficient_line(b, system=False).startswith("coefficient b(t) of u_xx: varies")
+    assert coefficient_line(g, system=False).startswith("forcing g(x, t): varies")
+    assert [row.name for row in coefficient_rows((a, g))] == ["a(y)", "g(x, t)"]
+    plane = panel.Plane.along(g.places)
+    assert plane.names == ("x", "t") and not plane.equal
+
+
+def test_a_curve_of_another_field_times_a_derivative():
+    u = np.linspace(-1, 1, 21)
+    curve = FittedCurve("v", u, u**2, np.full(21, 1 / 21), name="h", argument="u", term="v_x")
+    truth = PDE("u_t = u_xx", "v_t = u**2*v_x + v*v_x + u")
+    (found,) = measured_sources((curve,), PDE("u_t = u_xx", "v_t = 0*v_x"), truth)
+    assert found.name == "h(u)" and found.error.l2 < 1e-12
+    assert source_line(found).startswith("source h(u): a curve")

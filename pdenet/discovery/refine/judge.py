@@ -138,7 +138,7 @@ def _plainer(
         for n, jet in enumerate(jets):
             rest = replace(terms[k].product, jets=jets[:n] + jets[n + 1 :])
             other = place.get((terms[k].field, rest))
-            plain = jet.order == 0 and jet.field in means
+            plain = jet.order == 0 and jet.field in means and terms[k].part is None
             if fitted is None or other is None or not plain or session.late():
                 continue
             there = fitted.now.coefficients.clone()
