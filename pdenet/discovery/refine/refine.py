@@ -26,7 +26,7 @@ from pdenet.discovery.refine.check import check_problem
 from pdenet.discovery.refine.config import RefineConfig
 from pdenet.discovery.refine.finish import finish
 from pdenet.discovery.refine.judge import judge, reconsidered
-from pdenet.discovery.refine.measures import Final, miss, why_noise
+from pdenet.discovery.refine.measures import EXPLAINED, Final, chi2_of, miss, why_noise
 from pdenet.discovery.refine.propose import Proposal, propose
 from pdenet.discovery.refine.saving import Judgement, Kept, checked, restored_judgement
 from pdenet.discovery.refine.session import Session
@@ -125,9 +125,10 @@ def _found(
 def _varied(
     session: Session, proposal: Proposal, judgement: Judgement, final: Final
 ) -> tuple[Proposal, Judgement, Final]:
-    """The same with coefficients that vary, or forces, where the data are not explained without.
-    Of these nothing is kept: what goes on begins with the equation that has none."""
+    """The same with coefficients that vary, or forces, where the data are explained with them and
+    not without. Of these nothing is kept: what goes on begins with the equation that has none."""
     session = replace(session, save=lambda saved: None)
+    before = proposal, judgement, final
     for _ in range(VARYING):
         now = final.estimate
         driven = now.reduced and Driven.of(final.setup, final.fit, now, now.reduced)
@@ -144,4 +145,5 @@ def _varied(
         if not miss(there) < miss(final):
             break
         proposal, judgement, final = other, terms, there
-    return proposal, judgement, final
+    explains = chi2_of(final.estimate, final.setup.shown) < EXPLAINED
+    return (proposal, judgement, final) if explains else before

@@ -394,3 +394,20 @@ def test_a_fit_beside_another() -> None:
     assert is_worse(fit_with(1.0, both, finite=False), before)
     assert not is_worse(fit_with(9.0, both), fit_with(1.0, both, finite=False))
     assert not is_lost(fit_with(1.0, both, finite=False), before)
+
+
+@pytest.mark.slow
+def test_a_function_that_explains_nothing_is_left_out(small: Callable[..., object]) -> None:
+    """A second field that was not measured acts on the first: a coefficient a(x) mends a little of
+    what is missing, and is no answer."""
+    problem = small("u_t = 0.1*u_xx + v*u_x", "v_t = 0.1*v_xx - u", shape=(24,), n=3)
+    clean = problem.dynamics.in_steps((4,) * 3)
+    states = clean.waves.points(clean.rollout(problem.starts, problem.coefficients, 13))[:, :, :1]
+    generator = torch.Generator().manual_seed(0)
+    data = states + 0.01 * torch.randn(states.shape, generator=generator, dtype=torch.float64)
+    given = Problem(None, problem.problem.grid, problem.problem.boundaries, ("u",))
+    setup = Setup.of(data, given, 0.05, RefineConfig())
+    assert varied(Library.of(PDE("u_t = u_x + u_xx"))[0], (), setup) is not None
+    found = refine(None, data, given, 0.05, RefineConfig(workers=1, order=2, iterations=4))
+    assert found.refinement is not None and found.refinement.verdict == "not explained"
+    assert not found.maps and not found.curves
