@@ -55,7 +55,7 @@ HOMES = {
     "likelihood.families": ("ALIKE", "FAR", "SCATTER", "TOLD"),
     "likelihood.fit.setup": ("DEAR", "EDGES", "LONGEST"),
     "likelihood.trial": ("COSTLY", "NEAR", "SHIFTED"),
-    "likelihood.judge": ("WORSE", "VAIN"),
+    "likelihood.better": ("WORSE", "VAIN"),
     "likelihood.fit.information": ("FINEST", "MOST_LARGER"),
     "likelihood.selection.choose": ("RESOLVED",),
     "likelihood.selection.linear": ("SEEN",),

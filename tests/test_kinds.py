@@ -95,3 +95,9 @@ def test_a_run_without_end_is_ended(benchmark):
     numbers, text = record.measured([sys.executable, "-c", "print(2)"], 5)
     assert text == "2\n"
     assert numbers["ended"]
+
+
+def test_every_threshold_that_is_varied_is_where_the_benchmark_looks_for_it(benchmark):
+    for home, names in benchmark("thresholds").HOMES.items():
+        module = importlib.import_module(f"pdenet.{home}")
+        assert all(isinstance(getattr(module, name), int | float) for name in names), home

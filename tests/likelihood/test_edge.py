@@ -1,11 +1,13 @@
 """The preconditioner of what is unknown around a window."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from pdenet.grid import Grid
 from pdenet.library.terms import Library
-from pdenet.likelihood.fit.edge import SHARE, Edge
+from pdenet.likelihood.fit.edge import SHARE, Edge, size
 from pdenet.likelihood.fit.normal_equations import damped
 from pdenet.likelihood.states.dynamics import Dynamics
 from pdenet.likelihood.states.latent import Latent, collocation
@@ -67,6 +69,7 @@ def test_it_is_the_inverse_of_what_it_says(shape, inside):
 def test_it_is_symmetric_and_positive():
     waves, latent, there = window((40,), 28)
     seen, variance = observations(waves, there), spectrum(waves, latent)
+    assert size(latent, 1) == 3 * 8 * latent.times * len(latent.edge) ** 2
     found = Edge.of(latent, seen, torch.ones(1, 1, *waves.shape).double(), variance)
     torch.manual_seed(1)
     x = waves.modes(torch.randn(1, 9, 1 + latent.times, 40, dtype=torch.float64))
@@ -109,3 +112,23 @@ def test_a_field_that_was_never_seen_has_the_prior_alone():
     found = Edge.of(latent, seen, torch.ones(1, 1, *waves.shape).double(), variance)
     x = waves.modes(torch.randn(1, 1, 1 + latent.times, 40, dtype=torch.float64))
     assert torch.allclose(found(x)[:, :, 1:], variance[:, None, 1:] * x[:, :, 1:])
+
+
+def test_of_the_first_frames_alone():
+    """A fit begins with few frames; what is unknown around the window is of all of them."""
+    waves, latent, there = window((40,), 28)
+    seen, variance = observations(waves, there).until(2), spectrum(waves, latent)
+    found = Edge.of(latent, seen, torch.ones(1, 1, *waves.shape).double(), variance)
+    x = waves.modes(torch.randn(1, 1, 1 + latent.times, 40, dtype=torch.float64))
+    assert float(waves.inner(x, found(x))) > 0
+
+
+@pytest.mark.parametrize("sigma", [1e-9, 1e-15])
+def test_data_without_noise_do_not_break_it(sigma):
+    waves, latent, there = window((40,), 28)
+    seen = replace(observations(waves, there), sigma=torch.full((1, 1), sigma).double())
+    diagonal = torch.ones(1, 1, *waves.shape).double()
+    found = Edge.of(latent, seen, diagonal, spectrum(waves, latent))
+    x = waves.modes(torch.randn(1, 4, 1 + latent.times, 40, dtype=torch.float64))
+    matrix = waves.gram(x, found(x))[0]
+    assert bool(matrix.isfinite().all()) and float(torch.linalg.eigvalsh(matrix).min()) > 0

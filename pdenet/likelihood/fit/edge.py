@@ -10,8 +10,7 @@ of v in time at those points, S = 1/P its spectrum and w the precision of such a
 
 and E S E' is the covariance function of the prior at the differences of the points: a dense matrix
 for each shape and field, of as many rows as there are points along the edge. Of the initial state M
-is what it is in a periodic box. M H then has eigenvalues between 0.01 and 10, for dispersive
-equations to 10³, but for directions that hardly reach the window.
+is what it is in a periodic box. M H then has eigenvalues between 10⁻³ and 10 (2-D Burgers).
 
 Source: Woodbury's identity; Daužickaitė, Lawless, Scott, van Leeuwen, Q. J. R. Meteorol. Soc. 147
 (2021) 3521-3537 (why the unknown forcing of weak-constraint assimilation needs one of its own).
@@ -24,13 +23,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pdenet.likelihood.states.latent import Latent, collocation
+from pdenet.likelihood.states.latent import KNOTS, Latent, collocation
 from pdenet.noise.observations import Observations
 
-__all__ = ["Edge"]
+__all__ = ["Edge", "size"]
 
 SHARE = 0.3
 """What the data tell of v at a point outside over what a measurement there would."""
+
+ROUNDING = 1e-10
+"""Least variance of a measurement over that of the prior: a thousand rows of rounding."""
 
 MOST = 768
 """Points that stand for the edge, at most: in space they are more, and some stand for all."""
@@ -59,12 +61,13 @@ class Edge:
         around = variance[:, own:].unflatten(1, (latent.times, own))
         every = -(-len(latent.edge) // MOST)
         points = latent.edge[::every]
-        shapes = collocation(seen.values.shape[1]).to(latent.shapes) @ latent.shapes
-        told = shapes.square().sum(0)[:, None] / seen.sigma.square()[:, None]
+        frames = collocation(latent.times - KNOTS)[: seen.values.shape[1]].to(latent.shapes)
+        told = (frames @ latent.shapes).square().sum(0)[:, None] / seen.sigma.square()[:, None]
         told = torch.where(seen.count[:, None] > 0, SHARE * every * told, 0.0).clamp_min(1e-300)
-        matrix = _covariance(latent, around, points) + torch.diag_embed(
-            (1 / told)[..., None].expand(*told.shape, len(points))
-        )
+        matrix = _covariance(latent, around, points)
+        # Where next to nothing is taken for noise, rounding makes like rows equal.
+        scatter = torch.maximum(1 / told, ROUNDING * matrix[..., 0, 0])
+        matrix.diagonal(dim1=-2, dim2=-1).add_(scatter[..., None])
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(matrix))
         first = 1 / (diagonal + 1 / variance[:, :own])
         return cls(latent, first[:, None], around[:, None], points, inverse)
@@ -79,6 +82,11 @@ class Edge:
         back = waves.modes(back.unflatten(-1, waves.grid.shape))
         rest = self.variance * (rest - back)
         return torch.cat([self.first * x[:, :, :own], rest.flatten(2, 3)], 2)
+
+
+def size(latent: Latent, fields: int) -> int:
+    """Bytes that M of a trajectory takes while it is made: three matrices for each shape."""
+    return 3 * 8 * latent.times * fields * min(MOST, len(latent.edge)) ** 2
 
 
 def _covariance(latent: Latent, variance: Tensor, points: Tensor) -> Tensor:

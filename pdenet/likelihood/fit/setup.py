@@ -15,6 +15,7 @@ from pdenet.grid import Grid
 from pdenet.library.terms import Library
 from pdenet.likelihood.check import acting_in
 from pdenet.likelihood.config import RefineConfig
+from pdenet.likelihood.fit.edge import size
 from pdenet.likelihood.fit.gauss_newton import Estimate
 from pdenet.likelihood.fit.initial_noise import Level
 from pdenet.likelihood.fit.normal_equations import States
@@ -282,7 +283,9 @@ class Setup:
         kept = n * (terms + 6) * state + 4 * self.data.numel() * 8
         together = min(self.config.workers or 1, n)
         moving = together * 3 * (terms + 2) * (frames * vector + state)
-        return (kept + moving) / (1 - STAGES) / 2**30
+        latent = self._latent(self.problem.grid)
+        edges = 0 if latent is None else together * size(latent, fields)
+        return (kept + moving + edges) / (1 - STAGES) / 2**30
 
     def driving_on(self, grid: Grid, whole: Driving | None = None) -> Driving | None:
         """The given fields of these trajectories on a grid of states; None where there are none.

@@ -62,12 +62,11 @@ ABOVE_NOISE = 1.2
 noise."""
 
 WHAT_TO_TRY = (
-    "The law may need a coefficient that varies in space (the preset variable-coefficients), a "
-    "source that is no polynomial (the preset nonlinear-source, or a function in an equation to "
-    "begin with), a field that was not measured, a force that depends on time, or none of these: "
-    "random or nonlocal dynamics have no such equation. Noise that is alike from frame to frame "
-    "leaves as much, too. A field may also act on the others without a law of its own: then "
-    "say that it is given"
+    "The law may need a coefficient that varies, a force, or a source that is no polynomial (begin "
+    "with an equation that names them, as 'u_t = a(x)*u_x + b*u_xx + g(t) + f(u)'), a field that "
+    "was not measured, or none of these: random or nonlocal dynamics have no such equation. Noise "
+    "that is alike from frame to frame leaves as much, too. A field may also act on the others "
+    "without a law of its own: then say that it is given"
 )
 
 LARGE = 0.05
